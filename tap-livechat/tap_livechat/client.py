@@ -1,0 +1,418 @@
+"""One call of LiveChat's Web API: send, judge, try again or raise, and count what it costs.
+
+Sending, judging (`verdict`) and waiting (`waits`) are apart. A reply is judged by `error.type`
+first and by its status second, since LiveChat documents no statuses and gateways answer in HTML.
+
+    RETRY      too_many_requests, internal, request_timeout, service_unavailable, 408, 429, 5xx,
+               resets, time-outs, bodies that are not (whole) JSON: up to `MAX_TRIES` in all
+    RENEW      authentication: once more if there is another token
+    REDIRECT   misdirected_request: once more with the region that LiveChat names
+    others     final, each with its own error
+
+Every request is billed, failed ones too, HTTP 500 alone excepted (LiveChat: "API pricing").
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import backoff
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from tap_livechat.errors import (
+    AuthenticationError,
+    LiveChatError,
+    RefusedError,
+    ScopeError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Generator, Mapping
+
+    from tap_livechat.auth import Authenticator
+
+T = TypeVar("T")
+
+MAX_TRIES = 6
+# LiveChat gives up after 15 s on its side.
+TIMEOUT_SECONDS = (10, 30)
+LONGEST_BACKOFF_SECONDS = 30.0
+# Longer than this an hourly run had better end and come again.
+LONGEST_RETRY_AFTER_SECONDS = 300.0
+DOLLARS_PER_1000_REQUESTS = 0.27
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of the API, and the scope that LiveChat asks for it."""
+
+    name: str
+    api: Literal["agent", "configuration", "cdp"]
+    scope: str
+    version: str | None = None  # where only one version has it
+
+
+LIST_ARCHIVES = Method("list_archives", "agent", "chats--all:ro (or chats--access:ro)")
+LIST_CHATS = Method("list_chats", "agent", "chats--all:ro (or chats--access:ro)")
+LIST_CUSTOMERS = Method("list_customers", "agent", "customers:ro", version="3.5")
+LIST_CDP_CUSTOMERS = Method("list_customers", "cdp", "customers:ro", version="1")
+LIST_AGENTS = Method("list_agents", "configuration", "agents--all:ro")
+LIST_GROUPS = Method("list_groups", "configuration", "groups--all:ro")
+LIST_TAGS = Method("list_tags", "configuration", "tags--all:ro (or tags--groups:ro)")
+
+
+class Verdict(Enum):
+    RETRY = auto()
+    RENEW = auto()
+    REDIRECT = auto()
+    SCOPE = auto()
+    REFUSED = auto()
+
+
+VERDICTS = {
+    "too_many_requests": Verdict.RETRY,
+    "internal": Verdict.RETRY,
+    "request_timeout": Verdict.RETRY,
+    "service_unavailable": Verdict.RETRY,
+    "authentication": Verdict.RENEW,
+    "misdirected_request": Verdict.REDIRECT,
+    "authorization": Verdict.SCOPE,
+    "missing_access": Verdict.SCOPE,
+    "license_expired": Verdict.REFUSED,
+    "license_not_found": Verdict.REFUSED,
+    "unsupported_version": Verdict.REFUSED,
+    "wrong_product_version": Verdict.REFUSED,
+    "validation": Verdict.REFUSED,
+    "entity_too_large": Verdict.REFUSED,
+    "limit_reached": Verdict.REFUSED,
+    "not_found": Verdict.REFUSED,
+}
+ADVICE = {
+    "license_expired": "renew the LiveChat subscription",
+    "license_not_found": "check account_id and the token: they belong to no LiveChat licence",
+    "unsupported_version": "LiveChat has switched this version off: set api_version, or another "
+    "visitor_source",
+    "wrong_product_version": "the account's plan has no such API: set another visitor_source",
+    "limit_reached": "the plan's limit is reached: set a later start_date",
+    "not_found": "check api_url and api_version, or set another visitor_source",
+    "validation": "check start_date, group_ids and page_size; if they are right, report this",
+}
+
+
+def verdict(status: int, error_type: str | None) -> Verdict:
+    known = VERDICTS.get(error_type or "")
+    if known is not None:
+        return known
+    if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
+        return Verdict.RETRY
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Verdict.RETRY
+    if status == HTTPStatus.UNAUTHORIZED:
+        return Verdict.RENEW
+    return Verdict.SCOPE if status == HTTPStatus.FORBIDDEN else Verdict.REFUSED
+
+
+class RetryableError(Exception):
+    """Worth another try; `retry_after` in seconds if LiveChat said so."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+def waits() -> Generator[float, Any, None]:
+    """Seconds to wait before each next try; `backoff` sends in what went wrong."""
+    failure = yield 0.0
+    for attempt in itertools.count():
+        if isinstance(failure, RetryableError) and failure.retry_after is not None:
+            # A little more than asked: many clients were told the same.
+            failure = yield failure.retry_after + random.uniform(0.0, 0.25)  # noqa: S311 - no secret
+        else:
+            ceiling = min(2.0**attempt, LONGEST_BACKOFF_SECONDS)
+            failure = yield random.uniform(ceiling / 2, ceiling)  # noqa: S311 - no secret
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """The header's seconds or date; None for nothing or nonsense."""
+    if not header:
+        return None
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", header.strip()):
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - now).total_seconds(), 0.0)
+
+
+class RequestCount:
+    """Requests made and billed in this run, by method."""
+
+    def __init__(self) -> None:
+        self._counting = threading.Lock()
+        self.made: dict[str, int] = {}
+        self.unbilled = 0
+
+    def add(self, method: str) -> None:
+        with self._counting:
+            self.made[method] = self.made.get(method, 0) + 1
+
+    def excuse(self) -> None:
+        """LiveChat does not bill the last one: it answered HTTP 500."""
+        with self._counting:
+            self.unbilled += 1
+
+    @property
+    def total(self) -> int:
+        return sum(self.made.values())
+
+    @property
+    def dollars(self) -> float:
+        return (self.total - self.unbilled) * DOLLARS_PER_1000_REQUESTS / 1000
+
+
+class _Authorization(AuthBase):
+    """Given as `auth`, so that a .netrc file cannot replace the header."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
+class Client:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        authenticator: Authenticator,
+        logger: logging.Logger,
+        user_agent: str,
+    ) -> None:
+        self.authenticator = authenticator
+        self.count = RequestCount()
+        self._logger = logger
+        self._bases = {
+            "agent": config["api_url"].rstrip("/"),
+            "configuration": config["api_url"].rstrip("/"),
+            "cdp": config["cdp_url"].rstrip("/"),
+        }
+        self._version = config["api_version"]
+        self._region: str | None = config.get("region") or None
+        self._announced: set[str] = set()
+        self._session = requests.Session()
+        # Shared by the threads: nothing in it changes after this, cookies included.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.update(
+            {
+                "User-Agent": user_agent,
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+            }
+        )
+        adapter = HTTPAdapter(pool_maxsize=max(config["max_concurrent_requests"], 1) + 1)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def call(
+        self,
+        method: Method,
+        payload: Mapping[str, Any],
+        decode: Callable[[bytes], T],
+    ) -> T:
+        """Send `payload` and decode the reply; `decode` raises `msgspec.DecodeError` for junk.
+
+        Raises:
+            LiveChatError: final; one of the errors of `tap_livechat.errors`.
+        """
+        attempt = _Attempt(self, method, msgspec.json.encode(payload), decode)
+        persevering = backoff.on_exception(
+            waits, RetryableError, max_tries=MAX_TRIES, jitter=None, on_backoff=attempt.log_wait
+        )(attempt)
+        try:
+            return persevering()
+        except RetryableError as failure:
+            raise UnavailableError(
+                f"{method.name}: {failure.reason}, in spite of {MAX_TRIES} tries; "
+                "the next run goes on from the last STATE"
+            ) from None
+
+    def url(self, method: Method) -> str:
+        base = self._bases[method.api]
+        if method.api == "cdp":
+            return f"{base}/v{method.version}/{method.name}"
+        version = method.version or self._version
+        return f"{base}/v{version}/{method.api}/action/{method.name}"
+
+    def send(self, method: Method, body: bytes, authorization: str) -> requests.Response:
+        """One request. No text of an exception leaves here: it may hold more than it should."""
+        self.count.add(method.name)
+        try:
+            reply = self._session.post(
+                self.url(method),
+                data=body,
+                headers={"X-Region": self._region} if self._region else None,
+                auth=_Authorization(authorization),
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+            raise RefusedError(f"{method.name}: api_url or cdp_url is no address") from None
+        except requests.RequestException as error:
+            raise RetryableError(f"no whole reply ({type(error).__name__})") from None
+        if reply.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.count.excuse()
+        self._announce(method, reply)
+        return reply
+
+    def move_to(self, region: str, method: Method) -> None:
+        self._region = region
+        self._logger.warning(
+            "%s: the account lives in region '%s'; set `region` to it to save a request per run",
+            method.name,
+            region,
+        )
+
+    def warn(self, message: str) -> None:
+        self._logger.warning(message)
+
+    def log_wait(self, method: Method, reason: str, seconds: float, tries: int) -> None:
+        self._logger.warning(
+            "%s: %s; try %d of %d in %.1f s", method.name, reason, tries + 1, MAX_TRIES, seconds
+        )
+
+    def _announce(self, method: Method, reply: requests.Response) -> None:
+        """LiveChat announces the end of a version in a header, with a date."""
+        for header in ("Legacy", "Deprecation"):
+            date = reply.headers.get(header)
+            if date and header not in self._announced:
+                self._announced.add(header)
+                self._logger.warning(
+                    "LiveChat announces for %s v%s: %s %s",
+                    method.name,
+                    method.version or self._version,
+                    header,
+                    # A header is foreign text.
+                    re.sub(r"[^\w:+., -]", "", date)[:40],
+                )
+
+
+class _Attempt:
+    """The tries of one call; what may be done only once is remembered here."""
+
+    def __init__(
+        self, client: Client, method: Method, body: bytes, decode: Callable[[bytes], Any]
+    ) -> None:
+        self._client = client
+        self._method = method
+        self._body = body
+        self._decode = decode
+        self._renewed = False
+        self._redirected = False
+        # `backoff` asks a callable for its name.
+        self.__name__ = method.name
+
+    def __call__(self) -> Any:
+        while True:
+            authorization = self._client.authenticator.authorization()
+            reply = self._client.send(self._method, self._body, authorization)
+            if reply.status_code == HTTPStatus.OK:
+                return self._decoded(reply)
+            self._judge(reply, authorization)
+
+    def log_wait(self, details: Any) -> None:
+        failure = details["exception"]
+        self._client.log_wait(self._method, failure.reason, details["wait"], details["tries"])
+
+    def _decoded(self, reply: requests.Response) -> Any:
+        try:
+            return self._decode(reply.content)
+        except msgspec.DecodeError:
+            raise RetryableError("the reply is no whole JSON") from None
+
+    def _judge(self, reply: requests.Response, authorization: str) -> None:
+        """Raise, unless the same request may be sent again at once."""
+        error_type, region = _error_of(reply.content)
+        judged = verdict(reply.status_code, error_type)
+        what = error_type or f"HTTP {reply.status_code}"
+        if judged is Verdict.RETRY:
+            seconds = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
+            if seconds is not None and seconds > LONGEST_RETRY_AFTER_SECONDS:
+                raise UnavailableError(
+                    f"{self._method.name}: LiveChat asks to wait {seconds:.0f} s ({what}); "
+                    "run again later"
+                )
+            raise RetryableError(f"LiveChat answers {what}", seconds)
+        if judged is Verdict.RENEW and not self._renewed:
+            self._renewed = True
+            if self._client.authenticator.renew(authorization):
+                return
+        if judged is Verdict.REDIRECT and region and not self._redirected:
+            self._redirected = True
+            self._client.move_to(region, self._method)
+            return
+        raise self._final(judged, what, region)
+
+    def _final(self, judged: Verdict, what: str, region: str | None) -> LiveChatError:
+        name = self._method.name
+        if judged is Verdict.RENEW:
+            return AuthenticationError(
+                f"{name}: LiveChat rejects the credentials ({what}): check account_id and "
+                "personal_access_token, or access_token; the token may be expired or revoked"
+            )
+        if judged is Verdict.SCOPE:
+            return ScopeError(
+                f"{name}: the token may not do this ({what}): it needs the scope "
+                f"{self._method.scope}; make a token with it in LiveChat's Developer Console"
+            )
+        if judged is Verdict.REDIRECT:
+            return RefusedError(
+                f"{name}: LiveChat sends us from region to region ({region or 'none named'}): "
+                "check the setting region"
+            )
+        advice = ADVICE.get(what, "check api_url, cdp_url and api_version")
+        return RefusedError(f"{name}: LiveChat refuses the request ({what}): {advice}")
+
+
+class _Error(msgspec.Struct):
+    error: Any = None
+
+
+def _error_of(body: bytes) -> tuple[str | None, str | None]:
+    """`error.type` and `error.data.region`; None where the body is HTML, or a CDP's plain text."""
+    try:
+        error = msgspec.json.decode(body, type=_Error).error
+    except msgspec.DecodeError:
+        return None, None
+    if not isinstance(error, dict):
+        return None, None
+    # Both go into messages: only what looks like a name is taken.
+    data = error.get("data")
+    region = data.get("region") if isinstance(data, dict) else None
+    return _name_or_none(error.get("type")), _name_or_none(region)
+
+
+def _name_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and re.fullmatch(r"[\w-]{1,40}", value) else None

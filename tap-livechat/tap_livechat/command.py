@@ -1,0 +1,114 @@
+"""How a run ends: with one line and exit code 1, or by a signal with its STATE written.
+
+The SDK prints a traceback for an error, several lines for wrong settings, and exits 0 when it is
+told to stop. Here an error is one line on standard error (what, where, what to do), and a signal
+ends the run with 128 + its number, after the batch in hand and its STATE have been written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.plugin_base import SingerCommand
+
+from tap_livechat.errors import LiveChatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Terminated(BaseException):
+    """A signal asks us to stop. Not an Exception: nobody on the way up is to catch it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Termination:
+    """Lets a signal through at once, or, while something is being written, right after it."""
+
+    def __init__(self) -> None:
+        self._is_held = False
+        self._waiting: int | None = None
+
+    def signalled(self, number: int) -> None:
+        # The second one of its kind ends us the system's way: a target may have stopped reading.
+        signal.signal(number, signal.SIG_DFL)
+        if self._is_held:
+            self._waiting = number
+        else:
+            raise Terminated(number)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        if self._waiting is not None:
+            raise Terminated(self._waiting)
+
+
+class Command(SingerCommand):
+    """The SDK's command line, with our endings."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except Terminated as stop:
+            self.logger.warning(
+                "Stopped by %s; the next run goes on from the last STATE",
+                signal.Signals(stop.number).name,
+            )
+            _flush_or_forget()
+            sys.exit(128 + stop.number)
+        except LiveChatError as error:
+            self._fail(str(error))
+        except ConfigValidationError as error:
+            self._fail("; ".join(error.errors) or str(error))
+        except BrokenPipeError:
+            self._fail("the target stopped reading; see its own message")
+        except FileNotFoundError as error:
+            self._fail(f"no such file: {error.filename or error}; check --config")
+        except json.JSONDecodeError as error:
+            self._fail(f"--config, --state or --catalog is no JSON, at line {error.lineno}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends in one line
+            self.logger.debug("The whole story", exc_info=error)
+            self._fail(f"a bug: {_where(error)}; please report it (details: LOGLEVEL=DEBUG)")
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # As the SDK's, which would print wrong settings in several lines.
+        logging.captureWarnings(capture=True)
+        return click.Command.invoke(self, ctx)
+
+    def _fail(self, message: str) -> NoReturn:
+        self.logger.error(" ".join(message.split()))
+        _flush_or_forget()
+        sys.exit(1)
+
+
+def _flush_or_forget() -> None:
+    """What was written before an error is good; if nobody reads it, Python must not mind either."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _where(error: Exception) -> str:
+    """Type and place, without the text: that may quote a record."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return type(error).__name__
+    return f"{type(error).__name__} in {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}"  # noqa: PTH119 - text only

@@ -1,0 +1,350 @@
+"""tap-livechat: LiveChat's visitors, chats and events, for the fewest billed requests."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from singer_sdk import Tap
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._util import load_json
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator
+
+from tap_livechat import auth
+from tap_livechat.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
+from tap_livechat.client import DOLLARS_PER_1000_REQUESTS, Client
+from tap_livechat.command import Command, Termination
+from tap_livechat.directory import Agents, Groups, Tags
+from tap_livechat.errors import SettingsError
+from tap_livechat.messages import MessageWriter
+from tap_livechat.stream import LiveChatStream, Session
+from tap_livechat.timestamps import parse
+
+if TYPE_CHECKING:
+    import typing as t
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import FrameType
+
+    import click
+    from jsonschema import ValidationError
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_URLS = ("api_url", "cdp_url", "accounts_url")
+
+
+class TapLiveChat(Tap):
+    """LiveChat (Text): visitors, chats and events, incrementally, for the fewest requests."""
+
+    name = "tap-livechat"
+    message_writer_class = MessageWriter
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property(
+            "account_id",
+            th.StringType,
+            title="Account ID",
+            description="With personal_access_token: the account the token belongs to, a UUID "
+            "shown beside it in LiveChat's Developer Console.",
+        ),
+        th.Property(
+            "personal_access_token",
+            th.StringType,
+            secret=True,
+            title="Personal access token",
+            description="A token made in the Developer Console (Tools, Personal Access Tokens) "
+            "with the scopes chats--all:ro, agents--all:ro, groups--all:ro and tags--all:ro.",
+        ),
+        th.Property(
+            "access_token",
+            th.StringType,
+            secret=True,
+            title="Access token",
+            description="Instead of a personal access token: an OAuth bearer token; it ends after "
+            "eight hours.",
+        ),
+        th.Property(
+            "client_id",
+            th.StringType,
+            title="OAuth client ID",
+            description="With client_secret and refresh_token: a server-side app of yours.",
+        ),
+        th.Property(
+            "client_secret",
+            th.StringType,
+            secret=True,
+            title="OAuth client secret",
+            description="The app's secret.",
+        ),
+        th.Property(
+            "refresh_token",
+            th.StringType,
+            secret=True,
+            title="OAuth refresh token",
+            description="Granted to the app; renews its access token as often as needed.",
+        ),
+        th.Property(
+            "start_date",
+            th.DateTimeType,
+            title="Start date",
+            description="Nothing older is read. Without it a first run reads all there is.",
+        ),
+        th.Property(
+            "visitor_source",
+            th.StringType,
+            default="archives",
+            allowed_values=["archives", "customers", "cdp"],
+            title="Source of visitors",
+            description="archives: people who chatted, from list_archives. customers: everybody "
+            "in list_customers, a method of version 3.5, which LiveChat will switch off. cdp: the "
+            "Customer Data Platform, for accounts with the Text App.",
+        ),
+        th.Property(
+            "include_customers_without_chats",
+            th.BooleanType,
+            default=False,
+            title="Include customers without chats",
+            description="For the source customers: also visitors who never chatted, most of them "
+            "anonymous.",
+        ),
+        th.Property(
+            "api_url",
+            th.StringType,
+            default="https://api.livechatinc.com",
+            title="API address",
+            description="Base address of LiveChat's Web API.",
+        ),
+        th.Property(
+            "cdp_url",
+            th.StringType,
+            default="https://api.text.com/cdp",
+            title="Customer Data Platform address",
+            description="Base address of the Customer Data Platform.",
+        ),
+        th.Property(
+            "accounts_url",
+            th.StringType,
+            default="https://accounts.livechat.com",
+            title="Accounts address",
+            description="Base address of LiveChat's OAuth server.",
+        ),
+        th.Property(
+            "api_version",
+            th.StringType,
+            default="3.6",
+            allowed_values=["3.6", "3.7"],
+            title="API version",
+            description="Version of the Web API.",
+        ),
+        th.Property(
+            "region",
+            th.StringType,
+            title="Region",
+            description="The data centre the account lives in, if LiveChat asks for it: dal or "
+            "fra.",
+        ),
+        th.Property(
+            "group_ids",
+            th.ArrayType(th.IntegerType),
+            title="Groups",
+            description="Only chats of these groups; all by default.",
+        ),
+        th.Property(
+            "lookback_minutes",
+            th.IntegerType(minimum=0),
+            default=60,
+            title="Lookback in minutes",
+            description="How far before its bookmark a run starts: tags, ratings and the like "
+            "come after a chat has ended.",
+        ),
+        th.Property(
+            "page_size",
+            th.IntegerType(minimum=1, maximum=100),
+            default=100,
+            title="Page size",
+            description="Rows per request. Requests are billed: fewer rows cost more.",
+        ),
+        th.Property(
+            "max_concurrent_requests",
+            th.IntegerType(minimum=1, maximum=16),
+            default=2,
+            title="Requests at a time",
+            description="A long period is read in several windows at once; each costs at most "
+            "one request more.",
+        ),
+    ).to_dict()
+
+    def __init__(self, *, parse_env_config: bool = False, **options: Any) -> None:
+        self._termination = Termination()
+        self._session: Session | None = None
+        if parse_env_config:
+            self._check_environment()
+        super().__init__(parse_env_config=parse_env_config, **options)
+
+    def discover_streams(self) -> Sequence[LiveChatStream]:
+        archives = ArchivePass(self.session)
+        return [
+            ArchiveVisitors(self, self.session, archives),
+            Chats(self, self.session, archives),
+            ChatEvents(self, self.session, archives),
+            Agents(self, self.session),
+            Groups(self, self.session),
+            Tags(self, self.session),
+        ]
+
+    def session(self) -> Session:
+        """What the streams of this run share."""
+        if self._session is None:
+            config = self.config
+            self._session = Session(
+                client=Client(
+                    config,
+                    auth.authenticator(config),
+                    self.logger,
+                    f"{self.name}/{self.plugin_version}",
+                ),
+                termination=self._termination,
+                lookback=timedelta(minutes=config["lookback_minutes"]),
+                start_date=parse(config.get("start_date")),
+                page_size=config["page_size"],
+                max_concurrent_requests=config["max_concurrent_requests"],
+                group_ids=list(config.get("group_ids") or ()),
+                include_customers_without_chats=config["include_customers_without_chats"],
+            )
+        return self._session
+
+    def close(self) -> None:
+        """End the run: say what it cost, and let go of the connections."""
+        if self._session is not None:
+            count = self._session.client.count
+            by_method = ", ".join(f"{name} {made}" for name, made in sorted(count.made.items()))
+            self.logger.info(
+                "LiveChat requests: %d (%s), $%.5f at $%.2f per 1,000",
+                count.total,
+                by_method or "none",
+                count.dollars,
+                DOLLARS_PER_1000_REQUESTS,
+            )
+            self._session.client.close()
+            self._session = None
+
+    @classmethod
+    def invoke(
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: t.IO[str] | None = None,
+        catalog: t.IO[str] | None = None,
+    ) -> None:
+        """As the SDK's, and says at the end what the run cost."""
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config if config else {},
+            state=load_json(state.read()) if state else None,
+            catalog=load_json(catalog.read()) if catalog else None,
+            parse_env_config=bool(config and config.parse_env),
+        )
+        try:
+            tap.sync_all()
+        finally:
+            tap.close()
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        return Command(
+            name=command.name,
+            callback=command.callback,
+            help=command.help,
+            context_settings=command.context_settings,
+            params=command.params,
+            logger=cls.logger,
+        )
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._termination.signalled(signum)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """As the SDK's, but a message never shows a value: it may be a secret."""
+        # The validator also fills in the defaults.
+        self.append_builtin_config(self.config_jsonschema)
+        validator = JSONSchemaValidator(self.config_jsonschema)
+        errors = [_describe(error) for error in validator.iter_errors(self._config)]
+        if raise_errors and not errors:
+            errors = list(_problems(self._config))
+        if raise_errors and errors:
+            raise ConfigValidationError("wrong settings", errors=errors)
+        return errors
+
+    @classmethod
+    def _check_environment(cls) -> None:
+        """Say which variable is wrong; the SDK would only quote its value."""
+        for name, schema in cls.config_jsonschema["properties"].items():
+            variable = f"{cls._env_var_prefix}{name.upper()}"
+            value = os.environ.get(variable)
+            if value is None:
+                continue
+            kind = next(kind for kind in schema["type"] if kind != "null")
+            if kind == "integer" and not re.fullmatch(r"\s*-?\d+\s*", value):
+                raise SettingsError(f"{variable} (setting {name}): it must be a whole number")
+            if kind in {"array", "object"} and not _is_json(value):
+                raise SettingsError(f"{variable} (setting {name}): it must be JSON, a {kind}")
+
+
+def _describe(error: ValidationError) -> str:
+    """One wrong setting, without its value."""
+    if error.validator == "required":
+        return error.message
+    setting = error.path[0] if error.path else "config"
+    schema = TapLiveChat.config_jsonschema["properties"].get(setting, {})
+    if error.validator == "enum":
+        allowed = ", ".join(str(value) for value in error.validator_value)
+        return f"setting {setting}: it must be one of {allowed}"
+    if error.validator in {"minimum", "maximum"}:
+        return f"setting {setting}: its {error.validator} is {error.validator_value}"
+    kinds = schema.get("type", "something else")
+    kind = kinds if isinstance(kinds, str) else " or ".join(k for k in kinds if k != "null")
+    return f"setting {setting}: it must be of type {kind}"
+
+
+def _problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """What the schema cannot say."""
+    problem = auth.check_credentials(config)
+    if problem:
+        yield problem
+    start_date = config.get("start_date")
+    if start_date and parse(start_date) is None:
+        yield "setting start_date: it must be a time such as 2026-01-31T00:00:00Z"
+    for name in _URLS:
+        address = urlsplit(config[name])
+        if address.scheme not in {"http", "https"} or not address.hostname:
+            yield f"setting {name}: it must be an address that begins with https://"
+        elif address.scheme == "http" and address.hostname not in _LOOPBACK:
+            yield f"setting {name}: http is for this machine only; use https://"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        load_json(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""The governor: one budget of calls for every process on an instance, and never a violation.
+
+outcome.py, limits.py, errors.py   the vocabulary
+governor.py      acquire, check, release: the only file that waits
+turnstile.py     the queue of one process's threads
+decisions.py     admit and settle, on the shared state and the leases: pure, as is all below
+state.py           the shared state: one document in the store, made of
+budget.py            a budget that shrinks on refusal (606, 615) and grows back
+pause.py             the pause of everybody after a refusal
+breaker.py           one probe while the API is down
+day.py               the daily quota and its possible resets
+window.py        when a place is free
+fairness.py      which process goes first, and how often each may ask
+jitter.py        random delays
+retries.py       how many retries a process may make
+usage.py, report.py   for people: a snapshot, and log lines
+
+It knows neither Marketo nor Singer; the numbers in comments are the codes that callers map to an
+`Outcome`.
+"""
+
+from target_marketo.governor.clock import Clock, SystemClock
+from target_marketo.governor.errors import (
+    BudgetSpent,
+    Cancelled,
+    GovernorError,
+    LeaseLost,
+    OutageTooLong,
+    StoreUnavailable,
+)
+from target_marketo.governor.governor import Governor, Lease, Stats
+from target_marketo.governor.jitter import full_jitter
+from target_marketo.governor.limits import Limits
+from target_marketo.governor.outcome import Outcome
+from target_marketo.governor.usage import Holder, Usage
+
+__all__ = [
+    "BudgetSpent",
+    "Cancelled",
+    "Clock",
+    "Governor",
+    "GovernorError",
+    "Holder",
+    "Lease",
+    "LeaseLost",
+    "Limits",
+    "OutageTooLong",
+    "Outcome",
+    "Stats",
+    "StoreUnavailable",
+    "SystemClock",
+    "Usage",
+    "full_jitter",
+]

@@ -1,0 +1,35 @@
+"""Why no call may be made.
+
+GovernorError
+ ├─ BudgetSpent         no call is left today; the next run goes on
+ ├─ OutageTooLong       the API has not answered for as long as we wait
+ ├─ StoreUnavailable    the budget cannot be read, so there is none
+ ├─ LeaseLost           the process was frozen: acquire again
+ └─ Cancelled           the caller asked to stop waiting
+"""
+
+from __future__ import annotations
+
+
+class GovernorError(Exception):
+    """One line, for the person on call."""
+
+
+class BudgetSpent(GovernorError):  # noqa: N818 - a state of the day, not a fault
+    """The daily quota, or our share of it, is used up."""
+
+
+class OutageTooLong(GovernorError):  # noqa: N818 - as BudgetSpent
+    """The circuit breaker was open for longer than we wait."""
+
+
+class StoreUnavailable(GovernorError):  # noqa: N818 - as BudgetSpent
+    """The shared budget could not be read or written for longer than we wait."""
+
+
+class LeaseLost(GovernorError):  # noqa: N818 - as BudgetSpent
+    """Too much time passed since the lease was granted; nothing was sent."""
+
+
+class Cancelled(GovernorError):  # noqa: N818 - as BudgetSpent
+    """`cancelled()` was true while waiting."""

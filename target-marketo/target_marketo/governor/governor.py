@@ -1,0 +1,376 @@
+"""One budget for every process that calls the same instance of the API.
+
+lease = governor.acquire()
+lease.check()
+... send, wait for the reply ...
+governor.release(lease, Outcome.OK)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock
+from typing import TYPE_CHECKING, TypeVar
+
+from target_marketo.governor.clock import Clock, SystemClock
+from target_marketo.governor.decisions import (
+    Now,
+    Spent,
+    Wait,
+    Why,
+    admit,
+    granted,
+    refresh,
+    settle,
+)
+from target_marketo.governor.errors import (
+    BudgetSpent,
+    Cancelled,
+    LeaseLost,
+    OutageTooLong,
+    StoreUnavailable,
+)
+from target_marketo.governor.fairness import delay
+from target_marketo.governor.jitter import full_jitter
+from target_marketo.governor.outcome import Outcome
+from target_marketo.governor.report import report
+from target_marketo.governor.retries import RetryBudget
+from target_marketo.governor.state import State
+from target_marketo.governor.turnstile import LOOK_SECONDS, Turnstile
+from target_marketo.governor.usage import Usage, usage
+from target_marketo.governor.window import MARGIN_SECONDS
+from target_marketo.store.database import StoreError
+from target_marketo.store.leases import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from target_marketo.governor.limits import Limits
+    from target_marketo.store.leases import Leases, Ledger
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+"""How often to ask for what nobody can foretell, when no other process is about."""
+
+LATE_SECONDS = 0.25
+"""How late a process may ask again before it no longer counts as waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to make one call, until `send_before` (on this process's monotonic clock)."""
+
+    id: str
+    granted: float
+    send_before: float
+    _governor: Governor = field(repr=False, compare=False)
+
+    def check(self) -> None:
+        """To be called just before the call is sent.
+
+        Raises:
+            LeaseLost: this process was frozen for too long; the lease is given back.
+        """
+        self._governor.check(self)
+
+
+@dataclass(slots=True)
+class Stats:
+    """Of this process, since it started."""
+
+    acquired: int = 0
+    waited_seconds: float = 0.0
+    attempts: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Denied:
+    why: Why
+    seconds: float
+
+
+_WOKEN_BY_RELEASE = {Why.SLOT, Why.OUTAGE, Why.RESET, Why.TURN}
+
+T = TypeVar("T")
+
+
+class Governor:
+    """Threads of a process share one. All governors of an instance share its leases.
+
+    `store_patience_seconds` is how long the store may fail before `StoreUnavailable` is raised:
+    there is no budget without it. `outage_patience_seconds` is how long a call waits for an API
+    that is down.
+    """
+
+    def __init__(
+        self,
+        instance: str,
+        limits: Limits,
+        leases: Leases,
+        *,
+        random: Random,
+        clock: Clock | None = None,
+        store_patience_seconds: float = 30.0,
+        outage_patience_seconds: float = 3600.0,
+    ) -> None:
+        self.instance = instance
+        self.limits = limits
+        self.stats = Stats()
+        self._leases = leases
+        self._random = random
+        self._clock = clock or SystemClock()
+        self._store_patience = store_patience_seconds
+        self._outage_patience = outage_patience_seconds
+        self._outage = _Patience(outage_patience_seconds)
+        self._host, self._pid = socket.gethostname(), os.getpid()
+        self._process = f"{self._host}:{self._pid}:{secrets.token_hex(4)}"
+        self._turnstile = Turnstile(self._clock)
+        self._released = Event()
+        self._retries = RetryBudget()
+        self._lock = Lock()  # guards stats and _unsettled
+        self._unsettled: list[tuple[Lease, Outcome]] = []
+        self._breaker_open = False
+
+    def acquire(self, cancelled: Callable[[], bool] | None = None) -> Lease:
+        """Block until a call may be made.
+
+        Raises:
+            BudgetSpent: none may be made today.
+            OutageTooLong: the API has been down for `outage_patience_seconds` of waiting.
+            StoreUnavailable: the store has failed for `store_patience_seconds`.
+            Cancelled: `cancelled()` was true.
+        """
+        cancelled = cancelled or _never
+        started = self._clock.monotonic()
+        with self._turnstile.turn(cancelled):
+            lease = self._wait_for_lease(cancelled)
+        with self._lock:
+            self.stats.acquired += 1
+            self.stats.waited_seconds += self._clock.monotonic() - started
+        return lease
+
+    def check(self, lease: Lease) -> None:
+        """As `Lease.check`."""
+        late = self._clock.monotonic() - lease.send_before
+        if late > 0:
+            self.release(lease, Outcome.NOT_SENT)
+            raise LeaseLost(f"a call was granted, but could not be sent for {late:.1f} s too long")
+
+    def release(self, lease: Lease, outcome: Outcome) -> None:
+        """Tell what became of the call. Never raises: what the store refuses is kept for later.
+
+        If it is never kept, the lease runs out by itself.
+        """
+        with self._lock:
+            self.stats.outcomes[outcome] += 1
+            self._unsettled.append((lease, outcome))
+        if outcome is Outcome.OK:
+            self._retries.earn()
+        try:
+            self._transact(lambda _ledger, _state, _now: None)
+        except StoreError as error:
+            logger.warning("A lease could not be released yet: %s", error)
+        self._released.set()
+
+    def retry_allowed(self) -> bool:
+        """Whether a call that failed for a passing reason may be made again; it is paid for if so.
+
+        To be asked once per retry of Outcome.OK replies that ask for one (713, 604, …), of UNKNOWN
+        and of UNAVAILABLE. While the breaker is open it paces the retries, and they cost nothing.
+        """
+        return self._breaker_open or self._retries.spend()
+
+    def note_usage(self, total_calls_today: int) -> None:
+        """What the API says that all integrations have used today, this call included.
+
+        Raises:
+            StoreUnavailable: it could not be written.
+        """
+        try:
+            self._transact(
+                lambda _ledger, state, _now: replace(state, day=state.day.note(total_calls_today))
+            )
+        except StoreError as error:
+            raise StoreUnavailable(str(error)) from None
+
+    def snapshot(self) -> Usage:
+        """What is going on on the instance.
+
+        Raises:
+            StoreUnavailable: it could not be read.
+        """
+        try:
+            with self._leases.transaction(self.instance) as ledger:
+                now = self._now(ledger)
+                state = refresh(State.read(ledger.document), self.limits, now)
+                return usage(self.instance, state, ledger.rows.values(), self.limits, now)
+        except StoreError as error:
+            raise StoreUnavailable(str(error)) from None
+
+    def _wait_for_lease(self, cancelled: Callable[[], bool]) -> Lease:
+        store = _Patience(self._store_patience)
+        while not cancelled():
+            self._released.clear()
+            try:
+                answer = self._attempt()
+            except StoreError as error:
+                if store.lost(self._clock.monotonic()):
+                    raise StoreUnavailable(f"{error}; no call is made without it") from None
+                seconds = full_jitter(store.count, base=0.1, cap=2.0, random=self._random)
+                self._sleep(seconds, cancelled)
+                continue
+            store.reset()
+            if isinstance(answer, Lease):
+                return answer
+            if isinstance(answer, Spent):
+                raise BudgetSpent(self._spent(answer))
+            if answer.why is Why.OUTAGE and self._outage.lost(self._clock.monotonic()):
+                minutes = self._outage_patience / 60
+                raise OutageTooLong(f"{self.instance} has not answered for {minutes:.0f} minutes")
+            self._sleep(answer.seconds, cancelled, woken=answer.why in _WOKEN_BY_RELEASE)
+        raise Cancelled("cancelled while waiting for a call")
+
+    def _attempt(self) -> Lease | Spent | _Denied:
+        # Read before the store's clock is: a process frozen in between has less time, never more.
+        send_before = self._clock.monotonic() + self.limits.grace_seconds
+        answers: list[Lease | Spent | _Denied] = []
+
+        def ask(ledger: Ledger, state: State, now: Now) -> State:
+            rows = ledger.rows.values()
+            answer = admit(state, rows, self._process, self.limits, now)
+            if isinstance(answer, Spent):
+                answers.append(answer)
+                return state
+            if isinstance(answer, Wait):
+                denied = self._denied(answer, state, ledger, now)
+                answers.append(denied)
+                until = now.store + denied.seconds + LATE_SECONDS
+                return replace(state, waiting={**state.waiting, self._process: until})
+            row = self._row(secrets.token_hex(8), now.store)
+            ledger.put(row)
+            answers.append(Lease(row.id, row.granted, send_before, self))
+            waiting = {who: at for who, at in state.waiting.items() if who != self._process}
+            return granted(
+                replace(state, waiting=waiting),
+                row.id,
+                row.busy_until,
+                tries_quota=answer.tries_quota,
+            )
+
+        with self._lock:
+            self.stats.attempts += 1
+        self._transact(ask)
+        return answers[0]
+
+    def _denied(self, wait: Wait, state: State, ledger: Ledger, now: Now) -> _Denied:
+        processes = {row.process for row in ledger.rows.values()} | state.waiting.keys()
+        processes.add(self._process)
+        if wait.until is not None:
+            until_free = wait.until - now.store
+        elif len(processes) == 1:
+            until_free = POLL_SECONDS
+        else:
+            until_free = 0.0 if wait.why in {Why.SLOT, Why.TURN} else POLL_SECONDS / 4
+        return _Denied(wait.why, delay(until_free, len(processes), self._random))
+
+    def _row(self, lease_id: str, now: float) -> Row:
+        """As if the call took all the time it may, for a killed process holds its places too."""
+        busy_until = now + self.limits.lease_seconds
+        return Row(
+            id=lease_id,
+            process=self._process,
+            host=self._host,
+            pid=self._pid,
+            granted=now,
+            busy_until=busy_until,
+            window_until=busy_until + self.limits.seconds + MARGIN_SECONDS,
+        )
+
+    def _transact(self, change: Callable[[Ledger, State, Now], State | None]) -> None:
+        """Settle what is still to be settled, then make a change, in one transaction."""
+        with self._lock:
+            unsettled, self._unsettled = self._unsettled, []
+        try:
+            with self._leases.transaction(self.instance) as ledger:
+                now = self._now(ledger)
+                before = State.read(ledger.document)
+                state = refresh(before, self.limits, now)
+                for lease, outcome in unsettled:
+                    state = self._settle(ledger, state, lease, outcome, now)
+                state = change(ledger, state, now) or state
+                if state != before:
+                    ledger.keep(state.written())
+        except BaseException:
+            with self._lock:
+                self._unsettled = unsettled + self._unsettled
+            raise
+        self._breaker_open = state.breaker.is_open
+        if not self._breaker_open:
+            self._outage.reset()
+        report(self.instance, self.limits, before, state)
+
+    def _settle(
+        self, ledger: Ledger, state: State, lease: Lease, outcome: Outcome, now: Now
+    ) -> State:
+        row = replace(
+            self._row(lease.id, lease.granted),
+            busy_until=now.store,
+            window_until=now.store + self.limits.seconds + MARGIN_SECONDS,
+        )
+        if outcome is Outcome.NOT_SENT:
+            ledger.drop(lease.id)
+        elif outcome is not Outcome.UNKNOWN:
+            # Written even if the lease has run out by now: the call was made.
+            ledger.put(row)
+        # Else the call may still be running, or arrive: both places are held to the lease's end.
+        used = 0
+        if outcome is Outcome.RATE_LIMITED:
+            used = sum(one.window_until > now.store for one in ledger.rows.values())
+        return settle(state, row, outcome, self.limits, used=used, now=now, random=self._random)
+
+    def _now(self, ledger: Ledger) -> Now:
+        return Now(ledger.now, self._clock.utc())
+
+    def _sleep(self, seconds: float, cancelled: Callable[[], bool], *, woken: bool = False) -> None:
+        event = self._released if woken else Event()
+        end = self._clock.monotonic() + seconds
+        while not cancelled():
+            left = end - self._clock.monotonic()
+            if left <= 0 or self._clock.wait(event, min(left, LOOK_SECONDS)):
+                return
+
+    def _spent(self, spent: Spent) -> str:
+        until = spent.until.strftime("%Y-%m-%d %H:%M UTC")
+        if spent.by_us:
+            return f"{self.limits.daily:,} calls were made today, the daily limit, until {until}"
+        return f"the daily quota of {self.instance} is spent; it may be back at {until}"
+
+
+class _Patience:
+    """How long something may fail without a break."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+        self.count = 0
+
+    def reset(self) -> None:
+        self._since, self.count = None, 0
+
+    def lost(self, now: float) -> bool:
+        """Count one more failure; whether that is too long."""
+        self.count += 1
+        self._since = now if self._since is None else self._since
+        return now - self._since >= self._seconds
+
+
+def _never() -> bool:
+    return False

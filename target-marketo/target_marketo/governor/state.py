@@ -1,0 +1,40 @@
+"""What all processes on an instance know beside the leases: one document in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from target_marketo.governor.breaker import Breaker
+from target_marketo.governor.budget import Reduced
+from target_marketo.governor.day import Day
+from target_marketo.governor.pause import Pause
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`waiting`: by when each waiting process will have asked again, or it is forgotten."""
+
+    rate: Reduced = field(default_factory=Reduced)
+    slots: Reduced = field(default_factory=Reduced)
+    pause: Pause = field(default_factory=Pause)
+    breaker: Breaker = field(default_factory=Breaker)
+    day: Day = field(default_factory=Day)
+    waiting: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, document: str | None) -> State:
+        """From the store; what another version wrote and this one cannot read is as none."""
+        if document is None:
+            return cls()
+        try:
+            return _DECODER.decode(document)
+        except msgspec.MsgspecError:
+            return cls()
+
+    def written(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+
+_DECODER = msgspec.json.Decoder(State)

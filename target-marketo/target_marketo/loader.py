@@ -1,0 +1,531 @@
+"""Batches: look up, decide, write.
+
+One thread owns everything here and never waits for the network: calls run on worker threads, and
+what comes of them arrives in the `inbox`, which the owner empties. Between its lookup and the end
+of its write a person is *active*: records that come meanwhile are applied to a decision that was
+not sent yet, or parked until the call is over, so one key is never in two calls at once.
+
+    buffered -> looked up -> (nothing to do) ------------------> settled
+                    |-> create or update, waiting for company -> sent -> settled
+                                    ^                             |
+                                    |------ held, looked up <-----| outcome unknown, race lost
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+
+from target_marketo.governor import Cancelled
+from target_marketo.marketo.client import MAX_BODY_BYTES, MAX_ROWS, Answer, Row
+from target_marketo.marketo.errors import (
+    Class,
+    MarketoError,
+    OutcomeUnknown,
+    SendFewer,
+    of_response,
+    of_row,
+)
+from target_marketo.rules import Duplicates, decide
+from target_marketo.sinks import Buffer, Entry, Received
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from target_marketo.mapping import Mapped, StreamPlan
+    from target_marketo.sinks import PersonId
+    from target_marketo.summary import Summary
+
+CREATE, UPDATE = "createOnly", "updateOnly"
+
+_BODY_BYTES = MAX_BODY_BYTES - 2_000  # room for the head of the request
+_MAX_ATTEMPTS = 6
+_RESETS_BEFORE_HALVING = 2
+_SEE = "see what Marketo holds, then replay"
+_AFTER_RESET_SECONDS = 1.0  # a server that lost its client may still be writing
+_AFTER_RACE_SECONDS = 0.0
+_AFTER_TRANSIENT_SECONDS = 5.0
+
+
+class Leads(Protocol):
+    """The calls that the loader needs of Marketo."""
+
+    def lookup(
+        self, filter_type: str, values: Sequence[str], fields: Iterable[str]
+    ) -> list[dict[str, Any]]:
+        """Everybody whose key is among the values."""
+
+    def sync(
+        self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
+    ) -> Answer:
+        """Writes people; one row of the answer for each row sent."""
+
+
+class Rejection(NamedTuple):
+    """A record that Marketo will not take, for the error log."""
+
+    received: Received
+    key: str
+    code: str
+    field: str
+    advice: str
+    request_id: str
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The settings that shape batches; ages and time-outs in seconds."""
+
+    batch_size: int = MAX_ROWS
+    max_age: float = 60.0
+    max_concurrent: int = 5
+    duplicates: Duplicates = Duplicates.NEWEST
+    partition: str | None = None
+    request_timeout: float = 120.0
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call on its way; `action` is None for a lookup."""
+
+    action: str | None
+    key_field: str
+    entries: list[Entry]
+    started: float
+
+
+class Done(NamedTuple):
+    """What arrives in the inbox when a call is over."""
+
+    call: _Call
+    result: list[dict[str, Any]] | Answer | Exception
+
+
+@dataclass
+class _Pending:
+    """Decided rows of one action that wait for company."""
+
+    entries: dict[PersonId, Entry] = field(default_factory=dict)
+    rows: int = 0
+    bytes: int = 0
+
+    def put(self, entry: Entry) -> None:
+        self.entries[entry.person] = entry
+        self.rows += len(entry.rows)
+        self.bytes += sum(map(len, entry.rows)) + len(entry.rows)
+
+    def pop(self, entry: Entry) -> None:
+        del self.entries[entry.person]
+        self.rows -= len(entry.rows)
+        self.bytes -= sum(map(len, entry.rows)) + len(entry.rows)
+
+    def take(self, size: int) -> list[Entry]:
+        """The entries of one call: those that share the first one's limit, as many as fit."""
+        first = next(iter(self.entries.values()))
+        limit = min(size, first.batch_limit or size)
+        taken: list[Entry] = []
+        rows = filled = 0
+        for entry in self.entries.values():
+            if entry.batch_limit != first.batch_limit:
+                continue
+            length = sum(map(len, entry.rows)) + len(entry.rows)
+            if taken and (rows + len(entry.rows) > limit or filled + length > _BODY_BYTES):
+                break
+            taken.append(entry)
+            rows, filled = rows + len(entry.rows), filled + length
+        for entry in taken:
+            self.pop(entry)
+        return taken
+
+
+class Loader:
+    """Brings people to Marketo in as few calls as their number allows.
+
+    Args:
+        leads: Marketo.
+        options: The shape of batches.
+        summary: Counts what becomes of the records.
+        settle: Called with records that can no longer be lost.
+        reject: Called with records that Marketo will not take; must have stored them, for good,
+            when it returns.
+        inbox: Where worker threads put a `Done`; the owner hands it to `handle`.
+        report: Called with a line of text for each decision of a dry run.
+    """
+
+    def __init__(
+        self,
+        leads: Leads,
+        options: Options,
+        summary: Summary,
+        *,
+        settle: Callable[[Iterable[int]], None],
+        reject: Callable[[list[Rejection]], None],
+        inbox: SimpleQueue[Any],
+        now: Callable[[], float] = time.monotonic,
+        report: Callable[[Entry], None] = lambda _: None,
+    ) -> None:
+        self._leads = leads
+        self._options = options
+        self._summary = summary
+        self._settle = settle
+        self._reject = reject
+        self._inbox = inbox
+        self._now = now
+        self._report = report
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        for number in range(options.max_concurrent):
+            # Daemons: a call that hangs must not keep a process that was told to end.
+            threading.Thread(target=self._worker, name=f"marketo-{number}", daemon=True).start()
+        self._buffers: dict[str, Buffer] = {}
+        self._active: dict[PersonId, Entry] = {}
+        self._parked: dict[PersonId, Entry] = {}
+        self._pending: dict[tuple[str, str], _Pending] = {}
+        self._held: list[tuple[float, int, list[Entry]]] = []
+        self._again: deque[list[Entry]] = deque()
+        self._held_number = itertools.count()
+        self._flying = 0
+        self._lookups_flying = 0
+        self._stopped = False
+        self.failure: Exception | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Enough is under way: no more records for now."""
+        return self._flying > self._options.max_concurrent + 1
+
+    @property
+    def flying(self) -> int:
+        """Calls that were handed to the workers and are not over."""
+        return self._flying
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way and nothing waits."""
+        return not (self._flying or self._active or any(map(len, self._buffers.values())))
+
+    def add(self, plan: StreamPlan, mapped: Mapped, received: Received) -> None:
+        """Takes in one mapped record; may start a call."""
+        person = (plan.key, plan.identity(mapped.key))
+        buffer = self._buffers.get(plan.key)
+        if buffer is None:
+            buffer = self._buffers[plan.key] = Buffer(plan.key, self._options.batch_size)
+        buffer.lookup_fields.update(dict.fromkeys(plan.lookup_fields))
+        active = self._active.get(person)
+        entry = self._parked.get(person) if active else buffer.get(person)
+        if active is not None and self._waiting(active) and _knows(active, plan):
+            self._pending_of(active).pop(active)
+            active.add(plan, mapped, received)
+            self._decide(active)
+            return
+        if entry is None:
+            entry = Entry(person, mapped.key, self._now())
+            if active is not None:
+                self._parked[person] = entry
+            else:
+                buffer.put(entry)
+        entry.add(plan, mapped, received)
+        if buffer.full:
+            self._look_up(buffer.take())
+
+    def due(self) -> float | None:
+        """Seconds until something has waited long enough; None if nothing waits."""
+        moments = [self._held[0][0]] if self._held else []
+        since = [buffer.oldest for buffer in self._buffers.values()]
+        since += [
+            next(iter(pending.entries.values())).since
+            for pending in self._pending.values()
+            if pending.entries
+        ]
+        moments += [oldest + self._options.max_age for oldest in since if oldest is not None]
+        return max(0.0, min(moments) - self._now()) if moments else None
+
+    def tick(self, *, ending: bool = False) -> None:
+        """Starts what has waited long enough; at the end of the input, everything."""
+        if self.failure is not None or self._stopped:
+            return
+        now = self._now()
+        while self._held and self._held[0][0] <= now:
+            self._again.append(heapq.heappop(self._held)[2])
+        while self._again:
+            self._look_up(self._again.popleft())
+        for buffer in self._buffers.values():
+            aged = buffer.oldest is not None and now - buffer.oldest >= self._options.max_age
+            while len(buffer) and (ending or aged or buffer.full):
+                self._look_up(buffer.take())
+        # At the end, rows that lookups still bring may fill up a call.
+        flush = ending and not self._lookups_flying
+        for (action, key_field), pending in self._pending.items():
+            while pending.entries and (flush or self._ripe(pending, now)):
+                self._send(action, key_field, pending.take(self._options.batch_size))
+
+    def handle(self, done: Done) -> None:
+        """Takes in the end of a call."""
+        self._flying -= 1
+        call, result = done
+        if call.action is None:
+            self._lookups_flying -= 1
+        if isinstance(result, Cancelled):
+            return  # not sent: its records stay unsettled, and the next run brings them again
+        if isinstance(result, MarketoError):
+            self._failed(call, result)
+        elif isinstance(result, Exception):
+            self.failure = self.failure or result
+        elif isinstance(result, Answer):
+            self._written(call, result)
+        else:
+            self._found(call, result)
+
+    def stop(self) -> None:
+        """Starts no more calls; those under way still arrive in the inbox."""
+        self._stopped = True
+
+    # Lookups
+
+    def _look_up(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self._active[entry.person] = entry
+            entry.leads = entry.decision = None
+        key_field = entries[0].person[0]
+        fields = tuple(self._buffers[key_field].lookup_fields)
+        keys = [entry.key for entry in entries]
+        self._start(
+            _Call(None, key_field, entries, self._now()),
+            lambda: self._leads.lookup(key_field, keys, fields),
+        )
+
+    def _found(self, call: _Call, leads: list[dict[str, Any]]) -> None:
+        by_key: dict[str, list[dict[str, Any]]] = {}
+        for lead in leads:
+            by_key.setdefault(str(lead.get(call.key_field, "")).casefold(), []).append(lead)
+        away = self._now() - call.started
+        for entry in call.entries:
+            entry.since += away  # the age limit is about waiting for company, not for Marketo
+            entry.leads = by_key.get(entry.person[1].casefold(), [])
+            self._decide(entry)
+
+    # Decisions
+
+    def _decide(self, entry: Entry) -> None:
+        decision = decide(entry.steps, entry.leads or (), self._options.duplicates)
+        entry.decision = decision
+        if decision.too_many:
+            advice = of_row("1007")
+            self._refuse([(entry, None)], "1007", advice.cure, "")
+        elif decision.create is not None:
+            key_field = entry.person[0]
+            # Without its key a person could not be found again; a rule may not have brought it.
+            row = {key_field: entry.key} | dict(decision.create)
+            entry.rows = [msgspec.json.encode(row)]
+            self._put(CREATE, entry)
+        elif decision.updates:
+            entry.rows = [
+                msgspec.json.encode({"id": update.lead_id, **update.values})
+                for update in decision.updates
+            ]
+            self._put(UPDATE, entry)
+        else:
+            self._end(entry)
+
+    def _put(self, action: str, entry: Entry) -> None:
+        pending = self._pending.setdefault((action, entry.person[0]), _Pending())
+        pending.put(entry)
+        if self._ripe(pending, self._now()):
+            self._send(action, entry.person[0], pending.take(self._options.batch_size))
+
+    def _ripe(self, pending: _Pending, now: float) -> bool:
+        first = next(iter(pending.entries.values()))
+        return (
+            pending.rows >= self._options.batch_size
+            or pending.bytes >= _BODY_BYTES
+            or now - first.since >= self._options.max_age
+            or bool(first.batch_limit)
+        )
+
+    def _waiting(self, entry: Entry) -> bool:
+        """Decided, and not sent: another record can still be applied."""
+        if entry.decision is None or not entry.rows:
+            return False
+        return entry.person in self._pending_of(entry).entries
+
+    def _pending_of(self, entry: Entry) -> _Pending:
+        assert entry.decision is not None  # noqa: S101 - callers ask only for decided entries
+        action = CREATE if entry.decision.create is not None else UPDATE
+        return self._pending.setdefault((action, entry.person[0]), _Pending())
+
+    # Writes
+
+    def _send(self, action: str, key_field: str, entries: list[Entry]) -> None:
+        rows = [row for entry in entries for row in entry.rows]
+        lookup_field = key_field if action == CREATE else "id"
+        partition = self._options.partition if action == CREATE else None
+        call = _Call(action, key_field, entries, self._now())
+        if self._options.dry_run:
+            for entry in entries:
+                self._report(entry)
+            written = [Row("created" if action == CREATE else "updated", 0, "")] * len(rows)
+            self._written(call, Answer(written, ""))
+            return
+        self._start(call, lambda: self._leads.sync(action, lookup_field, rows, partition))
+
+    def _written(self, call: _Call, answer: Answer) -> None:
+        rows = iter(enumerate(answer.rows))
+        again: list[Entry] = []
+        later: list[Entry] = []
+        refused: dict[str, list[tuple[Entry, int | None]]] = {}
+        for entry in call.entries:
+            own = list(itertools.islice(rows, len(entry.rows)))
+            skipped = [(position, row) for position, row in own if row.status == "skipped"]
+            if not skipped:
+                self._end(entry)
+                continue
+            position, row = skipped[0]
+            kind = of_row(row.code).kind
+            entry.attempts += 1
+            if kind is Class.PERMANENT or kind is Class.FATAL or entry.attempts >= _MAX_ATTEMPTS:
+                refused.setdefault(row.code, []).append((entry, position))
+            elif kind is Class.LOOKUP:
+                again.append(entry)
+            else:
+                later.append(entry)
+        for code, entries in refused.items():
+            self._refuse(entries, code, of_row(code).cure, answer.request_id)
+        self._hold(again, _AFTER_RACE_SECONDS)
+        self._hold(later, _AFTER_TRANSIENT_SECONDS)
+
+    def _failed(self, call: _Call, error: MarketoError) -> None:
+        """A call that brought no result for its rows."""
+        if isinstance(error, OutcomeUnknown) and call.action is not None:
+            self._outcome_unknown(call, error)
+        elif isinstance(error, SendFewer):
+            self._send_fewer(call, error)
+        else:
+            self.failure = self.failure or error
+
+    def _outcome_unknown(self, call: _Call, error: OutcomeUnknown) -> None:
+        """Looks the people up again once the call can no longer be at work on them."""
+        alone = len(call.entries) == 1
+        for entry in call.entries:
+            entry.attempts += 1
+            if error.code or error.after_timeout or entry.attempts > _RESETS_BEFORE_HALVING:
+                # What Marketo cannot swallow is halved until the row that stops it is alone.
+                entry.batch_limit = max(1, len(call.entries) // 2)
+        if alone and call.entries[0].attempts >= _MAX_ATTEMPTS:
+            cure = of_response(error.code).cure if error.code else _SEE
+            self._refuse([(call.entries[0], 0)], error.code or "unknown", cure, error.request_id)
+            return
+        wait = self._options.request_timeout if error.after_timeout else _AFTER_RESET_SECONDS
+        self._hold(call.entries, wait)
+
+    def _send_fewer(self, call: _Call, error: SendFewer) -> None:
+        if len(call.entries) == 1:
+            cure = of_response(error.code).cure
+            self._refuse([(call.entries[0], 0)], error.code, cure, error.request_id)
+            return
+        half = (len(call.entries) + 1) // 2
+        for entries in (call.entries[:half], call.entries[half:]):
+            if call.action is None:
+                self._again.appendleft(entries)
+                continue
+            for entry in entries:
+                entry.batch_limit = half
+            self._send(call.action, call.key_field, entries)
+
+    def _hold(self, entries: list[Entry], seconds: float) -> None:
+        """Keeps people active until it is safe to look at them again."""
+        if entries:
+            moment = self._now() + seconds
+            heapq.heappush(self._held, (moment, next(self._held_number), entries))
+
+    # Ends
+
+    def _end(self, entry: Entry) -> None:
+        """The person is as the records want them to be."""
+        decision, summary = entry.decision, self._summary
+        assert decision is not None  # noqa: S101 - only decided entries end
+        records = len(entry.received)
+        summary.kept.update(decision.kept)
+        if decision.create is not None:
+            summary.created += 1
+            summary.filled.update(decision.create.keys())
+        for update in decision.updates:
+            summary.filled.update(update.values.keys())
+        if decision.create is None and not decision.updates:
+            summary.unchanged_people += 1
+            summary.unchanged += records
+        else:
+            summary.updated += 1 if decision.updates else 0
+            summary.delivered += records
+        self._settle([received.ticket for received in entry.received])
+        self._release(entry)
+
+    def _refuse(
+        self,
+        entries: list[tuple[Entry, int | None]],
+        code: str,
+        advice: str,
+        request_id: str,
+    ) -> None:
+        """The people go to the error log."""
+        rejections = [
+            Rejection(received, entry.key, code, "", advice, request_id, position)
+            for entry, position in entries
+            for received in entry.received
+        ]
+        self._reject(rejections)
+        for entry, _ in entries:
+            self._release(entry)
+
+    def _release(self, entry: Entry) -> None:
+        """Later records of the person may go on."""
+        del self._active[entry.person]
+        parked = self._parked.pop(entry.person, None)
+        if parked is not None:
+            self._buffers[entry.person[0]].put(parked)
+
+    def _start(self, call: _Call, work: Callable[[], Any]) -> None:
+        if self._stopped or self.failure is not None:
+            return  # the people stay active, unsettled: the next run brings them again
+        self._flying += 1
+        self._lookups_flying += call.action is None
+
+        def run() -> None:
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the owner decides
+                result = error
+            self._inbox.put(Done(call, result))
+
+        self._work.put(run)
+
+    def _worker(self) -> None:
+        while True:
+            self._work.get()()
+
+
+def _knows(entry: Entry, plan: StreamPlan) -> bool:
+    """Whether the lookup of this entry brought every field that the plan's rules need."""
+    return any(step.rules is plan.rules for step in entry.steps)
+
+
+def changes(entry: Entry) -> list[tuple[str, Any, Any]]:
+    """Field, old and new value of what is to be written, for a dry run."""
+    decision = entry.decision
+    assert decision is not None  # noqa: S101 - only decided entries are reported
+    if decision.create is not None:
+        return [(name, None, value) for name, value in decision.create.items()]
+    leads = {int(lead["id"]): lead for lead in entry.leads or ()}
+    return [
+        (name, leads[update.lead_id].get(name), value)
+        for update in decision.updates
+        for name, value in update.values.items()
+    ]

@@ -1,0 +1,345 @@
+"""The `streams` setting and Marketo's describe, made into a checked plan of fields. Pure.
+
+Everything that can be wrong with a mapping is found here, before the first row: each problem is one
+`SettingError` that names the setting and the cure.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_marketo import fields
+from target_marketo.rules import Kind, Rule, Rules, Write
+from target_marketo.settings import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from target_marketo.marketo.client import Field
+    from target_marketo.rules import Value
+
+Record = dict[str, Any]
+
+# What people who chat with us become, unless `streams` says otherwise.
+DEFAULT_STREAMS: dict[str, Any] = {
+    "visitors": {
+        "key": "email",
+        "fields": {
+            "email": "email",
+            "firstName": {"from": "first_name", "write": "if_empty", "truncate": True},
+            "lastName": {"from": "last_name", "write": "if_empty", "truncate": True},
+            "phone": {"from": "phone", "write": "if_empty", "truncate": True},
+            "city": {
+                "from": "city", "write": "if_empty", "group": "geography", "truncate": True
+            },
+            "state": {
+                "from": "region", "write": "if_empty", "group": "geography", "truncate": True
+            },
+            "country": {
+                "from": "country", "write": "if_empty", "group": "geography", "truncate": True
+            },
+            "postalCode": {
+                "from": "postal_code", "write": "if_empty", "group": "geography", "truncate": True
+            },
+            "leadSource": {"value": "LiveChat", "write": "on_create"},
+        },
+    },
+}  # fmt: skip
+
+# Option of a field -> its type, and how the type is called in an error.
+_OPTIONS: dict[str, tuple[type, str]] = {
+    "from": (str, "the name of a property"),
+    "value": (object, "a value"),
+    "write": (str, "a text"),
+    "group": (str, "the name of a group"),
+    "clear": (bool, "true or false"),
+    "truncate": (bool, "true or false"),
+    "delimiter": (str, "a text"),
+}
+_KEY_TYPES = frozenset({"email", "integer", "string", "phone", "text", "url"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that cannot be written as it is. `reason` holds no value of the record."""
+
+    code: str
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A record as a step towards one person."""
+
+    key: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedField:
+    name: str
+    read: Callable[[Record], Any]
+    convert: Callable[[Any], Value]
+    clear: bool
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """How the records of one stream become steps: the key field, the rules, the conversions."""
+
+    stream: str
+    key: str
+    key_kind: Kind
+    rules: Rules
+    lookup_fields: tuple[str, ...]
+    planned: tuple[_PlannedField, ...]
+    read_key: Callable[[Record], Any]
+    convert_key: Callable[[Any], Value]
+
+    def map(self, record: Record) -> Mapped | Refused | None:
+        """The record as a step; None if it has no key, which is normal for visitors."""
+        raw = self.read_key(record)
+        if raw is None:
+            return None
+        name = self.key
+        try:
+            key = self.convert_key(raw)
+            if key is None:
+                return None
+            values: dict[str, Value] = {}
+            for planned in self.planned:
+                name = planned.name
+                value = planned.read(record)
+                if value is not None:
+                    value = planned.convert(value)
+                if value is not None:
+                    values[name] = value
+                elif planned.clear:
+                    values[name] = None
+        except fields.Unfit as unfit:
+            return Refused(unfit.code, name, str(unfit))
+        text = str(key)
+        if "," in text:
+            # A comma separates the values of a lookup, and no way to escape it is documented.
+            return Refused("key_with_comma", self.key, "a key with a comma cannot be looked up")
+        return Mapped(text, values)
+
+    def identity(self, key: str) -> str:
+        """The key as Marketo compares it: e-mails in any case are one person."""
+        return key.casefold() if self.key_kind is not Kind.NUMBER else key
+
+
+class Mapper:
+    """Makes the plan of each stream from the `streams` setting and describe."""
+
+    def __init__(self, streams: Mapping[str, Any] | None, described: Iterable[Field]) -> None:
+        self._streams = DEFAULT_STREAMS if streams is None else streams
+        self._fields = {field.name: field for field in described}
+        if not isinstance(self._streams, dict):
+            raise SettingError("`streams` must be an object: stream name -> {key, fields}")
+        # All entries are checked at once, whatever streams the tap will send.
+        self._plans = {name: self._from_entry(name) for name in self._streams}
+
+    def plan(self, stream: str, properties: Mapping[str, Any]) -> StreamPlan:
+        """The plan of a stream with these properties (JSON Schema; may be empty if unknown).
+
+        Raises:
+            SettingError: The mapping names a property that the stream does not have.
+        """
+        if stream not in self._plans:
+            return self._by_names(stream, properties)
+        if properties:
+            self._check_sources(stream, properties)
+        return self._plans[stream]
+
+    def _from_entry(self, stream: str) -> StreamPlan:
+        where = f"`streams.{stream}`"
+        entry = self._streams[stream]
+        if not isinstance(entry, dict):
+            raise SettingError(f"{where} must be an object with `fields`")
+        if unknown := set(entry) - {"key", "fields"}:
+            raise SettingError(f"{where} knows `key` and `fields`, not `{min(unknown)}`")
+        entries = entry.get("fields")
+        if not isinstance(entries, dict) or not entries:
+            raise SettingError(f"{where} needs `fields`: Marketo field -> property of the stream")
+        options = {
+            name: _options(f"streams.{stream}.fields.{name}", spec)
+            for name, spec in entries.items()
+        }
+        return self._plan(stream, entry.get("key", "email"), options)
+
+    def _described(self, where: str, name: str) -> Field:
+        field = self._fields.get(name)
+        if field is None:
+            nearest = _nearest(name, self._fields)
+            hint = f"; did you mean `{nearest}`?" if nearest else ""
+            raise SettingError(f"{where}: Marketo has no field `{name}`{hint}")
+        return field
+
+    def _plan(self, stream: str, key: Any, entries: Mapping[str, dict[str, Any]]) -> StreamPlan:
+        where = f"`streams.{stream}`"
+        if not isinstance(key, str):
+            raise SettingError(f"{where}.key must be the name of a Marketo field")
+        key_field = self._described(f"{where}.key", key)
+        if not key_field.searchable or key_field.data_type not in _KEY_TYPES:
+            raise SettingError(f"{where}.key: Marketo cannot search people by `{key}`")
+        planned, rules = [], []
+        for name, options in entries.items():
+            field = self._described(f"{where}.fields", name)
+            rules.append(self._rule(f"{where}.fields", field, options))
+            planned.append(_planned(field, options, rules[-1]))
+        key_options = entries.get(key, {"from": key})
+        return StreamPlan(
+            stream=stream,
+            key=key,
+            key_kind=fields.kind_of(key_field.data_type),
+            rules=Rules(tuple(rules)),
+            lookup_fields=tuple(
+                dict.fromkeys(
+                    ["id", key, *(r.field for r in rules if r.write is not Write.ON_CREATE)]
+                )
+            ),
+            planned=tuple(planned),
+            read_key=_reader(key_options),
+            convert_key=fields.converter(
+                key_field.data_type,
+                fields.limit_of(key_field.data_type, key_field.length, truncate=False),
+            ),
+        )
+
+    def _rule(self, where: str, field: Field, options: Mapping[str, Any]) -> Rule:
+        name, write = field.name, Write(options.get("write", "always"))
+        if name in fields.COMPANY_FIELDS:
+            raise SettingError(
+                f"{where}: `{name}` belongs to the company, which Marketo does not write "
+                "together with people; take it out"
+            )
+        if field.read_only or name in fields.SYSTEM_FIELDS:
+            raise SettingError(f"{where}: `{name}` is read-only in Marketo; take it out")
+        kind = fields.kind_of(field.data_type)
+        if kind is Kind.BOOLEAN and write is Write.IF_EMPTY:
+            raise SettingError(
+                f"{where}: `{name}` is a boolean, and Marketo reads an unset one as false, so "
+                "`if_empty` cannot tell them apart; use `always` or `on_create`"
+            )
+        if write in (Write.GREATEST, Write.LEAST) and kind not in (
+            Kind.NUMBER, Kind.DATE, Kind.DATETIME,
+        ):  # fmt: skip
+            raise SettingError(
+                f"{where}: `{name}` is a {field.data_type}; `{write}` needs a number or a date"
+            )
+        if write is Write.APPEND and kind is not Kind.TEXT:
+            raise SettingError(
+                f"{where}: `{name}` is a {field.data_type}; `append` needs a string or a text"
+            )
+        return Rule(
+            field=name,
+            write=write,
+            kind=kind,
+            group=options.get("group"),
+            delimiter=options.get("delimiter", ";"),
+        )
+
+    def _check_sources(self, stream: str, properties: Mapping[str, Any]) -> None:
+        for name, spec in self._streams[stream]["fields"].items():
+            source = spec if isinstance(spec, str) else spec.get("from")
+            if source is None or source in properties or source.split(".")[0] in properties:
+                continue
+            nearest = _nearest(source, properties)
+            hint = f"; did you mean `{nearest}`?" if nearest else ""
+            raise SettingError(
+                f"`streams.{stream}.fields.{name}`: the stream has no property `{source}`{hint}"
+            )
+
+    def _by_names(self, stream: str, properties: Mapping[str, Any]) -> StreamPlan:
+        """Properties whose names are Marketo's (first_name is firstName), geography if_empty."""
+        by_plain_name = {_plain(name): field for name, field in self._fields.items()}
+        options: dict[str, dict[str, Any]] = {}
+        for name in properties:
+            field = self._fields.get(name) or by_plain_name.get(_plain(name))
+            if (
+                field is None
+                or field.read_only
+                or field.name in fields.COMPANY_FIELDS | fields.SYSTEM_FIELDS
+            ):
+                continue
+            options[field.name] = {"from": name, "truncate": False}
+            if field.name in fields.GEOGRAPHY_FIELDS:
+                options[field.name] |= {"write": "if_empty", "group": "geography"}
+        return self._plan(stream, "email", options)
+
+
+def _options(where: str, spec: Any) -> dict[str, Any]:
+    """A field's entry with its short form written out, every option checked."""
+    options = {"from": spec} if isinstance(spec, str) else spec
+    if not isinstance(options, dict):
+        raise SettingError(f"`{where}` must be a property's name or an object")
+    if unknown := options.keys() - _OPTIONS.keys():
+        known = ", ".join(sorted(_OPTIONS))
+        raise SettingError(f"`{where}` does not know `{min(unknown)}`; known: {known}")
+    for name, value in options.items():
+        wanted, meaning = _OPTIONS[name]
+        if not isinstance(value, wanted) or value == "":
+            raise SettingError(f"`{where}.{name}` must be {meaning}")
+    if ("from" in options) == ("value" in options):
+        raise SettingError(f"`{where}` needs either `from` or `value`")
+    write = options.get("write", Write.ALWAYS)
+    if write not in list(Write):
+        raise SettingError(f"`{where}.write` is one of {', '.join(Write)}, not `{write}`")
+    for name, only in (("group", Write.IF_EMPTY), ("clear", Write.ALWAYS)):
+        if options.get(name) and write != only:
+            raise SettingError(f"`{where}.{name}` goes with `write: {only}` only")
+    return options
+
+
+def _planned(field: Field, options: Mapping[str, Any], rule: Rule) -> _PlannedField:
+    truncate = options.get("truncate", False)
+    limit = fields.limit_of(field.data_type, field.length, truncate=truncate)
+    convert: Callable[[Any], Value] = fields.converter(field.data_type, limit, rule.delimiter)
+    if rule.write is Write.APPEND:
+        convert = fields.items
+    if "value" in options:
+        try:
+            constant = convert(options["value"])
+        except fields.Unfit as unfit:
+            raise SettingError(f"`value` of `{field.name}` does not fit: {unfit}") from None
+        return _PlannedField(field.name, lambda _: constant, lambda value: value, clear=False)
+    return _PlannedField(field.name, _reader(options), convert, clear=options.get("clear", False))
+
+
+def _reader(options: Mapping[str, Any]) -> Callable[[Record], Any]:
+    if "value" in options:
+        constant = options["value"]
+        return lambda _: constant
+    source: str = options["from"]
+    if "." not in source:
+        return lambda record: record.get(source)
+    path = source.split(".")
+
+    def read(record: Record) -> Any:
+        if source in record:
+            return record[source]
+        value: Any = record
+        for name in path:
+            if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+                value = value[int(name)]
+            elif isinstance(value, dict):
+                value = value.get(name)
+            else:
+                return None
+        return value
+
+    return read
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    plain = {_plain(known): known for known in names}
+    found = difflib.get_close_matches(_plain(name), plain, n=1)
+    return plain[found[0]] if found else None

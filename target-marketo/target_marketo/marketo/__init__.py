@@ -1,0 +1,1 @@
+"""The Marketo REST API. Knows no Singer."""

@@ -1,0 +1,390 @@
+"""One call to Marketo's REST API: governed, authenticated, its reply understood.
+
+Each call holds a lease of the governor from before it is sent until its outcome is known. What
+comes back is one of three: the result, an error that says the call was not executed (those that
+pass are waited for here), or `OutcomeUnknown`. A read of unknown outcome is simply repeated; a
+write never is, because a blind second create makes a second person (Adobe: "Leads", concurrent
+upserts).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+)
+
+from target_marketo.governor import LeaseLost, Outcome
+from target_marketo.governor.jitter import full_jitter
+from target_marketo.marketo.errors import (
+    Class,
+    MarketoError,
+    NotAuthorized,
+    OutcomeUnknown,
+    QuotaSpent,
+    Rejected,
+    SendFewer,
+    Unavailable,
+    of_response,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from target_marketo.governor import Governor, Lease
+    from target_marketo.marketo.auth import Token
+
+MAX_ROWS = 300  # of a lookup and of a sync (Adobe: "Leads")
+MAX_BODY_BYTES = 1_000_000  # 1 MB, of whichever kind (Adobe: "Integration best practices")
+
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
+_FRESH_TOKENS = 2
+_NOT_SENT = (ConnectTimeoutError, NameResolutionError, NewConnectionError, SSLError)
+_OUTCOME = {
+    Class.RATE: Outcome.RATE_LIMITED,
+    Class.CONCURRENCY: Outcome.CONCURRENCY_LIMITED,
+    Class.QUOTA: Outcome.QUOTA_SPENT,
+    Class.TRANSIENT: Outcome.UNAVAILABLE,
+    Class.UNKNOWN: Outcome.UNKNOWN,
+}
+
+
+class Row(NamedTuple):
+    """What Marketo did with one row: `status` is created, updated or skipped."""
+
+    status: str
+    lead_id: int | None
+    code: str
+
+
+class Answer(NamedTuple):
+    """The results of a sync, row for row, and the id Support asks for."""
+
+    rows: list[Row]
+    request_id: str
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of a person as Marketo describes it."""
+
+    name: str
+    data_type: str
+    length: int | None = None
+    read_only: bool = False
+    searchable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call: `kind` names it in counts; `writes` says that repeating it is not harmless."""
+
+    kind: str
+    method: str
+    path: str
+    content_type: str = _JSON
+    body: bytes | None = None
+    writes: bool = False
+
+
+@dataclass
+class Calls:
+    """What this process asked of Marketo."""
+
+    by_kind: Counter[str] = field(default_factory=Counter)
+    throttled: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """All counted calls."""
+        return self.by_kind.total()
+
+
+def pooled_session(connections: int) -> requests.Session:
+    """A session that keeps one connection per call that may be in flight, and retries nothing."""
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+@dataclass
+class Marketo:
+    """The calls that the target needs. Any thread may use it.
+
+    `patience_seconds` is how long a call waits in all for an instance that does not answer.
+    """
+
+    endpoint: str
+    token: Token
+    session: requests.Session
+    governor: Governor
+    timeout: float = 120.0
+    patience_seconds: float = 1800.0
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    random: Random = field(default_factory=Random)
+    calls: Calls = field(default_factory=Calls)
+    stopping: Callable[[], bool] = lambda: False
+
+    def __post_init__(self) -> None:
+        self._guards_counts = threading.Lock()
+
+    def describe(self) -> list[Field]:
+        """The fields of a person: those that REST may use, and which of them can be searched."""
+        rows = self._call(Request("describe", "GET", "/v1/leads/describe.json"))["result"]
+        second = self._call(Request("describe", "GET", "/v1/leads/describe2.json"))["result"]
+        searchable = {names[0] for names in second[0]["searchableFields"] if len(names) == 1}
+        updateable = {row["name"]: row.get("updateable", True) for row in second[0]["fields"]}
+        return [
+            Field(
+                name=row["rest"]["name"],
+                data_type=row["dataType"],
+                length=row.get("length"),
+                read_only=row["rest"]["readOnly"] or not updateable.get(row["rest"]["name"], True),
+                searchable=row["rest"]["name"] in searchable,
+            )
+            for row in rows
+            if "rest" in row
+        ]
+
+    def calls_today(self) -> int:
+        """How many calls every user of the instance has made today."""
+        result = self._call(Request("usage", "GET", "/v1/stats/usage.json")).get("result") or []
+        return int(result[0]["total"]) if result else 0
+
+    def lookup(
+        self, filter_type: str, values: Sequence[str], fields: Iterable[str]
+    ) -> list[dict[str, Any]]:
+        """Every person one of whose `filter_type` is among the values, in no particular order.
+
+        The form is posted: 300 e-mails do not fit into an address (8 KB).
+        """
+        form = {
+            "_method": "GET",
+            "filterType": filter_type,
+            "filterValues": ",".join(values),
+            "fields": ",".join(fields),
+            "batchSize": str(MAX_ROWS),
+        }
+        return list(self._pages(form))
+
+    def _pages(self, form: dict[str, str]) -> Iterator[dict[str, Any]]:
+        page: str | None = ""
+        while page is not None:
+            body = urlencode(form | {"nextPageToken": page} if page else form).encode()
+            reply = self._call(Request("lookup", "POST", "/v1/leads.json", _FORM, body))
+            yield from reply.get("result", ())
+            page = reply.get("nextPageToken") if reply.get("moreResult") else None
+
+    def sync(
+        self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
+    ) -> Answer:
+        """Writes up to 300 encoded people.
+
+        Returns:
+            One `Row` for each row sent, in the same order; Marketo's rows carry
+            nothing else to tell them apart by.
+
+        Raises:
+            OutcomeUnknown: Also when the reply does not match the request row for row.
+            SendFewer, Rejected, NotAuthorized, QuotaSpent, Unavailable: Nothing was written.
+        """
+        head: dict[str, str] = {"action": action, "lookupField": lookup_field}
+        if partition:
+            head["partitionName"] = partition
+        body = msgspec.json.encode(head)[:-1] + b',"input":[' + b",".join(rows) + b"]}"
+        reply = self._call(Request(action, "POST", "/v1/leads.json", _JSON, body, writes=True))
+        request_id = str(reply.get("requestId", ""))
+        result = reply.get("result")
+        if not isinstance(result, list) or len(result) != len(rows):
+            raise OutcomeUnknown("the reply does not match its request", request_id=request_id)
+        return Answer([_row(item, request_id) for item in result], request_id)
+
+    def _call(self, request: Request) -> dict[str, Any]:
+        """Sends until there is an answer that waiting would not change."""
+        give_up_at = self.now() + self.patience_seconds
+        refused = failed = 0
+        while True:
+            token = self.token.get()
+            try:
+                return self._once(request, token)
+            except _TokenRefused as error:
+                refused += 1
+                self.token.refuse(token)
+                if refused > _FRESH_TOKENS:
+                    raise NotAuthorized(
+                        "Marketo refuses the tokens it hands out: check that `endpoint` and "
+                        "`identity` belong to one instance",
+                        code=error.code,
+                    ) from None
+                continue
+            except _Throttled:
+                continue  # the governor makes everybody wait: it is no failure of this call
+            except OutcomeUnknown as error:
+                if request.writes:
+                    raise
+                failure: MarketoError = Unavailable(str(error), code=error.code)
+            except Unavailable as error:
+                failure = error
+            if self.now() >= give_up_at or self.stopping():
+                raise failure from None
+            self._wait(failed)
+            failed += 1
+
+    def _wait(self, attempt: int) -> None:
+        """Full jitter, in pieces short enough for a signal not to wait for."""
+        until = self.now() + full_jitter(attempt, base=1.0, cap=30.0, random=self.random)
+        while (left := until - self.now()) > 0 and not self.stopping():
+            self.sleep(min(left, 0.5))
+
+    def _once(self, request: Request, token: str) -> dict[str, Any]:
+        lease = self.governor.acquire(cancelled=self.stopping)
+        outcome = Outcome.NOT_SENT
+        try:
+            reply = self._exchange(request, token, lease)
+            outcome, body = self._understood(request, reply)
+        except MarketoError as error:
+            outcome = _outcome_of(error)
+            raise
+        finally:
+            self.governor.release(lease, outcome)
+        return body
+
+    def _exchange(self, request: Request, token: str, lease: Lease) -> requests.Response:
+        try:
+            lease.check()
+        except LeaseLost:
+            raise _Throttled("the lease ran out before the call was sent") from None
+        with self._guards_counts:
+            self.calls.by_kind[request.kind] += 1
+        try:
+            return self.session.request(
+                request.method,
+                self.endpoint + request.path,
+                data=request.body,
+                headers={"Content-Type": request.content_type} if request.body else None,
+                auth=_Bearer(token),
+                timeout=self.timeout,
+                allow_redirects=False,
+            )
+        except requests.ConnectTimeout:
+            raise Unavailable("no connection to Marketo: check `endpoint`") from None
+        except requests.Timeout:
+            raise OutcomeUnknown(
+                f"no answer within {self.timeout:g} s", after_timeout=True
+            ) from None
+        except requests.RequestException as error:
+            # Never chained and never shown: its text holds the address.
+            if _was_not_sent(error):
+                raise Unavailable("no connection to Marketo: check `endpoint`") from None
+            raise OutcomeUnknown("the connection broke before the answer was whole") from None
+
+    def _understood(
+        self, request: Request, reply: requests.Response
+    ) -> tuple[Outcome, dict[str, Any]]:
+        """The reply's body if it is a success; otherwise the error that its codes stand for."""
+        try:
+            body = msgspec.json.decode(reply.content)
+        except msgspec.DecodeError:
+            body = None
+        if isinstance(body, dict) and body.get("success") is True:
+            return Outcome.OK, body
+        code, request_id = _code_of(reply.status_code, body)
+        advice = of_response(code)
+        text = f"Marketo answered {code} to {request.kind}: {advice.meaning}; {advice.cure}"
+        if advice.kind is Class.EMPTY:
+            return Outcome.OK, {"result": []}
+        if advice.kind in (Class.RATE, Class.CONCURRENCY):
+            with self._guards_counts:
+                self.calls.throttled[code] += 1
+        error = NotAuthorized if code == _ACCESS_DENIED else _RAISED.get(advice.kind, Rejected)
+        raise error(text, code=code, request_id=request_id)
+
+
+class _TokenRefused(MarketoError):
+    """601 or 602: not executed."""
+
+
+class _Throttled(MarketoError):
+    """606 or 615, or the lease was lost: not executed."""
+
+
+_ACCESS_DENIED = "603"
+_RAISED: dict[Class, type[MarketoError]] = {
+    Class.CONCURRENCY: _Throttled,
+    Class.QUOTA: QuotaSpent,
+    Class.RATE: _Throttled,
+    Class.SPLIT: SendFewer,
+    Class.TOKEN: _TokenRefused,
+    Class.TRANSIENT: Unavailable,
+    Class.UNKNOWN: OutcomeUnknown,
+}
+
+
+class _Bearer(requests.auth.AuthBase):
+    """The token in the header. As `auth`, so that no .netrc entry can replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _code_of(status: int, body: object) -> tuple[str, str]:
+    """The code of a reply that is no success, and the id of its request."""
+    if not isinstance(body, dict):
+        return str(status), ""
+    request_id = str(body.get("requestId", ""))
+    match body.get("errors"):
+        case [{"code": code}, *_]:
+            return str(code), request_id
+        case _:
+            return str(status), request_id
+
+
+def _outcome_of(error: MarketoError) -> Outcome:
+    if isinstance(error, OutcomeUnknown):
+        # With a code the reply is here, and the call holds no slot at Marketo any more.
+        return Outcome.UNAVAILABLE if error.code else Outcome.UNKNOWN
+    if isinstance(error, Unavailable):
+        return Outcome.UNAVAILABLE
+    if not error.code:
+        return Outcome.NOT_SENT
+    return _OUTCOME.get(of_response(error.code).kind, Outcome.OK)
+
+
+def _was_not_sent(error: requests.RequestException) -> bool:
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    return isinstance(error, requests.exceptions.SSLError) or isinstance(cause, _NOT_SENT)
+
+
+def _row(item: object, request_id: str) -> Row:
+    """One element of `result`; what Marketo never sends is not guessed at."""
+    if isinstance(item, dict):
+        status, lead_id = item.get("status"), item.get("id")
+        if status in ("created", "updated") and isinstance(lead_id, int):
+            return Row(status, lead_id, "")
+        if status == "skipped":
+            reasons = item.get("reasons") or item.get("errors") or [{}]
+            return Row("skipped", None, str(reasons[0].get("code", "")))
+    raise OutcomeUnknown("a row of the reply cannot be understood", request_id=request_id)

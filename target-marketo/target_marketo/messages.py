@@ -1,0 +1,120 @@
+"""Singer messages from a pipe, without ever waiting for them on the thread that works.
+
+A thread reads what has arrived, cuts it into lines and puts them into the inbox in bundles; a few
+bundles ahead at most, so that a fast tap waits in its pipe and not in our memory.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from queue import SimpleQueue
+
+_BLOCK_BYTES = 1 << 16
+_BUNDLES_AHEAD = 4
+
+
+class Malformed(ValueError):
+    """A line that is not what Singer allows. The text never repeats the line."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """The members of any Singer message that the target looks at.
+
+    The value of a STATE stays as it was written: it is the tap's, and is handed back untouched.
+    """
+
+    type: str
+    stream: str | None = None
+    record: dict[str, Any] | None = None
+    schema: dict[str, Any] | None = None
+    key_properties: list[str] | None = None
+    value: msgspec.Raw = msgspec.Raw()
+
+
+class Lines(NamedTuple):
+    """Complete lines as they arrived; `first` is the number of the first, from 1."""
+
+    first: int
+    lines: list[bytes]
+
+
+class InputEnded(NamedTuple):
+    """The last line was read; `error` says why if it was not the end of the pipe."""
+
+    error: str = ""
+
+
+_decoder = msgspec.json.Decoder(Message)
+
+
+def parse(line: bytes) -> Message:
+    """One line as a message.
+
+    Raises:
+        Malformed: It is none.
+    """
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Malformed("is not a Singer message") from None
+
+
+class Feed:
+    """Reads a pipe or file into the inbox, on a thread of its own."""
+
+    def __init__(self, source: IO[Any], inbox: SimpleQueue[Any]) -> None:
+        self._source = source
+        self._inbox = inbox
+        self._ahead = threading.Semaphore(_BUNDLES_AHEAD)
+
+    def start(self) -> None:
+        """Begins to read. The thread is a daemon: a silent pipe must not keep the process."""
+        threading.Thread(target=self._run, name="input", daemon=True).start()
+
+    def consumed(self) -> None:
+        """One bundle was worked off: another may be read."""
+        self._ahead.release()
+
+    def _run(self) -> None:
+        number = 1
+        try:
+            for lines in self._bundles():
+                self._ahead.acquire()
+                self._inbox.put(Lines(number, lines))
+                number += len(lines)
+        except (OSError, ValueError) as error:
+            self._inbox.put(InputEnded(f"the input cannot be read ({type(error).__name__})"))
+        else:
+            self._inbox.put(InputEnded())
+
+    def _bundles(self) -> Iterator[list[bytes]]:
+        rest: list[bytes] = []
+        for block in self._blocks():
+            *lines, last = block.split(b"\n")
+            if lines:
+                lines[0] = b"".join([*rest, lines[0]])
+                rest = []
+                yield lines
+            rest.append(last)
+        if any(rest):
+            yield [b"".join(rest)]
+
+    def _blocks(self) -> Iterator[bytes]:
+        try:
+            descriptor = self._source.fileno()
+        except (AttributeError, io.UnsupportedOperation):
+            for line in self._source:  # a test's string buffer
+                yield line.encode() if isinstance(line, str) else line
+            return
+        # Not through the buffered reader: its lock, held by a waiting thread, stops the interpreter
+        # from ending.
+        while block := os.read(descriptor, _BLOCK_BYTES):
+            yield block

@@ -1,0 +1,308 @@
+"""The decision model: what may be written to a person, field by field. Pure.
+
+Records of one person are applied in the order in which they came, each by its stream's rules, to
+what Marketo holds. The difference between before and after is what is written. `fold` may join two
+records of a stream beforehand: that has the effect that applying both has.
+
+| write     | a value that the record brings is written when                  |
+|-----------|-----------------------------------------------------------------|
+| always    | it differs                                                      |
+| if_empty  | Marketo has none; in a group, when Marketo has none of the group|
+| on_create | the record is the one that creates the person                   |
+| greatest  | it is greater than Marketo's, or Marketo has none               |
+| least     | it is smaller than Marketo's, or Marketo has none               |
+| append    | the delimited list in Marketo lacks it                          |
+
+A record that brings no value for a field leaves the field alone. `None` is a value only for fields
+with `clear`, and empties the field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from enum import Enum, StrEnum, auto
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+Value: TypeAlias = "str | int | float | bool | tuple[str, ...] | None"
+Values: TypeAlias = "Mapping[str, Value]"
+Person: TypeAlias = "dict[str, Value]"
+
+
+class Write(StrEnum):
+    """When a field may be written; see the module's table."""
+
+    ALWAYS = "always"
+    IF_EMPTY = "if_empty"
+    ON_CREATE = "on_create"
+    GREATEST = "greatest"
+    LEAST = "least"
+    APPEND = "append"
+
+
+class Kind(Enum):
+    """How two values of a field are compared."""
+
+    TEXT = auto()
+    EMAIL = auto()  # Marketo finds e-mails in any case: a change of case alone is no change
+    NUMBER = auto()
+    BOOLEAN = auto()
+    DATE = auto()
+    DATETIME = auto()
+
+
+class Duplicates(StrEnum):
+    """Which of several people with the same key is written; ids grow with time."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    ALL = "all"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """May this field be written? `group` names the fields decided as one with it."""
+
+    field: str
+    write: Write
+    kind: Kind = Kind.TEXT
+    group: str | None = None
+    delimiter: str = ";"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one stream."""
+
+    all: tuple[Rule, ...]
+    alone: tuple[Rule, ...] = field(init=False)
+    groups: tuple[tuple[Rule, ...], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = dict.fromkeys(rule.group for rule in self.all if rule.group)
+        object.__setattr__(self, "alone", tuple(rule for rule in self.all if not rule.group))
+        object.__setattr__(
+            self,
+            "groups",
+            tuple(tuple(rule for rule in self.all if rule.group == name) for name in names),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one record, or several folded ones of a stream, say of a person."""
+
+    rules: Rules
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The fields that change of the person with this Marketo id."""
+
+    lead_id: int
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a person: at most one of create, updates and too_many is set.
+
+    `kept` names the fields where the record brought another value and Marketo's stays.
+    """
+
+    create: Values | None = None
+    updates: tuple[Update, ...] = ()
+    too_many: int = 0
+    kept: tuple[str, ...] = ()
+
+
+def is_empty(value: object) -> bool:
+    """Nothing there. Marketo reads an unset boolean as false, so a boolean is never empty."""
+    return value is None or (isinstance(value, (str, tuple)) and not value)
+
+
+def _instant(value: object) -> datetime:
+    moment = datetime.fromisoformat(str(value))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# How a value that is not empty compares. Marketo answers times in whole seconds.
+_COMPARED: dict[Kind, Callable[[object], Any]] = {
+    Kind.TEXT: str,
+    Kind.EMAIL: lambda value: str(value).casefold(),
+    Kind.NUMBER: lambda value: float(str(value)),
+    Kind.DATE: lambda value: date.fromisoformat(str(value)[:10]),
+    Kind.DATETIME: lambda value: _instant(value).replace(microsecond=0),
+}
+
+
+def comparable(kind: Kind, value: object) -> Any:
+    """The value as something that compares as its kind does: times as times, never as strings.
+
+    Raises:
+        ValueError: The value is not of that kind.
+    """
+    if kind is Kind.BOOLEAN:
+        return bool(value)  # Marketo reads an unset boolean as false
+    return None if is_empty(value) else _COMPARED[kind](value)
+
+
+def same(kind: Kind, left: object, right: object) -> bool:
+    """Whether two values of a field mean the same."""
+    if left == right and type(left) is type(right):
+        return True
+    try:
+        return bool(comparable(kind, left) == comparable(kind, right))
+    except ValueError:
+        return False
+
+
+def _beats(rule: Rule, value: Value, current: Value) -> bool:
+    if is_empty(current):
+        return True
+    try:
+        new, old = comparable(rule.kind, value), comparable(rule.kind, current)
+    except ValueError:
+        return False  # what cannot be compared is not overwritten
+    return bool(new > old if rule.write is Write.GREATEST else new < old)
+
+
+def _items(rule: Rule, value: Value) -> tuple[str, ...]:
+    """The items of a delimited list, each once, in order."""
+    found = value if isinstance(value, tuple) else str(value or "").split(rule.delimiter)
+    return tuple(dict.fromkeys(item.strip() for item in found if item.strip()))
+
+
+def _appended(rule: Rule, value: Value, current: Value) -> Value:
+    held = _items(rule, current)
+    lacking = tuple(item for item in _items(rule, value) if item not in held)
+    return rule.delimiter.join(held + lacking) if lacking else current
+
+
+def _better(rule: Rule, value: Value, current: Value) -> Value:
+    return value if _beats(rule, value, current) else current
+
+
+# What a field holds after a record: (rule, the record's value, Marketo's, created just now?).
+_AFTER: dict[Write, Callable[[Rule, Value, Value, bool], Value]] = {
+    Write.ALWAYS: lambda _, value, __, ___: value,
+    Write.IF_EMPTY: lambda _, value, current, __: value if is_empty(current) else current,
+    Write.ON_CREATE: lambda _, value, current, new: value if new else current,
+    Write.GREATEST: lambda rule, value, current, _: _better(rule, value, current),
+    Write.LEAST: lambda rule, value, current, _: _better(rule, value, current),
+    Write.APPEND: lambda rule, value, current, _: _appended(rule, value, current),
+}
+# What an earlier and a later record of one person say together: (rule, earlier, later).
+_TOGETHER: dict[Write, Callable[[Rule, Value, Value], Value]] = {
+    Write.ALWAYS: lambda _, __, later: later,
+    Write.IF_EMPTY: lambda _, earlier, __: earlier,
+    Write.ON_CREATE: lambda _, earlier, __: earlier,
+    Write.GREATEST: lambda rule, earlier, later: _better(rule, later, earlier),
+    Write.LEAST: lambda rule, earlier, later: _better(rule, later, earlier),
+    Write.APPEND: lambda rule, earlier, later: tuple(
+        dict.fromkeys(_items(rule, earlier) + _items(rule, later))
+    ),
+}
+
+
+def fold(rules: Rules, earlier: Values, later: Values) -> dict[str, Value]:
+    """Two records of one stream and person as one that has the same effect."""
+    folded: dict[str, Value] = dict(earlier)
+    for rule in rules.alone:
+        name = rule.field
+        if name in later and name in folded:
+            folded[name] = _TOGETHER[rule.write](rule, folded[name], later[name])
+        elif name in later and rule.write is not Write.ON_CREATE:
+            # on_create: by the time the later record is applied the person exists.
+            folded[name] = later[name]
+    for group in rules.groups:
+        if not any(rule.field in folded for rule in group):
+            folded |= {rule.field: later[rule.field] for rule in group if rule.field in later}
+    return folded
+
+
+def apply(step: Step, person: Person, *, new: bool) -> list[str]:
+    """Writes what the rules allow into `person` and returns the fields that kept another value."""
+    kept = []
+    for rule in step.rules.alone:
+        if rule.field in step.values:
+            value, current = step.values[rule.field], person.get(rule.field)
+            after = _AFTER[rule.write](rule, value, current, new)
+            if after is not current:
+                person[rule.field] = after
+            elif rule.write is not Write.APPEND and not same(rule.kind, value, current):
+                kept.append(rule.field)
+    for group in step.rules.groups:
+        brought = [rule for rule in group if rule.field in step.values]
+        if all(is_empty(person.get(rule.field)) for rule in group):
+            person |= {rule.field: step.values[rule.field] for rule in brought}
+        else:
+            kept += [
+                rule.field
+                for rule in brought
+                if not same(rule.kind, step.values[rule.field], person.get(rule.field))
+            ]
+    return kept
+
+
+def _changes(steps: Sequence[Step], lead: Mapping[str, Any]) -> tuple[dict[str, Value], list[str]]:
+    person: Person = dict(lead)
+    kept = [name for step in steps for name in apply(step, person, new=False)]
+    kinds = {rule.field: rule.kind for step in steps for rule in step.rules.all}
+    changed = {
+        name: person[name]
+        for name, kind in kinds.items()
+        if name in person and not same(kind, person[name], lead.get(name))
+    }
+    return changed, kept
+
+
+def _chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[Mapping[str, Any]]:
+    match policy:
+        case Duplicates.NEWEST:
+            return [max(leads, key=lambda lead: int(lead["id"]))]
+        case Duplicates.OLDEST:
+            return [min(leads, key=lambda lead: int(lead["id"]))]
+        case _:
+            return leads
+
+
+def _creation(steps: Sequence[Step]) -> Decision:
+    person: Person = {}
+    kept: list[str] = []
+    for position, step in enumerate(steps):
+        kept += apply(step, person, new=position == 0)
+    filled = {name: value for name, value in person.items() if not is_empty(value)}
+    return Decision(create=filled, kept=tuple(kept))
+
+
+def decide(
+    steps: Sequence[Step],
+    leads: Sequence[Mapping[str, Any]],
+    duplicates: Duplicates = Duplicates.NEWEST,
+) -> Decision:
+    """Compares what the records say with what Marketo holds.
+
+    Args:
+        steps: What is known of one person, oldest first.
+        leads: The people whom Marketo found for the key: none, one, or several. Each has its `id`
+            and every field that a rule needs.
+        duplicates: Whom to write when there are several.
+    """
+    if not leads:
+        return _creation(steps)
+    if len(leads) > 1 and duplicates is Duplicates.REJECT:
+        return Decision(too_many=len(leads))
+    updates = []
+    kept = []
+    for lead in _chosen(leads, duplicates):
+        changed, stayed = _changes(steps, lead)
+        kept += stayed
+        if changed:
+            updates.append(Update(int(lead["id"]), changed))
+    return Decision(updates=tuple(updates), kept=tuple(kept))

@@ -1,0 +1,423 @@
+"""One run: messages in, people to Marketo, STATE out.
+
+The thread that calls `consume` owns everything. It sleeps on one inbox, into which come bundles of
+lines, ends of calls and signals, and it writes a STATE as soon as everything before it is safe.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import Counter, deque
+from queue import Empty, SimpleQueue
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import msgspec
+
+from target_marketo.checkpoint import Checkpoint
+from target_marketo.governor import BudgetSpent, GovernorError
+from target_marketo.loader import Done, Loader, Options, Rejection, changes
+from target_marketo.mapping import Mapped, Mapper, Refused
+from target_marketo.marketo.client import Field, Marketo
+from target_marketo.marketo.errors import MarketoError, QuotaSpent, of_row
+from target_marketo.messages import Feed, InputEnded, Lines, Malformed, Message, parse
+from target_marketo.settings import SettingError
+from target_marketo.sinks import Entry, Received
+from target_marketo.store.database import StoreError
+from target_marketo.store.error_log import Failure, mask
+from target_marketo.summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_marketo.mapping import StreamPlan
+    from target_marketo.settings import Settings
+    from target_marketo.store.cache import Cache
+    from target_marketo.store.error_log import ErrorLog
+
+EXIT_FAILED, EXIT_BUDGET, EXIT_SIGNAL = 1, 75, 128
+
+_DESCRIBE_SECONDS = 86_400.0  # Adobe: "Integration best practices", cache it a day or more
+_START_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 1800.0
+_WIND_UP_SECONDS = 25.0
+_REPORT_SECONDS = 60.0
+_JUDGED_RECORDS = 100
+_LINES_AT_ONCE = 100
+
+logger = logging.getLogger("target-marketo")
+
+
+class Stop(Exception):
+    """The run ends here, with this exit code and this line."""
+
+    def __init__(self, text: str, code: int = EXIT_FAILED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _Signal(NamedTuple):
+    number: int
+
+
+class Run:
+    """Takes in Singer messages until they end, fail, or are stopped.
+
+    Args:
+        settings: The checked settings.
+        marketo: The instance.
+        error_log: Where rejected records go.
+        cache: Where describe is kept for a day.
+        output: Where STATE goes.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        marketo: Marketo,
+        error_log: ErrorLog,
+        cache: Cache,
+        *,
+        output: IO[str] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.summary = Summary()
+        self.messages: Counter[str] = Counter()
+        self._settings = settings
+        self._marketo = marketo
+        self._error_log = error_log
+        self._cache = cache
+        self._output = output or sys.stdout
+        self._now = now
+        self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._checkpoint = Checkpoint()
+        self._loader = Loader(
+            marketo,
+            Options(
+                batch_size=settings.batch_size_rows,
+                max_age=settings.max_batch_age_seconds,
+                max_concurrent=settings.max_concurrent_calls,
+                duplicates=settings.duplicates,
+                partition=settings.partition_name,
+                request_timeout=settings.request_timeout_seconds,
+                dry_run=settings.dry_run,
+            ),
+            self.summary,
+            settle=self._checkpoint.settled,
+            reject=self._reject,
+            inbox=self._inbox,
+            now=now,
+            report=self._report_decision,
+        )
+        self._mapper: Mapper | None = None
+        self._plans: dict[str, StreamPlan] = {}
+        self._backlog: deque[tuple[int, bytes]] = deque()
+        self._bundles = 0
+        self._input_ended = False
+        self._failure: Exception | None = None
+        self._signal = 0
+        self._hopeless = False
+        self._reader_gone = False
+        self._reported_at = now()
+        marketo.stopping = lambda: self._stopping
+
+    def interrupt(self, number: int) -> None:
+        """A signal came: wind up. May be called from a signal handler; a second one is ignored."""
+        if self._signal:
+            return
+        self._signal = number
+        self._inbox.put(_Signal(number))
+        if self._mapper is None:
+            # Nothing was read yet, and this thread may be waiting for Marketo: leave at once.
+            raise Stop("stopped before the first row", EXIT_SIGNAL + number)
+
+    def consume(self, source: IO[Any]) -> None:
+        """Runs to the end.
+
+        Raises:
+            Stop: The run did not succeed; what could be delivered is, and its STATE is written.
+        """
+        try:
+            self._prepare()
+            self._loop(source)
+        except (MarketoError, GovernorError, SettingError, StoreError, Stop) as error:
+            self._failure = error
+        self._wind_up()
+        self._end()
+
+    # Start
+
+    def _prepare(self) -> None:
+        """Everything that can be wrong before the first row: credentials, fields, the budget."""
+        self._marketo.patience_seconds = _START_PATIENCE_SECONDS
+        self._marketo.governor.note_usage(self._marketo.calls_today())
+        streams = self._settings.streams
+        name = f"describe:{self._settings.instance}"
+        cached = self._cache.get(name, _DESCRIBE_SECONDS)
+        if cached is not None:
+            try:
+                self._mapper = Mapper(streams, msgspec.convert(cached, list[Field]))
+            except (SettingError, msgspec.ValidationError):
+                logger.info("The mapping does not fit the fields of yesterday: asking anew")
+        if self._mapper is None:
+            described = self._marketo.describe()
+            self._cache.put(name, described)
+            self._mapper = Mapper(streams, described)
+        self._marketo.patience_seconds = _PATIENCE_SECONDS
+
+    # The loop
+
+    def _loop(self, source: IO[Any]) -> None:
+        feed = Feed(source, self._inbox)
+        feed.start()
+        while not self._stopping:
+            ending = self._input_ended and not self._backlog
+            self._loader.tick(ending=ending)
+            self._write_state()
+            if ending and self._loader.idle:
+                return
+            working = bool(self._backlog) and not self._loader.busy
+            if working:
+                self._work_off(feed)
+            self._take_in(0.0 if working else self._patience())
+
+    def _work_off(self, feed: Feed) -> None:
+        for _ in range(min(_LINES_AT_ONCE, len(self._backlog))):
+            number, line = self._backlog.popleft()
+            self._process(number, line)
+        while not self._backlog and self._bundles:
+            self._bundles -= 1
+            feed.consumed()
+
+    def _take_in(self, patience: float) -> None:
+        """Handles what is in the inbox; waits up to `patience` seconds for the first of it."""
+        try:
+            event = self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
+            while True:
+                self._dispatch(event)
+                event = self._inbox.get_nowait()
+        except Empty:
+            pass
+        if self._now() - self._reported_at >= _REPORT_SECONDS:
+            self._reported_at = self._now()
+            logger.info("So far: %s", self._summary_line())
+
+    def _dispatch(self, event: object) -> None:
+        match event:
+            case Done():
+                self._loader.handle(event)
+            case Lines(first, lines):
+                self._bundles += 1
+                self._backlog.extend(enumerate(lines, first))
+            case InputEnded(error):
+                self._input_ended = True
+                if error:
+                    self._failure = Stop(error)
+
+    def _patience(self) -> float:
+        due = self._loader.due()
+        return min(_REPORT_SECONDS, due) if due is not None else _REPORT_SECONDS
+
+    @property
+    def _stopping(self) -> bool:
+        return bool(self._signal or self._failure is not None or self._loader.failure is not None)
+
+    # Messages
+
+    def _process(self, number: int, line: bytes) -> None:
+        if not line or line.isspace():
+            return
+        try:
+            message = parse(line)
+            self.messages[message.type] += 1
+            match message.type:
+                case "RECORD":
+                    self._record(message)
+                case "STATE":
+                    self._state(message)
+                case "SCHEMA":
+                    self._schema(message)
+                case "ACTIVATE_VERSION":
+                    pass  # nobody is deleted from Marketo because a source was read anew
+                case _:
+                    _not_taken(message.type)
+        except Malformed as error:
+            self._deliver_what_came(f"Line {number} of the input {error}: see what the tap wrote")
+
+    def _deliver_what_came(self, text: str) -> None:
+        """A line that cannot be read: everything before it is delivered, nothing after it."""
+        self._backlog.clear()
+        while not self._stopping:
+            self._loader.tick(ending=True)
+            self._write_state()
+            if self._loader.idle:
+                break
+            self._take_in(self._patience())
+            self._backlog.clear()
+        raise Stop(text)
+
+    def _schema(self, message: Message) -> None:
+        if message.stream is None or message.schema is None:
+            raise Malformed("is a SCHEMA without stream or schema")
+        assert self._mapper is not None  # noqa: S101 - _prepare comes before the loop
+        open_ended = message.schema.get("additionalProperties") is True
+        properties = {} if open_ended else message.schema.get("properties") or {}
+        self._plans[message.stream] = self._mapper.plan(message.stream, properties)
+
+    def _state(self, message: Message) -> None:
+        value = bytes(message.value)
+        if not value:
+            raise Malformed("is a STATE without value")
+        if value not in (b"{}", b"null"):
+            self._checkpoint.state(value)
+
+    def _record(self, message: Message) -> None:
+        stream, record = message.stream, message.record
+        if stream is None or record is None:
+            raise Malformed("is a RECORD without stream or record")
+        plan = self._plans.get(stream)
+        if plan is None:
+            raise Malformed("is a RECORD of a stream without SCHEMA")
+        received = Received(self._checkpoint.received(), stream, record)
+        self.summary.received += 1
+        mapped = plan.map(record)
+        if isinstance(mapped, Mapped):
+            self._loader.add(plan, mapped, received)
+        elif mapped is None:
+            self.summary.skipped += 1
+            self._checkpoint.settled([received.ticket])
+        else:
+            self._refuse(plan, received, mapped)
+
+    # The error log
+
+    def _refuse(self, plan: StreamPlan, received: Received, refused: Refused) -> None:
+        """A record that never reaches Marketo."""
+        key = str(plan.read_key(received.record) or "")
+        rejection = Rejection(received, key, refused.code, refused.field, refused.reason, "", None)
+        self._reject([rejection])
+
+    def _reject(self, rejections: list[Rejection]) -> None:
+        self._error_log.append(
+            Failure(
+                stream=rejection.received.stream,
+                kind=of_row(rejection.code).kind.name.lower(),
+                code=rejection.code,
+                field=rejection.field,
+                advice=rejection.advice,
+                key=rejection.key,
+                record=rejection.received.record,
+                request_id=rejection.request_id,
+                position=rejection.position,
+            )
+            for rejection in rejections
+        )
+        for rejection in rejections:
+            logger.warning(
+                "Rejected: %s of stream %s, code %s%s: %s%s",
+                mask(rejection.key),
+                rejection.received.stream,
+                rejection.code,
+                f", field {rejection.field}" if rejection.field else "",
+                rejection.advice,
+                f" (request {rejection.request_id}, position {rejection.position})"
+                if rejection.request_id
+                else "",
+            )
+        self.summary.rejected += len(rejections)
+        self._checkpoint.settled([rejection.received.ticket for rejection in rejections])
+        self._judge()
+
+    def _judge(self) -> None:
+        """Nearly everything rejected is a mapping mistake: stop while no bookmark has moved."""
+        if self._looks_wrong and self._judged >= _JUDGED_RECORDS:
+            self._hopeless = True
+            self._failure = Stop(
+                f"{self.summary.rejected} of {self._judged} records were rejected, more than "
+                f"`max_rejected_percent` = {self._settings.max_rejected_percent}: see the error "
+                "log, correct `streams`"
+            )
+
+    @property
+    def _judged(self) -> int:
+        return self.summary.settled - self.summary.skipped
+
+    @property
+    def _looks_wrong(self) -> bool:
+        return self.summary.rejected * 100 > self._judged * self._settings.max_rejected_percent
+
+    # STATE and the end
+
+    def _write_state(self) -> None:
+        """Writes the newest safe STATE, unless there is none or the mapping looks wrong."""
+        over = self._stopping or self._input_ended
+        if self._settings.dry_run or self._reader_gone or self._hopeless:
+            return
+        if self._looks_wrong and not over:
+            return  # too few yet to tell a mapping mistake from bad luck
+        state = self._checkpoint.take()
+        if state is None:
+            return
+        try:
+            self._output.write(state.decode() + "\n")
+            self._output.flush()
+        except (BrokenPipeError, ValueError):
+            # Nobody keeps our bookmark: the next run begins where this one began.
+            self._reader_gone = True
+
+    def _wind_up(self) -> None:
+        """Lets calls that are under way come back, and writes the last safe STATE."""
+        self._failure = self._failure or self._loader.failure
+        self._loader.stop()
+        give_up_at = self._now() + _WIND_UP_SECONDS
+        while self._loader.flying and (left := give_up_at - self._now()) > 0:
+            try:
+                event = self._inbox.get(timeout=left)
+            except Empty:
+                break
+            if isinstance(event, Done):
+                try:
+                    self._loader.handle(event)
+                except StoreError as error:
+                    self._failure = self._failure or error
+        self._write_state()
+
+    def _end(self) -> None:
+        fields = self.summary.fields_line()
+        if fields:
+            logger.info("Fields: %s", fields)
+        logger.info("%s", self._summary_line())
+        failure = self._failure
+        if self._signal:
+            raise Stop(
+                f"Stopped by signal {self._signal}: what was not delivered comes again with the "
+                "next run",
+                EXIT_SIGNAL + self._signal,
+            )
+        if isinstance(failure, QuotaSpent | BudgetSpent):
+            raise Stop(f"{failure}; the next run goes on where this one ends", EXIT_BUDGET)
+        if failure is not None:
+            raise failure
+        if self._reader_gone:
+            raise Stop("The reader of STATE has gone: run again, with an output that is kept")
+        if self.summary.settled != self.summary.received:
+            raise Stop(
+                f"{self.summary.received} records came in and {self.summary.settled} are accounted "
+                "for: this is a defect, please report it; the bookmark does not pass them"
+            )
+
+    def _summary_line(self) -> str:
+        calls = self._marketo.calls
+        return self.summary.line(calls.by_kind, calls.throttled)
+
+    def _report_decision(self, entry: Entry) -> None:
+        for name, old, new in changes(entry):
+            action = "create" if entry.decision and entry.decision.create else "update"
+            print(f"would {action} {mask(entry.key)}: {name}: {old!r} -> {new!r}", file=sys.stderr)  # noqa: T201 - a dry run prints
+
+
+def _not_taken(kind: str) -> NoReturn:
+    if kind == "BATCH":
+        raise Malformed("is a BATCH, which is not supported: unset the tap's `batch_config`")
+    raise Malformed("has a type that Singer does not know")

@@ -1,0 +1,272 @@
+"""The target's settings: their schema, and their checked values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jsonschema import Draft202012Validator
+from singer_sdk import typing as th
+
+from target_marketo.marketo.client import MAX_ROWS
+from target_marketo.rules import Duplicates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jsonschema import ValidationError
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class SettingError(ValueError):
+    """A setting is wrong. One line: which, why, and what to do."""
+
+
+SCHEMA: dict[str, Any] = th.PropertiesList(
+    th.Property(
+        "endpoint",
+        th.StringType,
+        title="Endpoint",
+        description=(
+            "REST endpoint, as Marketo shows it under Admin > Web Services: "
+            "https://123-ABC-456.mktorest.com/rest"
+        ),
+    ),
+    th.Property(
+        "identity",
+        th.StringType,
+        title="Identity",
+        description="Identity endpoint, shown beside it; by default /identity of the same host",
+    ),
+    th.Property(
+        "munchkin_id",
+        th.StringType,
+        title="Munchkin ID",
+        description="Account id, such as 123-ABC-456; instead of the two endpoints",
+    ),
+    th.Property(
+        "client_id",
+        th.StringType,
+        required=True,
+        title="Client ID",
+        description="Of the custom service: Admin > LaunchPoint > View Details",
+    ),
+    th.Property(
+        "client_secret",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="Client secret",
+        description="Of the same service",
+    ),
+    th.Property(
+        "streams",
+        th.ObjectType(additional_properties=True),
+        title="Streams",
+        description=(
+            "How each stream becomes people: stream -> {key, fields: {Marketo field: property, or "
+            "{from or value, write, group, clear, truncate, delimiter}}}; `write` is always, "
+            "if_empty, on_create, greatest, least or append. By default the visitors of "
+            "tap-livechat, geography only where Marketo has none"
+        ),
+    ),
+    th.Property(
+        "rate_limit_calls",
+        th.IntegerType(minimum=1, maximum=100),
+        default=50,
+        title="Calls in the rate window",
+        description="Adobe asks one integration for 50 or fewer; 100 is the whole instance's limit",
+    ),
+    th.Property(
+        "rate_limit_seconds",
+        th.IntegerType(minimum=1),
+        default=20,
+        title="Rate window in seconds",
+        description="Length of Marketo's sliding window",
+    ),
+    th.Property(
+        "max_concurrent_calls",
+        th.IntegerType(minimum=1, maximum=10),
+        default=5,
+        title="Concurrent calls",
+        description="Adobe asks one integration for 5 or fewer; 10 is the whole instance's limit",
+    ),
+    th.Property(
+        "max_daily_calls",
+        th.IntegerType(minimum=1),
+        default=40000,
+        title="Daily calls",
+        description=(
+            "Stop (exit code 75) when every integration together has made so many calls today"
+        ),
+    ),
+    th.Property(
+        "batch_size_rows",
+        th.IntegerType(minimum=1, maximum=MAX_ROWS),
+        default=MAX_ROWS,
+        title="Rows a call",
+        description="People in one lookup or write; 300 is Marketo's maximum",
+    ),
+    th.Property(
+        "max_batch_age_seconds",
+        th.IntegerType(minimum=1),
+        default=60,
+        title="Age of a batch in seconds",
+        description="A call is sent with fewer rows when its first record has waited so long",
+    ),
+    th.Property(
+        "store_url",
+        th.StringType,
+        secret=True,
+        title="Store URL",
+        description=(
+            "SQLAlchemy URL of the operations store (leases, error log). By default an SQLite file "
+            "in the user's state folder; postgresql+psycopg://... to share one budget between hosts"
+        ),
+    ),
+    th.Property(
+        "partition_name",
+        th.StringType,
+        title="Partition",
+        description="Lead partition for new people, where the instance has more than one",
+    ),
+    th.Property(
+        "duplicates",
+        th.StringType(allowed_values=[str(policy) for policy in Duplicates]),
+        default=str(Duplicates.NEWEST),
+        title="Duplicates",
+        description="Whom to write when several people have the key: newest, oldest, all, reject",
+    ),
+    th.Property(
+        "max_rejected_percent",
+        th.IntegerType(minimum=1, maximum=100),
+        default=90,
+        title="Rejected records in percent",
+        description=(
+            "Abort, before any STATE, when more than this part of at least 100 records is rejected"
+        ),
+    ),
+    th.Property(
+        "dry_run",
+        th.BooleanType,
+        default=False,
+        title="Dry run",
+        description="Look up and decide, print the decisions, write nothing and no STATE",
+    ),
+    th.Property(
+        "request_timeout_seconds",
+        th.IntegerType(minimum=1),
+        default=120,
+        title="Request time-out in seconds",
+        description="Longer than Marketo's own 90 seconds for a write",
+    ),
+).to_dict()
+
+_REASONS = {
+    "enum": lambda error: f"must be one of {', '.join(map(str, error.validator_value))}",
+    "maximum": lambda error: f"must be at most {error.validator_value}",
+    "minimum": lambda error: f"must be at least {error.validator_value}",
+    "type": lambda error: f"must be {_types(error.validator_value)}",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked settings. `endpoint` ends in /rest, `identity` in /identity, without a slash."""
+
+    endpoint: str
+    identity: str
+    client_id: str
+    client_secret: str
+    streams: dict[str, Any] | None
+    rate_limit_calls: int
+    rate_limit_seconds: int
+    max_concurrent_calls: int
+    max_daily_calls: int
+    batch_size_rows: int
+    max_batch_age_seconds: int
+    store_url: str | None
+    partition_name: str | None
+    duplicates: Duplicates
+    max_rejected_percent: int
+    dry_run: bool
+    request_timeout_seconds: int
+
+    @property
+    def instance(self) -> str:
+        """The host: Marketo's limits are per instance, whoever calls."""
+        return urlsplit(self.endpoint).netloc.lower()
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Settings:
+        """Checks a configuration.
+
+        Raises:
+            SettingError: The first thing that is wrong with it.
+        """
+        given = {name: value for name, value in config.items() if value not in (None, "")}
+        for problem in problems(given):
+            raise SettingError(problem)
+        defaults = {name: schema.get("default") for name, schema in SCHEMA["properties"].items()}
+        values = {name: given.get(name, default) for name, default in defaults.items()}
+        values["endpoint"], values["identity"] = _addresses(
+            values["endpoint"], values["identity"], values.pop("munchkin_id")
+        )
+        values["duplicates"] = Duplicates(values["duplicates"])
+        return cls(**values)
+
+
+def problems(config: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a configuration: a line each, without any value of it."""
+    errors = Draft202012Validator(SCHEMA).iter_errors(dict(config))
+    return [_line(error) for error in errors]
+
+
+def _line(error: ValidationError) -> str:
+    if error.validator == "required":
+        given: Any = error.instance
+        missing = next(name for name in SCHEMA["required"] if name not in given)
+        return f"`{missing}` is missing: set it, or TARGET_MARKETO_{missing.upper()}"
+    where = ".".join(map(str, error.absolute_path))
+    reason = _REASONS.get(str(error.validator), lambda _: "has the wrong form")(error)
+    return f"`{where}` {reason}"
+
+
+def _types(names: str | list[str]) -> str:
+    wanted = [names] if isinstance(names, str) else names
+    return " or ".join(f"of type {name}" for name in wanted if name != "null")
+
+
+def _addresses(
+    endpoint: str | None, identity: str | None, munchkin_id: str | None
+) -> tuple[str, str]:
+    if endpoint is None:
+        if munchkin_id is None:
+            raise SettingError(
+                "`endpoint` is missing: copy it from Marketo's Admin > Web Services, "
+                "or set `munchkin_id`"
+            )
+        if not re.fullmatch(r"[0-9A-Za-z]{3}-[0-9A-Za-z]{3}-[0-9A-Za-z]{3}", munchkin_id):
+            raise SettingError("`munchkin_id` looks like 123-ABC-456")
+        endpoint = f"https://{munchkin_id}.mktorest.com"
+    host = _address("endpoint", endpoint).removesuffix("/rest")
+    if identity is None:
+        return f"{host}/rest", f"{host}/identity"
+    return f"{host}/rest", _address("identity", identity).removesuffix("/identity") + "/identity"
+
+
+def _address(name: str, value: str) -> str:
+    try:
+        parts = urlsplit(value.strip())
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("https", "http") or parts.query or parts.username:
+        raise SettingError(f"`{name}` must be an address such as https://123-ABC-456.mktorest.com")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise SettingError(f"`{name}` must start with https://")
+    path = parts.path.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path}"

@@ -1,0 +1,54 @@
+"""Answers that hold for a while, such as Marketo's describe: one JSON document per name."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import Column, Double, Table, Text, delete, select
+
+from target_marketo.store.database import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_marketo.store.database import Database
+
+CACHE = Table(
+    "cache",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("stored_at", Double, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+
+class Cache:
+    """Keeps documents with the time of their storing (seconds since 1970, UTC)."""
+
+    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._now = now
+        database.create_tables(CACHE)
+
+    def get(self, name: str, max_age: float) -> Any | None:
+        """The document, unless it is older than `max_age` seconds or from the future."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(CACHE.c.stored_at, CACHE.c.document).where(CACHE.c.name == name)
+            ).first()
+        if row is None or not 0 <= self._now() - row.stored_at < max_age:
+            return None
+        return msgspec.json.decode(row.document)
+
+    def put(self, name: str, document: Any) -> None:
+        """Stores the document in place of an older one."""
+        values = {
+            "name": name,
+            "stored_at": self._now(),
+            "document": msgspec.json.encode(document).decode(),
+        }
+        with self._database.write() as connection:
+            connection.execute(delete(CACHE).where(CACHE.c.name == name))
+            connection.execute(CACHE.insert(), values)

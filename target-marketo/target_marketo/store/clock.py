@@ -1,0 +1,122 @@
+"""The time that all processes on one store agree on: it never runs backwards and never leaps.
+
+On one host that is CLOCK_MONOTONIC, the same for all its processes; it starts anew with the
+machine, which the boot id tells. Between hosts it is the database server's clock, which may be set
+by an operator or NTP; each process compares it with its own monotonic clock and takes a leap back
+out.
+
+A `Reading` is turned into the store's time by adding an offset that is kept in the store (`Dial`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+LEAP_SECONDS = 0.02
+"""Two clocks of the same interval may differ by this, and by `DRIFT` of it, without a leap."""
+
+DRIFT = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a clock showed: `seconds` since the start of `epoch`, read between two own instants."""
+
+    epoch: str
+    seconds: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """The store's time as it was last written: `now` = seconds of `epoch` + `offset`."""
+
+    epoch: str
+    offset: float
+    now: float
+
+
+class StoreClock(Protocol):
+    def read(self, connection: Connection | None) -> Reading:
+        """To be called after the lock is held, or the answer is out of date."""
+
+
+class HostClock:
+    """CLOCK_MONOTONIC and the boot id: for all processes of one host."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._epoch = boot_id()
+
+    def read(self, connection: Connection | None) -> Reading:
+        del connection
+        now = self._monotonic()
+        return Reading(self._epoch, now, now, now)
+
+
+class ServerClock:
+    """PostgreSQL's clock_timestamp(): for all processes of all hosts."""
+
+    def read(self, connection: Connection | None) -> Reading:
+        if connection is None:
+            raise TypeError("the server's clock is read through a connection")
+        before = since_boot()
+        seconds = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())")
+        return Reading("server", float(seconds.scalar_one()), before, since_boot())
+
+
+def turn(dial: Dial | None, reading: Reading) -> Dial:
+    """The store's time at `reading`.
+
+    After a reboot, or when the clock was set back, time goes on from where it was last written:
+    what passed in between is unknown, and a lease that ends late costs less than one that ends
+    early.
+    """
+    if dial is None:
+        return Dial(reading.epoch, 0.0, reading.seconds)
+    offset = dial.offset
+    if reading.epoch != dial.epoch or reading.seconds + offset < dial.now:
+        offset = dial.now - reading.seconds
+    return Dial(reading.epoch, offset, reading.seconds + offset)
+
+
+def without_leap(earlier: tuple[Reading, Dial], dial: Dial | None, reading: Reading) -> Dial | None:
+    """`dial` with its offset mended, if the clock leapt since this process last read it.
+
+    The own clock gives the longest and the shortest time that can have passed, however long this
+    process was frozen between two lines; only what lies outside of both is a leap.
+    """
+    then, was = earlier
+    if dial is None or not dial.epoch == was.epoch == reading.epoch:
+        return dial
+    slack = LEAP_SECONDS + DRIFT * (reading.after - then.before)
+    longest = reading.after - then.before + slack
+    shortest = max(0.0, reading.before - then.after - slack)
+    elapsed = reading.seconds + dial.offset - was.now
+    leap = elapsed - min(max(elapsed, shortest), longest)
+    return Dial(dial.epoch, dial.offset - leap, dial.now) if leap else dial
+
+
+def boot_id() -> str:
+    """Names this start of the machine; where there is none, a reboot shows as time running back."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return "host"
+
+
+def since_boot() -> float:
+    """As time.monotonic(), but it also counts the time that a suspended host slept (Linux)."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)

@@ -1,0 +1,203 @@
+"""One database for everything that outlives a run.
+
+`open_database()` without a URL uses an SQLite file in the user's state folder; with one, the SQLite
+file or the PostgreSQL server that it names. Every failure is a `StoreError`: one line, no password.
+
+    database = open_database(store_url)
+    database.create_tables(TABLE)
+    with database.write() as connection:
+        connection.execute(TABLE.insert(), rows)
+
+A write transaction is committed when its block ends, and on disk by then (SQLite: synchronous=FULL;
+PostgreSQL: synchronous_commit as the server has it). On SQLite it takes the file's write lock at
+its start (BEGIN IMMEDIATE), so what it reads cannot change before it writes.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from target_marketo.store.filesystem import network_filesystem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+METADATA = MetaData()
+"""All tables of the store; each module adds its own."""
+
+BUSY_SECONDS = 10.0
+"""How long a transaction waits for another's lock before it is a `StoreError`."""
+
+FROZEN_SECONDS = 5.0
+"""PostgreSQL ends a transaction whose client was silent for so long: its process was frozen."""
+
+_CREATE_TABLES_LOCK = 0x7461_7267_6574  # any number that is not a lease's: see leases.py
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written; one line, for the person on call."""
+
+
+class Database:
+    """An engine with its write transactions. Threads may share it, forked processes may not."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = _sqlite(url) if _is_sqlite(url) else _postgresql(url)
+        self.name: str = url.render_as_string(hide_password=True)
+        self.is_sqlite: bool = _is_sqlite(url)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One write transaction: committed at the end of the block, rolled back by an exception."""
+        with self._errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view; on SQLite it neither waits for a writer nor holds one up."""
+        with self._errors(), self._engine.connect() as connection:
+            connection = connection.execution_options(store_begin="DEFERRED")  # noqa: PLW2901 - SQLAlchemy returns the same connection
+            with connection.begin():
+                yield connection
+
+    def create_tables(self, *tables: Table) -> None:
+        """Create what is missing; safe when several processes start at once."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATE_TABLES_LOCK})")
+            METADATA.create_all(connection, tables=tables)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise StoreError(f"store {self.name}: {_one_line(error)}") from None
+
+
+def open_database(store_url: str | None = None) -> Database:
+    """Open the store that `store_url` names, or the user's own file.
+
+    Raises:
+        StoreError: the URL is not one of ours, or the place cannot be used.
+    """
+    url = _parse(store_url) if store_url else default_url()
+    try:
+        return Database(url)
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        name = url.render_as_string(hide_password=True)
+        raise StoreError(f"store {name}: {_one_line(error)}") from None
+
+
+def default_url() -> URL:
+    """SQLite in `$XDG_STATE_HOME/target-marketo`, else `~/.local/state/target-marketo`."""
+    home = os.environ.get("XDG_STATE_HOME", "")
+    # XDG Base Directory Specification: a relative path is to be ignored.
+    state = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
+    folder = state / "target-marketo"
+    with suppress(OSError):  # whatever is wrong with the folder, opening the file says it better
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    return URL.create("sqlite", database=str(folder / "store.sqlite"))
+
+
+def _parse(store_url: str) -> URL:
+    try:
+        url = make_url(store_url)
+    except (ArgumentError, ValueError):
+        # The text may hold a password: it is not repeated.
+        raise StoreError(
+            "store_url is not a URL: sqlite:////folder/file or postgresql+psycopg://…"
+        ) from None
+    if url.drivername in {"postgresql", "postgres"}:
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
+        raise StoreError(
+            f"store_url starts with {url.drivername}://, but only sqlite:// and"
+            " postgresql+psycopg:// are known"
+        )
+    if _is_sqlite(url) and url.database in {None, "", ":memory:"}:
+        raise StoreError("store_url names no SQLite file: sqlite:////folder/file")
+    return url
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _sqlite(url: URL) -> Engine:
+    path = Path(str(url.database)).absolute()
+    kind = network_filesystem(path)
+    if kind:
+        raise StoreError(
+            f"store {path} lies on a network file system ({kind}), where SQLite cannot lock:"
+            " set store_url to a file on a local disk or to PostgreSQL"
+        )
+    _private_file(path)
+    engine = create_engine(
+        url.set(database=str(path)),
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("store_begin", "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def _private_file(path: Path) -> None:
+    """For its owner alone: the store holds people's data. SQLite gives -wal and -shm its mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+    for suffix in ("-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + suffix).chmod(0o600)
+
+
+def _postgresql(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"connect_timeout": int(BUSY_SECONDS), "application_name": "target-marketo"},
+        pool_pre_ping=True,  # a server that was restarted costs a ping, not an error
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+            cursor.execute(
+                f"SET idle_in_transaction_session_timeout = {int(FROZEN_SECONDS * 1000)}"
+            )
+        connection.commit()
+
+    return engine
+
+
+def _one_line(error: Exception) -> str:
+    """The driver's own first line, without the statement and its parameters."""
+    if isinstance(error, NoSuchModuleError | ImportError):
+        return "the driver is not installed: pip install 'target-marketo[postgres]'"
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    lines = str(cause).strip().splitlines()
+    return lines[0] if lines else type(cause).__name__

@@ -1,0 +1,47 @@
+"""What became of the records of a run: counts, and the lines that tell them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Summary:
+    """Every record received ends as exactly one of delivered, unchanged, skipped or rejected.
+
+    `created`, `updated` and `unchanged_people` count people: five chats of one person are one.
+    """
+
+    received: int = 0
+    delivered: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged_people: int = 0
+    filled: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def settled(self) -> int:
+        """Records with a known end."""
+        return self.delivered + self.unchanged + self.skipped + self.rejected
+
+    def line(self, calls: Counter[str], throttled: Counter[str]) -> str:
+        """The one line at the end of a run."""
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(calls.items()))
+        return (
+            f"{self.received} records received: {self.created} people created, "
+            f"{self.updated} updated, {self.unchanged_people} unchanged; "
+            f"{self.skipped} records skipped without key, {self.rejected} rejected; "
+            f"{calls.total()} calls ({kinds or 'none'}), {throttled.total()} throttled"
+        )
+
+    def fields_line(self) -> str:
+        """Field by field: how often it was filled or changed, and how often Marketo's stayed."""
+        names = sorted(self.filled.keys() | self.kept.keys())
+        return "; ".join(
+            f"{name}: {self.filled[name]} written, {self.kept[name]} kept" for name in names
+        )

@@ -1,0 +1,180 @@
+"""The Singer target: settings, command line, signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from random import Random
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+from uuid import uuid4
+
+import click
+from singer_sdk import Target
+from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.singerlib.encoding import SimpleSingerReader
+
+from target_marketo.governor import Governor, GovernorError, Limits
+from target_marketo.marketo.auth import Token
+from target_marketo.marketo.client import Marketo, pooled_session
+from target_marketo.marketo.errors import MarketoError
+from target_marketo.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
+from target_marketo.settings import SCHEMA, SettingError, Settings
+from target_marketo.store.cache import Cache
+from target_marketo.store.database import StoreError, open_database
+from target_marketo.store.error_log import ErrorLog
+from target_marketo.store.leases import DatabaseLeases
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+    from types import FrameType
+
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+_LEASE_GRACE_SECONDS = 10.0
+
+
+class TargetMarketo(Target):
+    """Brings people to Marketo.
+
+    The SDK gives the command line, the settings and `--about`; messages go straight to `Run`,
+    because the SDK's own sinks lose data on SIGTERM and hardly ever write STATE.
+    """
+
+    name = "target-marketo"
+    package_name = "target-marketo"
+    config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    def __init__(self, **options: Any) -> None:
+        self._run: Run | None = None
+        try:
+            super().__init__(**options, message_reader=_Reader(self._consume))
+        except SettingError:
+            raise
+        except ValueError:
+            raise SettingError(_environment_problem()) from None
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """None of the SDK's settings apply: rows are shaped by `streams`, batches by Marketo."""
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        try:
+            Settings.of(self.config)
+        except SettingError as error:
+            if raise_errors:
+                raise
+            return [str(error)]
+        return []
+
+    def _consume(self, source: IO[Any]) -> Counter[str]:
+        settings = Settings.of(self.config)
+        database = open_database(settings.store_url)
+        try:
+            self._run = _run(
+                settings, Cache(database), ErrorLog(database, uuid4().hex), DatabaseLeases(database)
+            )
+            self._run.consume(source)
+        finally:
+            database.close()
+        return self._run.messages
+
+    def process_endofpipe(self) -> None:
+        """Nothing is left: `Run` ends only when everything is delivered."""
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        del frame
+        if self._run is None:
+            sys.exit(EXIT_SIGNAL + signum)
+        self._run.interrupt(signum)
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Reads the configuration files; a file that cannot be read is one line."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except FileNotFoundError:
+            missing = next(path for path in value if path != "ENV" and not os.path.exists(path))  # noqa: PTH110 - as given
+            raise click.ClickException(f"--config: there is no file {missing}") from None
+        except (ValueError, OSError) as error:
+            raise click.ClickException(
+                f"--config: the file cannot be read as JSON ({type(error).__name__})"
+            ) from None
+
+    @classmethod
+    def invoke(cls, **options: Any) -> None:
+        """Runs the target; what a user can cause ends as one line and an exit code."""
+        logging.getLogger("urllib3").setLevel(logging.INFO)  # its DEBUG shows addresses
+        try:
+            super().invoke(**options)
+        except Stop as stop:
+            cls.logger.error("%s", stop)  # noqa: TRY400 - one line, no traceback
+            _leave(stop.code)
+        except (SettingError, MarketoError, GovernorError, StoreError) as error:
+            cls.logger.error("%s", error)  # noqa: TRY400 - as above
+            _leave(EXIT_FAILED)
+
+
+class _Reader(SimpleSingerReader):
+    """Hands the whole input to the run, in place of the SDK's loop over lines."""
+
+    def __init__(self, consume: Callable[[IO[Any]], Counter[str]]) -> None:
+        super().__init__()
+        self._consume = consume
+
+    def process_lines(
+        self, file_input: IO[str] | None, callbacks: dict[str, Callable[[dict[str, Any]], None]]
+    ) -> Counter[str]:
+        del callbacks
+        return self._consume(file_input or self.default_input)
+
+
+def _run(settings: Settings, cache: Cache, error_log: ErrorLog, leases: DatabaseLeases) -> Run:
+    session = pooled_session(settings.max_concurrent_calls)
+    governor = Governor(
+        settings.instance,
+        Limits(
+            calls=settings.rate_limit_calls,
+            seconds=settings.rate_limit_seconds,
+            concurrent=settings.max_concurrent_calls,
+            daily=settings.max_daily_calls,
+            lease_seconds=settings.request_timeout_seconds + _LEASE_GRACE_SECONDS,
+        ),
+        leases,
+        random=Random(),  # noqa: S311 - jitter, not a secret
+    )
+    marketo = Marketo(
+        endpoint=settings.endpoint,
+        token=Token(session, settings.identity, settings.client_id, settings.client_secret),
+        session=session,
+        governor=governor,
+        timeout=settings.request_timeout_seconds,
+    )
+    return Run(settings, marketo, error_log, cache)
+
+
+def _environment_problem() -> str:
+    """Which variable has the wrong form; the SDK only says that one has."""
+    for name, schema in SCHEMA["properties"].items():
+        variable = f"TARGET_MARKETO_{name.upper()}"
+        if "integer" in schema["type"] and not os.environ.get(variable, "0").strip().isdigit():
+            return f"`{variable}` must be a whole number"
+    return "`TARGET_MARKETO_STREAMS` must be a JSON object"
+
+
+def _leave(code: int) -> None:
+    """Ends the process; a reader of stdout that has gone must not change the code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    TargetMarketo.cli()

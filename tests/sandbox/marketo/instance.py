@@ -1,0 +1,389 @@
+"""One Marketo instance: its leads, limits, tokens and figures, and every call it understands.
+
+A call is begun when it arrives and finished when its latency has passed; `begin` returns what is
+then to be done. HTTP is `server.py`'s business.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from .clock import Clock
+from .counts import Counts, JournalEntry, JournalRow
+from .errors import UNCOUNTED, RecordError, ResponseError
+from .leads import DEFAULT_FIELDS, MAX_VALUES, LeadDatabase
+from .limits import Limits, quota_day
+from .sync import MAX_ROWS, Syncs
+from .tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .options import Options
+
+    # What a call answers beside `requestId` and `success`.
+    Content = dict[str, Any]
+    Finish = Callable[[], Content]
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+SECONDS_PER_DAY = 86_400
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, as far as the API looks at it."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    content_type: str
+    body: bytes
+    authorization: str
+    entry: JournalEntry
+    # What is to be given back when the reply has been sent.
+    at_end: list[Callable[[], None]] = field(default_factory=list)
+
+    def form(self) -> dict[str, str]:
+        """The body as a form, on top of the query."""
+        if not self.body:
+            return self.query
+        text = self.body.decode("latin-1")
+        return {**self.query, **dict(parse_qsl(text, keep_blank_values=True))}
+
+    def json(self) -> Any:
+        if self.content_type != JSON:
+            raise ResponseError("612")
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            raise ResponseError("609") from None
+
+
+class Instance:
+    """The state of the sandbox, and the API's calls upon it."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.random = Random(options.seed)
+        self.clock = Clock(options.clock_start)
+        now = self.clock.now()
+        self.counts = Counts()
+        self.journal: list[JournalEntry] = []
+        # Response-level errors per day and code, as the errors call tells them.
+        self.errors: dict[str, Counter[str]] = {}
+        self.database = LeadDatabase(options, self.counts)
+        self.syncs = Syncs(self.database)
+        self.limits = Limits(options, now)
+        self.tokens = Tokens(self.random)
+
+    def configure(self, changes: dict[str, object]) -> None:
+        """Change options while running; the leads and the limits' state stay."""
+        options = self.options.replaced(changes)
+        if options.clock_start != self.options.clock_start:
+            self.clock = Clock(options.clock_start)
+        self.options = options
+        self.limits.options = options
+        self.database.configure(options)
+
+    def reset_counts(self) -> None:
+        """Begin the figures and the journal anew; leads, quota and rate window stay."""
+        self.counts = self.database.counts = Counts()
+        self.journal = []
+        self.limits.reset_worst()
+
+    def current_counts(self) -> Counts:
+        counts, limits = self.counts, self.limits
+        counts.worst_in_window = limits.worst_in_window
+        counts.worst_in_flight = limits.worst_in_flight
+        counts.calls_today = limits.calls_today(self.clock.now())
+        return counts
+
+    # --- one call --------------------------------------------------------------------------------
+
+    def begin(self, call: Call) -> Finish:
+        """The call arrives: authenticate it, admit it, start it. The caller then holds a slot,
+        unless this raises an error whose code is not counted or is that of a limit.
+        """
+        kind, handler, allowed = self._route(call)
+        call.entry.kind = kind
+        self.counts.count_call(kind)
+        now = self.clock.now()
+        self.tokens.check(self._token(call), now)
+        if handler is not None and not allowed:
+            raise ResponseError("605")
+        self.limits.arrive(now, self.options.api_user)
+        call.at_end.append(self.limits.leave)
+        if handler is None:
+            raise ResponseError("610")
+        if kind in self.options.denied_calls:
+            raise ResponseError("603")
+        return handler(call)
+
+    def refused(self, error: ResponseError) -> None:
+        """Count a response-level error."""
+        self.count_rejected(error.code)
+        if error.code not in UNCOUNTED:
+            day = quota_day(self.clock.now())
+            self.errors.setdefault(day, Counter())[error.code] += 1
+
+    def count_rejected(self, code: str) -> None:
+        self.counts.count_rejected(code)
+
+    def identity(self, parameters: dict[str, str]) -> tuple[int, Content]:
+        """The token endpoint: HTTP status and body. It is outside all limits."""
+        self.counts.count_call("identity")
+        options = self.options
+        if parameters.get("grant_type") != "client_credentials":
+            return 400, {
+                "error": "unsupported_grant_type",
+                "error_description": "The grant type must be client_credentials",
+            }
+        if parameters.get("client_id") != options.client_id:
+            return 401, {
+                "error": "unauthorized",
+                "error_description": "No client with the requested id",
+            }
+        if parameters.get("client_secret") != options.client_secret:
+            return 401, {
+                "error": "invalid_client",
+                "error_description": "Bad client credentials",
+            }
+        token, seconds_left = self.tokens.grant(self.clock.now(), options.token_lifetime)
+        return 200, {
+            "access_token": token,
+            "token_type": "bearer",
+            "expires_in": seconds_left,
+            "scope": options.api_user,
+        }
+
+    def _token(self, call: Call) -> str:
+        scheme, _, token = call.authorization.partition(" ")
+        if scheme.lower() == "bearer" and token:
+            return token.strip()
+        if self.options.query_token == "accept":
+            return call.query.get("access_token", "")
+        return ""
+
+    def _route(self, call: Call) -> tuple[str, Callable[[Call], Finish] | None, bool]:
+        """The call's kind, what starts it (None for an unknown path), and whether the method is
+        one that the path has.
+        """
+        if call.path == "/rest/v1/leads.json":
+            return self._route_leads(call)
+        route = self._routes().get(call.path)
+        if route is None:
+            return "unknown", None, False
+        kind, methods = route
+        handler = methods.get(call.method)
+        if handler is None:
+            return kind, next(iter(methods.values())), False
+        return kind, handler, True
+
+    def _routes(self) -> dict[str, tuple[str, dict[str, Callable[[Call], Finish]]]]:
+        stats = "/rest/v1/stats"
+        return {
+            "/rest/v1/leads/delete.json": ("delete", {"POST": self._delete}),
+            "/rest/v1/leads/describe.json": ("describe", {"GET": self._describe}),
+            "/rest/v1/leads/describe2.json": ("describe", {"GET": self._describe2}),
+            "/rest/v1/leads/partitions.json": (
+                "partitions",
+                {"GET": self._partitions, "POST": self._move},
+            ),
+            f"{stats}/usage.json": ("usage", {"GET": lambda _: self._usage(1)}),
+            f"{stats}/usage/last7days.json": ("usage", {"GET": lambda _: self._usage(7)}),
+            f"{stats}/errors.json": ("errors", {"GET": lambda _: self._errors(1)}),
+            f"{stats}/errors/last7days.json": ("errors", {"GET": lambda _: self._errors(7)}),
+        }
+
+    def _route_leads(self, call: Call) -> tuple[str, Callable[[Call], Finish] | None, bool]:
+        method = call.method
+        if method == "POST":
+            method = call.query.get("_method", "").upper() or method
+            # In a form the body may say so too; marketorestpython does.
+            if method == "POST" and call.content_type == FORM and b"_method=GET" in call.body:
+                method = "GET"
+        if method == "GET":
+            return "lookup", self._lookup, True
+        if method == "DELETE":
+            return "delete", self._delete, True
+        return "sync", self._sync, method == "POST"
+
+    # --- leads -----------------------------------------------------------------------------------
+
+    def _lookup(self, call: Call) -> Finish:
+        if call.body and call.content_type != FORM:
+            raise ResponseError("612")
+        parameters = call.form()
+        filter_type = parameters.get("filterType", "").strip()
+        if not filter_type:
+            raise ResponseError("1003", "filterType not specified")
+        filter_values = parameters.get("filterValues", "")
+        # A value with a comma in it cannot be told from two values.
+        values = [value for part in filter_values.split(",") if (value := part.strip())]
+        if not values:
+            raise ResponseError("1003", "filterValues not specified")
+        if len(values) > MAX_VALUES:
+            raise ResponseError("1003", f"More than {MAX_VALUES} filterValues")
+        asked = parameters.get("fields", "")
+        names = [name.strip() for name in asked.split(",") if name.strip()] or DEFAULT_FIELDS
+        self.database.check_fields(names)
+        ids = self.database.lookup(filter_type, values)
+        page = _Page.of(parameters, signature=f"{filter_type} {filter_values}")
+        content: Content = {"result": self.database.read(page.cut(ids), names)}
+        if page.more:
+            content["nextPageToken"] = page.next_token()
+            content["moreResult"] = True
+        call.entry.values = len(values)
+        call.entry.found = len(content["result"])
+        return lambda: content
+
+    def _sync(self, call: Call) -> Finish:
+        sync = self.syncs.prepare(call.json())
+        call.at_end.append(lambda: self.syncs.release(sync))
+
+        def finish() -> Content:
+            results, call.entry.rows = self.syncs.apply(sync, self.clock.now())
+            return {"result": results}
+
+        return finish
+
+    def _delete(self, call: Call) -> Finish:
+        if call.body:
+            body = call.json()
+            rows = body.get("input") if isinstance(body, dict) else None
+            ids = [row.get("id") if isinstance(row, dict) else None for row in rows or ()]
+        else:
+            ids = [value for value in call.query.get("id", "").split(",") if value]
+        if not ids:
+            raise ResponseError("1002", "id")
+        if len(ids) > MAX_ROWS:
+            raise ResponseError("1003", f"More than {MAX_ROWS} records in one call")
+
+        def finish() -> Content:
+            return {"result": [self._delete_one(call, value) for value in ids]}
+
+        return finish
+
+    def _delete_one(self, call: Call, value: Any) -> Content:
+        found = self.database.find("id", value)
+        if not found:
+            error = RecordError("1004")
+            self.counts.count_skipped(error.code)
+            call.entry.rows.append(JournalRow("skipped", codes=(error.code,)))
+            return {"status": "skipped", "reasons": [error.as_json()]}
+        number = found[0]
+        email = self.database.leads[number].get("email")
+        self.database.delete(number)
+        self.counts.rows_deleted += 1
+        key = None if email is None else email.lower()
+        call.entry.rows.append(JournalRow("deleted", number, key, changed=True))
+        return {"id": number, "status": "deleted"}
+
+    # --- schema, partitions, statistics ----------------------------------------------------------
+
+    def _describe(self, _: Call) -> Finish:
+        return lambda: {"result": self.database.schema.describe()}
+
+    def _describe2(self, _: Call) -> Finish:
+        return lambda: {"result": self.database.schema.describe2()}
+
+    def _partitions(self, _: Call) -> Finish:
+        return lambda: {"result": msgspec.to_builtins(self.options.partitions)}
+
+    def _move(self, call: Call) -> Finish:
+        body = call.json()
+        rows = body.get("input") if isinstance(body, dict) else None
+        if not isinstance(rows, list) or not rows:
+            raise ResponseError("1002", "input")
+
+        def finish() -> Content:
+            return {"result": [self._move_one(row) for row in rows]}
+
+        return finish
+
+    def _move_one(self, row: Any) -> Content:
+        found = self.database.find("id", row.get("id"))
+        if not found:
+            return {"status": "skipped", "reasons": [RecordError("1004").as_json()]}
+        name = row.get("partitionName")
+        if name not in self.database.partition_ids:
+            return {"status": "skipped", "reasons": [RecordError("1008", name).as_json()]}
+        self.database.leads[found[0]]["leadPartitionId"] = self.database.partition_ids[name]
+        return {"id": found[0], "status": "updated"}
+
+    def _days(self, count: int) -> list[str]:
+        now = self.clock.now()
+        return [quota_day(now - SECONDS_PER_DAY * back) for back in range(count)]
+
+    def _usage(self, days: int) -> Finish:
+        def of(day: str) -> Content:
+            users = self.limits.usage.get(day, Counter())
+            return {
+                "date": day,
+                "total": users.total(),
+                "users": [{"userId": user, "count": count} for user, count in users.items()],
+            }
+
+        return lambda: {"result": [of(day) for day in self._days(days)]}
+
+    def _errors(self, days: int) -> Finish:
+        def of(day: str) -> Content:
+            codes = self.errors.get(day, Counter())
+            return {
+                "date": day,
+                "total": codes.total(),
+                "errors": [{"errorCode": code, "count": count} for code, count in codes.items()],
+            }
+
+        return lambda: {"result": [of(day) for day in self._days(days)]}
+
+
+@dataclass(slots=True)
+class _Page:
+    """Where a lookup's page starts: behind the last id answered, so that a lead that is created or
+    deleted in between moves nobody to another page.
+    """
+
+    size: int
+    after: int
+    signature: int
+    more: bool = False
+
+    @classmethod
+    def of(cls, parameters: dict[str, str], signature: str) -> _Page:
+        size = parameters.get("batchSize") or str(MAX_VALUES)
+        if not size.isdecimal() or int(size) < 1:
+            raise ResponseError("1001", size, "Integer")
+        digest = zlib.crc32(signature.encode())
+        after = 0
+        token = parameters.get("nextPageToken")
+        if token:
+            try:
+                after, signed = msgspec.json.decode(
+                    base64.urlsafe_b64decode(token.encode()), type=tuple[int, int]
+                )
+            except (binascii.Error, msgspec.MsgspecError, UnicodeError):
+                raise ResponseError("1003", "Invalid nextPageToken") from None
+            if signed != digest:
+                raise ResponseError("1003", "Invalid nextPageToken")
+        return cls(min(int(size), MAX_VALUES), after, digest)
+
+    def cut(self, ids: list[int]) -> list[int]:
+        rest = [number for number in ids if number > self.after]
+        page = rest[: self.size]
+        self.more = len(rest) > self.size
+        self.after = page[-1] if page else self.after
+        return page
+
+    def next_token(self) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode((self.after, self.signature))).decode()

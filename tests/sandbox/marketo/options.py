@@ -1,0 +1,101 @@
+"""What can be set about the sandbox, at start and while it runs.
+
+The defaults are the real limits. Where Adobe's documentation and recorded traffic leave a question
+open, the option names the possible answers, and the target has to survive each of them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (msgspec reads the annotations at run time)
+from typing import Literal
+
+import msgspec
+
+DataType = Literal[
+    "string",
+    "text",
+    "integer",
+    "float",
+    "boolean",
+    "date",
+    "datetime",
+    "email",
+    "phone",
+    "url",
+    "currency",
+    "percent",
+    "reference",
+    "formula",
+]
+
+
+class CustomField(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A field that somebody made in Marketo's Field Management."""
+
+    name: str
+    data_type: DataType
+    display_name: str = ""
+    length: int | None = None
+    read_only: bool = False
+    # False: the field shows in describe, without the `rest` part that would make it usable.
+    rest: bool = True
+
+
+class Partition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A lead partition."""
+
+    id: int
+    name: str
+    description: str = ""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The sandbox's settings; times are seconds."""
+
+    # Limits of the instance.
+    rate_calls: int = 100
+    rate_seconds: float = 20.0
+    slots: int = 10
+    daily_quota: int = 50_000
+    # Whether a call refused with 606, 607 or 615 uses up rate and quota: not documented.
+    rejected_calls_count: bool = True
+    max_body_bytes: int = 1_000_000
+    max_uri_bytes: int = 8192
+
+    # Latency: lognormal, clipped; none at a median of 0. A part of it passes before the call
+    # arrives, drawn between the two fractions, so that calls can overtake each other on the way.
+    latency_median: float = 0.0
+    latency_sigma: float = 0.5
+    latency_min: float = 0.0
+    latency_max: float = 30.0
+    arrival_fraction_min: float = 0.0
+    arrival_fraction_max: float = 0.0
+    seed: int = 1
+
+    # The clock runs on from this instant; without it, from the present one.
+    clock_start: datetime | None = None
+    token_lifetime: float = 3600.0
+    client_id: str = "sandbox-client"
+    client_secret: str = "sandbox-client-secret"
+    api_user: str = "api-user@example.com"
+    # Kinds of calls that the API user's role does not allow (603).
+    denied_calls: tuple[str, ...] = ()
+
+    custom_fields: tuple[CustomField, ...] = ()
+    partitions: tuple[Partition, ...] = (Partition(id=1, name="Default"),)
+    # People who are in Marketo before anybody calls.
+    seed_leads: int = 0
+    # Fields under "Block Field Updates": what they hold is silently kept.
+    blocked_fields: tuple[str, ...] = ()
+
+    # The open questions.
+    same_key_twice: Literal["create_twice", "last_wins", "error_1036"] = "create_twice"
+    unknown_field_level: Literal["record", "response"] = "record"
+    too_long: Literal["1003", "1077", "truncate"] = "1003"
+    read_only_field: Literal["record", "ignore"] = "record"
+    empty_string: Literal["clears", "stores"] = "clears"
+    query_token: Literal["refuse", "accept"] = "refuse"
+
+    def replaced(self, changes: dict[str, object]) -> Options:
+        """These options with some changed; names and types are checked."""
+        return msgspec.convert({**msgspec.to_builtins(self), **changes}, Options, strict=True)

@@ -1,0 +1,260 @@
+"""Marketo's REST API on loopback: requests in, envelopes out, and the sandbox's control paths.
+
+The life of a call: it travels (a part of its latency), arrives (token, path, limits; what exists
+is read), works (the rest of its latency), writes, answers, and frees its slot. A client that hangs
+up on the way does not stop its call: what was sent gets done, as on the real server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from . import latency
+from .counts import JournalEntry
+from .errors import RecordError, ResponseError
+from .instance import FORM, Call, Instance
+from .options import Options
+from .seed import people
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+CONTENT_TYPE = "application/json;charset=UTF-8"
+IDENTITY_PATH = "/identity/oauth/token"
+HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
+def application(options: dict[str, Any]) -> Starlette:
+    """The sandbox's ASGI application; `options` as in `Options`."""
+    api = Api(msgspec.convert(options, Options))
+    return Starlette(
+        routes=[
+            Mount("/_sandbox", routes=Control(api).routes()),
+            Mount("/", app=api),
+        ]
+    )
+
+
+class Api:
+    """The ASGI application of the API itself."""
+
+    def __init__(self, options: Options) -> None:
+        self.start_options = options
+        self.reset({})
+
+    def reset(self, changes: dict[str, object]) -> None:
+        """Start over with the options of the start and these changes."""
+        self.instance = Instance(self.start_options.replaced(changes))
+        self.instance.database.seed(
+            people(self.instance.options.seed_leads, self.instance.options.seed),
+            self.instance.clock.now(),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A reset in the middle of a call must not mix two instances.
+        instance = self.instance
+        call = await _read_call(scope, receive)
+        uri_bytes = len(scope["raw_path"]) + 1 + len(scope["query_string"])
+        response = _refused_by_gateway(instance, call, uri_bytes)
+        if response is None and call.path == IDENTITY_PATH:
+            response = await _identity(instance, call)
+        if response is not None:
+            await response(scope, receive, send)
+            return
+        try:
+            response = await _answer(instance, call)
+            await response(scope, receive, send)
+        finally:
+            call.entry.reply = instance.clock.now()
+            for step in call.at_end:
+                step()
+
+
+async def _read_call(scope: Scope, receive: Receive) -> Call:
+    parts = []
+    more = True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    headers = dict(scope["headers"])
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return Call(
+        method=scope["method"],
+        path=scope["path"],
+        query=dict(query),
+        content_type=content_type.partition(";")[0].strip().lower(),
+        body=b"".join(parts),
+        authorization=headers.get(b"authorization", b"").decode("latin-1"),
+        entry=JournalEntry(kind="unknown", arrival=0.0),
+    )
+
+
+def _refused_by_gateway(instance: Instance, call: Call, uri_bytes: int) -> Response | None:
+    """Sizes are refused in front of the API: an HTTP status, and no envelope."""
+    if uri_bytes > instance.options.max_uri_bytes:
+        status, reason = 414, "414 Request-URI Too Large"
+    elif len(call.body) > instance.options.max_body_bytes:
+        status, reason = 413, "413 Request Entity Too Large"
+    else:
+        return None
+    now = instance.clock.now()
+    instance.count_rejected(str(status))
+    instance.journal.append(
+        JournalEntry(kind="gateway", arrival=now, reply=now, http_status=status)
+    )
+    return Response(HTML.format(reason), status, media_type="text/html")
+
+
+async def _identity(instance: Instance, call: Call) -> Response:
+    before, after = latency.draw(instance.options, instance.random)
+    await _pass_time(before + after)
+    now = instance.clock.now()
+    if call.method in {"GET", "POST"}:
+        parameters = call.form() if call.content_type == FORM else call.query
+        status, content = instance.identity(parameters)
+    else:
+        status, content = 405, {"error": "method_not_allowed"}
+    instance.journal.append(
+        JournalEntry(kind="identity", arrival=now, reply=now, http_status=status)
+    )
+    return Response(
+        msgspec.json.encode(content),
+        status,
+        {"Cache-Control": "no-store", "Pragma": "no-cache", "Content-Type": CONTENT_TYPE},
+    )
+
+
+async def _answer(instance: Instance, call: Call) -> Response:
+    """The envelope of any other call. This is where a script of faults would step in: before
+    `begin`, between `begin` and `finish`, and on the finished envelope.
+    """
+    before, after = latency.draw(instance.options, instance.random)
+    await _pass_time(before)
+    now = instance.clock.now()
+    entry = call.entry
+    entry.arrival = now
+    entry.request_id = f"{instance.random.randrange(0x18000):x}#{int(now * 1000):x}"
+    instance.journal.append(entry)
+    try:
+        finish = instance.begin(call)
+        await _pass_time(after)
+        content = finish()
+    except ResponseError as error:
+        entry.code = error.code
+        instance.refused(error)
+        envelope = {"requestId": entry.request_id, "success": False, "errors": [error.as_json()]}
+    else:
+        envelope = {"requestId": entry.request_id, **content, "success": True}
+    return Response(msgspec.json.encode(envelope), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _pass_time(seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)
+
+
+class Control:
+    """What a test asks and tells the sandbox, under `/_sandbox`; none of it is counted."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/counts", self.counts, methods=["GET"]),
+            Route("/counts/reset", self.reset_counts, methods=["POST"]),
+            Route("/journal", self.journal, methods=["GET"]),
+            Route("/leads", self.leads, methods=["GET"]),
+            Route("/leads", self.seed, methods=["POST"]),
+            Route("/options", self.options, methods=["GET"]),
+            Route("/options", self.set_options, methods=["POST"]),
+            Route("/clock", self.clock, methods=["GET"]),
+            Route("/clock/advance", self.advance, methods=["POST"]),
+            Route("/other_calls", self.other_calls, methods=["POST"]),
+            Route("/token/{act}", self.token, methods=["POST"]),
+            Route("/reset", self.reset, methods=["POST"]),
+        ]
+
+    async def counts(self, request: Request) -> Response:
+        return _json(self.api.instance.current_counts())
+
+    async def reset_counts(self, request: Request) -> Response:
+        self.api.instance.reset_counts()
+        return _json(None)
+
+    async def journal(self, request: Request) -> Response:
+        return _json(self.api.instance.journal)
+
+    async def leads(self, request: Request) -> Response:
+        return _json(list(self.api.instance.database.leads.values()))
+
+    async def seed(self, request: Request) -> Response:
+        instance = self.api.instance
+        rows = msgspec.json.decode(await request.body(), type=list[dict[str, Any]])
+        try:
+            return _json(instance.database.seed(rows, instance.clock.now()))
+        except RecordError as error:
+            return _json({"error": str(error)}, 400)
+
+    async def options(self, request: Request) -> Response:
+        return _json(self.api.instance.options)
+
+    async def set_options(self, request: Request) -> Response:
+        return await self._with_options(request, self.api.instance.configure)
+
+    async def reset(self, request: Request) -> Response:
+        return await self._with_options(request, self.api.reset)
+
+    async def clock(self, request: Request) -> Response:
+        return _json({"now": self.api.instance.clock.now()})
+
+    async def advance(self, request: Request) -> Response:
+        body = msgspec.json.decode(await request.body(), type=dict[str, float])
+        self.api.instance.clock.advance(body["seconds"])
+        return await self.clock(request)
+
+    async def other_calls(self, request: Request) -> Response:
+        """Another integration of the same instance makes its calls."""
+        body = msgspec.json.decode(await request.body(), type=OtherCalls)
+        instance = self.api.instance
+        instance.limits.charge(
+            instance.clock.now(), body.user, body.calls, in_window=body.in_window
+        )
+        return _json(None)
+
+    async def token(self, request: Request) -> Response:
+        tokens = self.api.instance.tokens
+        acts = {"expire": tokens.lapse, "revoke": tokens.revoke}
+        act = acts.get(request.path_params["act"])
+        if act is None:
+            return _json({"error": f"one of {', '.join(acts)}"}, 404)
+        act()
+        return _json(None)
+
+    async def _with_options(self, request: Request, act: Any) -> Response:
+        changes = msgspec.json.decode(await request.body() or b"{}", type=dict[str, Any])
+        try:
+            act(changes)
+        except msgspec.ValidationError as error:
+            return _json({"error": str(error)}, 400)
+        return _json(self.api.instance.options)
+
+
+class OtherCalls(msgspec.Struct, forbid_unknown_fields=True):
+    calls: int
+    user: str = "other-integration@example.com"
+    in_window: bool = False
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
