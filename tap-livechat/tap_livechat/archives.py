@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from tap_livechat.windows import Window
 
 Payload = dict[str, Any]
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class _Cursor(msgspec.Struct):
@@ -212,7 +215,8 @@ class ArchivePass:
         if page_id is None:
             filters: Payload = {"to": render(window.end)}
             if window.start is not None:
-                filters["from"] = render(window.start)
+                # A microsecond early: `from` may be exclusive, and a row on the edge is not lost.
+                filters["from"] = render(window.start - _MICROSECOND)
             if self._session.group_ids:
                 filters["group_ids"] = self._session.group_ids
             payload = {

@@ -64,4 +64,3 @@ class Tags(DirectoryStream):
     primary_keys = ("name",)
     fields: ClassVar[schemas.Fields] = schemas.TAG
     method = LIST_TAGS
-    payload: ClassVar[dict[str, Any]] = {"filters": {}}

@@ -18,7 +18,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DURATION = timedelta(minutes=8, microseconds=125)
 _BEFORE = timedelta(seconds=40)
-_THREADS_PER_VISITOR = 4 / 3
+_DURATION_US = _DURATION // _MICROSECOND
+_BEFORE_US = _BEFORE // _MICROSECOND
+# What a visitor looks like depends on the number modulo this, and on nothing else.
+LOOKS = 12
 _GEOLOCATIONS = tuple(
     {
         "country": place.country,
@@ -36,7 +39,7 @@ Item = TypeVar("Item")
 
 
 class LightCrowd:
-    """`threads` threads, evenly spaced; three visitors in four come once, one comes twice.
+    """`threads` threads, evenly spaced; about one visitor in three comes twice, the others once.
 
     Every visitor has an e-mail in a pre-chat form, and none is known to Marketo.
     """
@@ -50,10 +53,11 @@ class LightCrowd:
         # The last thread is closed at the end: nothing in a light crowd stays open.
         first = (start - _EPOCH) // _MICROSECOND
         room = max((end - start - 2 * _DURATION) // _MICROSECOND, threads)
-        duration = _DURATION // _MICROSECOND
         self.created = array("q", (first + room * n // threads for n in range(threads)))
-        self.closed = array("q", (moment + duration for moment in self.created))
-        self._visitor_count = max(1, round(threads / _THREADS_PER_VISITOR))
+        self.closed = array("q", (moment + _DURATION_US for moment in self.created))
+        self._visitor_count = threads
+        if threads >= 2 * LOOKS:
+            self._visitor_count = -(-threads * 3 // (4 * LOOKS)) * LOOKS
         self.visitors: Sequence[Visitor] = _Lazy(self._visitor_count, self.visitor)
         self.threads: Sequence[Thread] = _Lazy(threads, self.thread)
         self.persons: Sequence[Person] = ()
@@ -73,7 +77,7 @@ class LightCrowd:
         closed_at = created_at + _DURATION
         thread_id = _thread_id(position)
         visitor_id = _visitor_id(visitor)
-        agent = AGENTS[position % len(AGENTS)]
+        agent = AGENTS[visitor % LOOKS % len(AGENTS)]
         before, after = position - self._visitor_count, position + self._visitor_count
         fields = [
             {
@@ -86,7 +90,7 @@ class LightCrowd:
                 "type": "email",
                 "id": "154417206262601584",
                 "label": "Your email",
-                "answer": f"visitor{visitor}@example.com",
+                "answer": _email(visitor),
             },
         ]
         form = {
@@ -97,7 +101,7 @@ class LightCrowd:
         }
         return Thread(
             id=thread_id,
-            chat_id=f"P{visitor:09d}",
+            chat_id=_chat_id(visitor),
             visitor=visitor,
             created_at=created_at,
             closed_at=closed_at,
@@ -120,7 +124,7 @@ class LightCrowd:
                     {"visibility": "all", "text": "Yes, we do."},
                 ),
             ),
-            tags=("sales",) if position % 3 == 0 else (),
+            tags=("sales",) if visitor % LOOKS % 3 == 0 else (),
             properties={"routing": {"continuous": False}},
             queue=None,
             summary=None,
@@ -128,8 +132,42 @@ class LightCrowd:
             previous_thread_id=_thread_id(before) if before >= 0 else None,
             next_thread_id=_thread_id(after) if after < len(self.created) else None,
             visit=_visit(visitor, created_at, closed_at),
-            east=position % 8 == 0,
+            east=visitor % LOOKS == 5,
         )
+
+    def look(self, position: int) -> tuple[int, int, int]:
+        """Threads with the same look differ in nothing but `texts` and `moments`."""
+        visitor = self.visitor_of(position)
+        return visitor % LOOKS, len(self.threads_of(visitor)), int(position != visitor)
+
+    def texts(self, position: int) -> dict[str, str]:
+        """The words that are this thread's own."""
+        visitor, every = self.visitor_of(position), self._visitor_count
+        return {
+            "thread": _thread_id(position),
+            "previous": _thread_id(max(position - every, 0)),
+            "next": _thread_id(position + every),
+            "chat": _chat_id(visitor),
+            "visitor": _visitor_id(visitor),
+            "legacy": _legacy_id(visitor),
+            "email": _email(visitor),
+        }
+
+    def moments(self, position: int) -> dict[str, int]:
+        """The times that are this thread's own, in microseconds: of it, and of its visitor."""
+        first = self.visitor_of(position)
+        of_thread = self.created[position]
+        of_latest = self.created[self.threads_of(first)[-1]]
+        return {
+            "created": of_thread,
+            "form": of_thread + 1,
+            "asked": of_thread + _BEFORE_US,
+            "closed": of_thread + _DURATION_US,
+            "started": self.created[first] - _BEFORE_US,
+            "latest": of_latest - _BEFORE_US,
+            "latest_asked": of_latest + _BEFORE_US,
+            "latest_closed": of_latest + _DURATION_US,
+        }
 
     def visitor(self, number: int) -> Visitor:
         positions = self.threads_of(number)
@@ -150,10 +188,10 @@ class LightCrowd:
             session_fields=(),
             created_at=visits[0].started_at,
             visits=visits,
-            chat_id=f"P{number:09d}",
-            legacy_id=f"S{1_281_361_958 + number}.0000000000",
+            chat_id=_chat_id(number),
+            legacy_id=_legacy_id(number),
             belongings={},
-            east=number % 4 == 0,
+            east=number % LOOKS % 4 == 0,
         )
 
 
@@ -183,13 +221,25 @@ def _thread_id(position: int) -> str:
     return f"T{position:09d}"
 
 
+def _chat_id(visitor: int) -> str:
+    return f"P{visitor:09d}"
+
+
+def _legacy_id(visitor: int) -> str:
+    return f"S{1_281_361_958 + visitor}.0000000000"
+
+
+def _email(visitor: int) -> str:
+    return f"visitor{visitor}@example.com"
+
+
 def _visitor_id(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012x}"
 
 
 def _name(visitor: int) -> str:
-    first_name, _ = tables.FIRST_NAMES[visitor % len(tables.FIRST_NAMES)]
-    last_name, _ = tables.LAST_NAMES[visitor % len(tables.LAST_NAMES)]
+    first_name, _ = tables.FIRST_NAMES[visitor % LOOKS]
+    last_name, _ = tables.LAST_NAMES[visitor % LOOKS]
     return f"{first_name} {last_name}"
 
 
@@ -198,9 +248,9 @@ def _visit(visitor: int, created_at: datetime, closed_at: datetime) -> Visit:
     return Visit(
         started_at,
         closed_at,
-        f"198.51.100.{visitor % 254 + 1}",
-        tables.USER_AGENTS[visitor % len(tables.USER_AGENTS)],
+        f"198.51.100.{visitor % LOOKS + 1}",
+        tables.USER_AGENTS[visitor % LOOKS % len(tables.USER_AGENTS)],
         None,
-        _GEOLOCATIONS[visitor % len(_GEOLOCATIONS)],
+        _GEOLOCATIONS[visitor % LOOKS % len(_GEOLOCATIONS)],
         (Page(started_at, "https://www.example.com/pricing", "Pricing"),),
     )

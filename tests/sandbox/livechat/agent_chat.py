@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tests.sandbox.crowd import BOTS, microseconds
+from tests.sandbox.crowd import BOTS, LightCrowd, microseconds
 from tests.sandbox.livechat import parameters, wire
 from tests.sandbox.livechat.clock import SECOND
 from tests.sandbox.livechat.errors import ApiError
 from tests.sandbox.livechat.options import moment
 from tests.sandbox.livechat.paging import Page, Pages, Query
+from tests.sandbox.livechat.stencils import Stencils
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +35,8 @@ class AgentChat:
         self._pages = Pages()
         # One thread's JSON, with what it depends on: the customer's state at that time.
         self._encoded: dict[tuple[int, str], tuple[CustomerState, bool, bytes]] = {}
-        self._lazy = not isinstance(store.crowd.threads, list)
+        crowd = store.crowd
+        self._stencils = Stencils(crowd) if isinstance(crowd, LightCrowd) else None
 
     # Methods
 
@@ -282,20 +284,24 @@ class AgentChat:
     # Shapes
 
     def _encoded_chat(self, position: int, call: Call) -> bytes:
+        if self._stencils and self._stencils.fit(call.now):
+            return self._stencils.chat(
+                position, call.version, lambda: msgspec.json.encode(self._chat(position, call))
+            )
         visitor = self._store.crowd.visitor_of(position)
         state = self._store.customer(visitor, call.now)
         kept = _fields_kept(state, call)
         key = (position, call.version)
         if (held := self._encoded.get(key)) and held[0] is state and held[1] is kept:
             return held[2]
-        encoded = msgspec.json.encode(self._chat(position, state, call))
-        # A crowd that makes its threads when asked is too large to keep them all as JSON.
-        if state.settled and not self._lazy:
+        encoded = msgspec.json.encode(self._chat(position, call))
+        if state.settled:
             self._encoded[key] = (state, kept, encoded)
         return encoded
 
-    def _chat(self, position: int, state: CustomerState, call: Call) -> wire.Json:
+    def _chat(self, position: int, call: Call) -> wire.Json:
         thread = self._store.crowd.threads[position]
+        state = self._store.customer(thread.visitor, call.now)
         return {
             "id": thread.chat_id,
             "users": self._users(position, thread, state, call),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 from tests.sandbox.process import serve
 
 from .server import application
 
 if __name__ == "__main__":
-    import gc; gc.set_threshold(50000,20,100); serve(application)
+    # Leads and the journal only grow and form no cycles: fewer collections, a fifth less time.
+    gc.set_threshold(50_000, 20, 100)
+    serve(application)

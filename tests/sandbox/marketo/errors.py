@@ -31,7 +31,7 @@ TEXTS = {
     "1008": "Access denied to partition '{}'",
     "1010": "Partition update not allowed",
     "1011": "Field '{}' not supported",
-    "1021": "Company update not allowed during syncLead for field '{}'",
+    "1021": "Company update not allowed during syncLead",
     "1036": "Duplicate object found in input",
     "1077": "Value for field '{}' exceeds max length",
 }

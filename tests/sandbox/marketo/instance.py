@@ -12,17 +12,18 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from .clock import Clock
 from .counts import Counts, JournalEntry, JournalRow
-from .errors import UNCOUNTED, RecordError, ResponseError
+from .errors import RecordError, ResponseError
 from .leads import DEFAULT_FIELDS, MAX_VALUES, LeadDatabase
 from .limits import Limits, quota_day
-from .sync import MAX_ROWS, Syncs
+from .sync import MAX_ROWS, SyncBody, Syncs
 from .tokens import Tokens
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-SECONDS_PER_DAY = 86_400
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -50,23 +52,39 @@ class Call:
     body: bytes
     authorization: str
     entry: JournalEntry
+    # The body as a form, on top of the query; read once.
+    _form: dict[str, str] | None = None
     # What is to be given back when the reply has been sent.
     at_end: list[Callable[[], None]] = field(default_factory=list)
 
     def form(self) -> dict[str, str]:
-        """The body as a form, on top of the query."""
-        if not self.body:
-            return self.query
-        text = self.body.decode("latin-1")
-        return {**self.query, **dict(parse_qsl(text, keep_blank_values=True))}
+        """The parameters of the query and, where it is a form, of the body."""
+        if self._form is None:
+            self._form = self.query
+            if self.body and self.content_type == FORM:
+                text = self.body.decode(errors="replace")
+                self._form = self.query | dict(parse_qsl(text, keep_blank_values=True))
+        return self._form
 
-    def json(self) -> Any:
+    def json(self, kind: type[T]) -> T:
+        """The JSON body."""
         if self.content_type != JSON:
             raise ResponseError("612")
         try:
-            return msgspec.json.decode(self.body)
+            return msgspec.json.decode(self.body, type=kind)
         except msgspec.DecodeError:
             raise ResponseError("609") from None
+
+
+class IdRow(msgspec.Struct, rename="camel"):
+    """A row that names a lead by its id: of a delete, or of a move to another partition."""
+
+    id: int | None = None
+    partition_name: str = ""
+
+
+class IdRows(msgspec.Struct):
+    input: list[IdRow] = []
 
 
 class Instance:
@@ -117,7 +135,7 @@ class Instance:
         kind, handler, allowed = self._route(call)
         call.entry.kind = kind
         self.counts.count_call(kind)
-        now = self.clock.now()
+        now = call.entry.arrival
         self.tokens.check(self._token(call), now)
         if handler is not None and not allowed:
             raise ResponseError("605")
@@ -131,13 +149,9 @@ class Instance:
 
     def refused(self, error: ResponseError) -> None:
         """Count a response-level error."""
-        self.count_rejected(error.code)
-        if error.code not in UNCOUNTED:
-            day = quota_day(self.clock.now())
-            self.errors.setdefault(day, Counter())[error.code] += 1
-
-    def count_rejected(self, code: str) -> None:
-        self.counts.count_rejected(code)
+        self.counts.count_rejected(error.code)
+        day = quota_day(self.clock.now())
+        self.errors.setdefault(day, Counter())[error.code] += 1
 
     def identity(self, parameters: dict[str, str]) -> tuple[int, Content]:
         """The token endpoint: HTTP status and body. It is outside all limits."""
@@ -208,10 +222,8 @@ class Instance:
     def _route_leads(self, call: Call) -> tuple[str, Callable[[Call], Finish] | None, bool]:
         method = call.method
         if method == "POST":
-            method = call.query.get("_method", "").upper() or method
-            # In a form the body may say so too; marketorestpython does.
-            if method == "POST" and call.content_type == FORM and b"_method=GET" in call.body:
-                method = "GET"
+            # In the query or, as marketorestpython does, in the form.
+            method = call.form().get("_method", method).upper()
         if method == "GET":
             return "lookup", self._lookup, True
         if method == "DELETE":
@@ -248,7 +260,7 @@ class Instance:
         return lambda: content
 
     def _sync(self, call: Call) -> Finish:
-        sync = self.syncs.prepare(call.json())
+        sync = self.syncs.prepare(call.json(SyncBody))
         call.at_end.append(lambda: self.syncs.release(sync))
 
         def finish() -> Content:
@@ -259,9 +271,7 @@ class Instance:
 
     def _delete(self, call: Call) -> Finish:
         if call.body:
-            body = call.json()
-            rows = body.get("input") if isinstance(body, dict) else None
-            ids = [row.get("id") if isinstance(row, dict) else None for row in rows or ()]
+            ids: list[Any] = [row.id for row in call.json(IdRows).input]
         else:
             ids = [value for value in call.query.get("id", "").split(",") if value]
         if not ids:
@@ -301,9 +311,8 @@ class Instance:
         return lambda: {"result": msgspec.to_builtins(self.options.partitions)}
 
     def _move(self, call: Call) -> Finish:
-        body = call.json()
-        rows = body.get("input") if isinstance(body, dict) else None
-        if not isinstance(rows, list) or not rows:
+        rows = call.json(IdRows).input
+        if not rows:
             raise ResponseError("1002", "input")
 
         def finish() -> Content:
@@ -311,19 +320,19 @@ class Instance:
 
         return finish
 
-    def _move_one(self, row: Any) -> Content:
-        found = self.database.find("id", row.get("id"))
+    def _move_one(self, row: IdRow) -> Content:
+        found = self.database.find("id", row.id)
         if not found:
             return {"status": "skipped", "reasons": [RecordError("1004").as_json()]}
-        name = row.get("partitionName")
+        name = row.partition_name
         if name not in self.database.partition_ids:
             return {"status": "skipped", "reasons": [RecordError("1008", name).as_json()]}
         self.database.leads[found[0]]["leadPartitionId"] = self.database.partition_ids[name]
         return {"id": found[0], "status": "updated"}
 
     def _days(self, count: int) -> list[str]:
-        now = self.clock.now()
-        return [quota_day(now - SECONDS_PER_DAY * back) for back in range(count)]
+        today = date.fromisoformat(quota_day(self.clock.now()))
+        return [(today - timedelta(days=back)).isoformat() for back in range(count)]
 
     def _usage(self, days: int) -> Finish:
         def of(day: str) -> Content:

@@ -117,9 +117,11 @@ class LeadDatabase:
         changed = False
         for name, value in values.items():
             old = lead.get(name)
-            if value == old or (value is False and old is None):
+            if value == old:
                 continue
-            empty = old is None or old == "" or old is False
+            empty = old is None or old is False or old == ""
+            if empty and (value is None or value is False) and old != "":
+                continue  # an unset boolean is false
             if name in self.blocked and not empty:
                 continue
             self._count_overwrite(name, value, was_empty=empty)

@@ -8,6 +8,7 @@ up on the way does not stop its call: what was sent gets done, as on the real se
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -16,14 +17,18 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from tests.sandbox.crowd.leads import leads
+from tests.sandbox.crowd.people import person
+
 from . import latency
 from .counts import JournalEntry
 from .errors import RecordError, ResponseError
-from .instance import FORM, Call, Instance
+from .instance import Call, Instance
 from .options import Options
-from .seed import people
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -53,9 +58,9 @@ class Api:
     def reset(self, changes: dict[str, object]) -> None:
         """Start over with the options of the start and these changes."""
         self.instance = Instance(self.start_options.replaced(changes))
+        options = self.instance.options
         self.instance.database.seed(
-            people(self.instance.options.seed_leads, self.instance.options.seed),
-            self.instance.clock.now(),
+            _people(options.seed_leads, options.seed), self.instance.clock.now()
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,6 +81,11 @@ class Api:
             call.entry.reply = instance.clock.now()
             for step in call.at_end:
                 step()
+
+
+def _people(count: int, seed: int) -> list[dict[str, str]]:
+    """The first leads of the crowd of this seed; about a third of its persons are one."""
+    return leads(seed, (person(seed, number) for number in range(4 * count + 20)))[:count]
 
 
 async def _read_call(scope: Scope, receive: Receive) -> Call:
@@ -108,7 +118,7 @@ def _refused_by_gateway(instance: Instance, call: Call, uri_bytes: int) -> Respo
     else:
         return None
     now = instance.clock.now()
-    instance.count_rejected(str(status))
+    instance.counts.count_rejected(str(status))
     instance.journal.append(
         JournalEntry(kind="gateway", arrival=now, reply=now, http_status=status)
     )
@@ -120,10 +130,11 @@ async def _identity(instance: Instance, call: Call) -> Response:
     await _pass_time(before + after)
     now = instance.clock.now()
     if call.method in {"GET", "POST"}:
-        parameters = call.form() if call.content_type == FORM else call.query
-        status, content = instance.identity(parameters)
+        status, content = instance.identity(call.form())
     else:
         status, content = 405, {"error": "method_not_allowed"}
+    if status != HTTPStatus.OK:
+        instance.counts.count_rejected(str(status))
     instance.journal.append(
         JournalEntry(kind="identity", arrival=now, reply=now, http_status=status)
     )
@@ -241,7 +252,9 @@ class Control:
         act()
         return _json(None)
 
-    async def _with_options(self, request: Request, act: Any) -> Response:
+    async def _with_options(
+        self, request: Request, act: Callable[[dict[str, object]], None]
+    ) -> Response:
         changes = msgspec.json.decode(await request.body() or b"{}", type=dict[str, Any])
         try:
             act(changes)

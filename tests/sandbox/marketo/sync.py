@@ -11,18 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from .counts import JournalRow
 from .errors import RecordError, ResponseError
 from .leads import key_of
 from .values import IGNORED, format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .leads import LeadDatabase
 
 ACTIONS = ("createOnly", "updateOnly", "createOrUpdate", "createDuplicate")
 MAX_ROWS = 300
+
+
+class SyncBody(msgspec.Struct, rename="camel"):
+    """The JSON body of a sync."""
+
+    input: list[dict[str, Any]] | None = None
+    action: str | None = None
+    lookup_field: str | None = None
+    partition_name: str | None = None
+    async_processing: bool | None = None
 
 
 @dataclass(slots=True)
@@ -55,20 +65,24 @@ class Syncs:
         self.database = database
         self._held: dict[str, int] = {}
 
-    def prepare(self, body: Any) -> SyncCall:
+    def prepare(self, body: SyncBody) -> SyncCall:
         """Check a call as a whole, then each row against the leads that exist now."""
-        rows = _input(body)
-        action = body.get("action") or "createOrUpdate"
-        lookup_field = body.get("lookupField") or "email"
+        rows = body.input
+        if not rows:
+            raise ResponseError("1002", "input")
+        if len(rows) > MAX_ROWS:
+            raise ResponseError("1003", f"More than {MAX_ROWS} records in one call")
+        action = body.action or "createOrUpdate"
+        lookup_field = body.lookup_field or "email"
         if action not in ACTIONS:
             raise ResponseError("1003", f"Invalid action '{action}'")
-        if body.get("asyncProcessing"):
+        if body.async_processing:
             # The real one answers without outcomes; nothing here has a use for that.
             raise ResponseError("1003", "The sandbox has no asyncProcessing")
         if lookup_field not in self.database.schema.by_name:
             raise ResponseError("1006", text=f"Lookup field '{lookup_field}' not found")
         self.database.check_searchable(lookup_field)
-        planner = _Planner(self.database, action, lookup_field, body.get("partitionName"))
+        planner = _Planner(self.database, action, lookup_field, body.partition_name)
         call = SyncCall(lookup_field, planner.partition, [planner.plan(row) for row in rows])
         self._hold(call)
         return call
@@ -160,7 +174,7 @@ class _Planner:
         self.folds = database.options.same_key_twice != "create_twice"
         self._seen: dict[str, PlannedRow] = {}
 
-    def plan(self, row: Any) -> PlannedRow:
+    def plan(self, row: dict[str, Any]) -> PlannedRow:
         planned = PlannedRow()
         try:
             self._plan(row, planned)
@@ -168,9 +182,7 @@ class _Planner:
             planned.error = error
         return planned
 
-    def _plan(self, row: Any, planned: PlannedRow) -> None:
-        if not isinstance(row, dict):
-            raise RecordError("1003", "Invalid record")
+    def _plan(self, row: dict[str, Any], planned: PlannedRow) -> None:
         if (self.by_id or "id" in row) and not (self.by_id and self.action == "updateOnly"):
             raise RecordError("1003", f"Field 'id' is not allowed with action '{self.action}'")
         sent = row.get(self.lookup_field)
@@ -207,7 +219,7 @@ class _Planner:
             planned.key = planned.key if email is None else key_of(email)
         return matches[0]
 
-    def _accepted(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _accepted(self, row: dict[str, Any]) -> dict[str, Any]:
         accept = self.database.accept
         try:
             values = {name: accept[name](value) for name, value in row.items()}
@@ -240,14 +252,3 @@ class _Planner:
             raise RecordError("1036")
         if planned.match is None:
             planned.same_as = first
-
-
-def _input(body: Any) -> list[Any]:
-    if not isinstance(body, dict):
-        raise ResponseError("609")
-    rows = body.get("input")
-    if not isinstance(rows, list) or not rows:
-        raise ResponseError("1002", "input")
-    if len(rows) > MAX_ROWS:
-        raise ResponseError("1003", f"More than {MAX_ROWS} records in one call")
-    return rows
