@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tap_livechat import schemas, thread, visitor, windows
-from tap_livechat.client import LIST_ARCHIVES, LIST_CHATS
 from tap_livechat.errors import RefusedError
 from tap_livechat.lookahead import Lookahead
+from tap_livechat.methods import LIST_ARCHIVES, LIST_CHATS
 from tap_livechat.stream import Batch, LiveChatStream, Record
 from tap_livechat.timestamps import latest, parse, render
 
@@ -180,9 +180,7 @@ class ArchivePass:
         starts = (parse(item.get("created_at")) for item in last if item and item.get("active"))
         return min((start for start in starts if start is not None), default=None)
 
-    def _parts(
-        self, window: Window, cursor: _Cursor, progress: windows.Progress
-    ) -> list[Window]:
+    def _parts(self, window: Window, cursor: _Cursor, progress: windows.Progress) -> list[Window]:
         """The rest of the window, split if there is much of it and its rows come in order."""
         session = self._session
         since = progress.newest_in_order
@@ -243,7 +241,6 @@ class ArchivePass:
                 "LiveChat shows only part of the chats: the token's scope is chats--access:ro, "
                 "which covers its owner's groups; use chats--all:ro for all"
             )
-
 
 
 class ArchiveStream(LiveChatStream):

@@ -83,7 +83,7 @@ class Command(SingerCommand):
             self._fail(f"no such file: {error.filename or error}; check --config")
         except json.JSONDecodeError as error:
             self._fail(f"--config, --state or --catalog is no JSON, at line {error.lineno}")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it ends in one line
+        except Exception as error:
             self.logger.debug("The whole story", exc_info=error)
             self._fail(f"a bug: {_where(error)}; please report it (details: LOGLEVEL=DEBUG)")
 

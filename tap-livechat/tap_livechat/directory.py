@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from tap_livechat import schemas
-from tap_livechat.client import LIST_AGENTS, LIST_GROUPS, LIST_TAGS, Method
+from tap_livechat.methods import LIST_AGENTS, LIST_GROUPS, LIST_TAGS, Method
 from tap_livechat.stream import Batch, LiveChatStream
 from tap_livechat.timestamps import normalise
 

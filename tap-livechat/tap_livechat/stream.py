@@ -86,7 +86,7 @@ class LiveChatStream(Stream):
         if level < logging.ERROR:
             super().log(message, *args, level=level, **kwargs)
 
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """None: the end of the window is our signpost."""
 
     def write_schema_once(self) -> None:

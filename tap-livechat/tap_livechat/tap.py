@@ -19,6 +19,7 @@ from tap_livechat import auth
 from tap_livechat.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
 from tap_livechat.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.command import Command, Termination
+from tap_livechat.customers import CdpVisitors, CustomerVisitors
 from tap_livechat.directory import Agents, Groups, Tags
 from tap_livechat.errors import SettingsError
 from tap_livechat.messages import MessageWriter
@@ -197,8 +198,13 @@ class TapLiveChat(Tap):
 
     def discover_streams(self) -> Sequence[LiveChatStream]:
         archives = ArchivePass(self.session)
+        source = self.config.get("visitor_source")
         return [
-            ArchiveVisitors(self, self.session, archives),
+            CustomerVisitors(self, self.session)
+            if source == "customers"
+            else CdpVisitors(self, self.session)
+            if source == "cdp"
+            else ArchiveVisitors(self, self.session, archives),
             Chats(self, self.session, archives),
             ChatEvents(self, self.session, archives),
             Agents(self, self.session),
@@ -243,7 +249,7 @@ class TapLiveChat(Tap):
             self._session = None
 
     @classmethod
-    def invoke(
+    def invoke(  # type: ignore[override] # the SDK's own Tap narrows it in the same way
         cls,
         *,
         about: bool = False,
@@ -317,7 +323,7 @@ def _describe(error: ValidationError) -> str:
     setting = error.path[0] if error.path else "config"
     schema = TapLiveChat.config_jsonschema["properties"].get(setting, {})
     if error.validator == "enum":
-        allowed = ", ".join(str(value) for value in error.validator_value)
+        allowed = ", ".join(str(value) for value in schema["enum"] if value is not None)
         return f"setting {setting}: it must be one of {allowed}"
     if error.validator in {"minimum", "maximum"}:
         return f"setting {setting}: its {error.validator} is {error.validator_value}"

@@ -64,7 +64,9 @@ def from_cdp(customer: Payload) -> Record:
     statistics: Payload = customer.get("statistics") or _NOTHING
     visits = [visit for visit in monitoring.get("visits") or () if isinstance(visit, dict)]
     visit = max(visits, key=_started_at, default=_NOTHING)
-    activity = latest(parse(statistics.get("last_activity_at")), parse(monitoring.get("created_at")))
+    activity = latest(
+        parse(statistics.get("last_activity_at")), parse(monitoring.get("created_at"))
+    )
     name = monitoring.get("name")
     record = _record(
         visitor_id=customer.get("customer_id"),
@@ -197,10 +199,9 @@ def _record(
 ) -> Record:
     email = email.strip() if isinstance(email, str) else None
     source = "profile" if email else None
-    if filled.email and not forms.is_plausible_email(email):
-        # The form's wins if it is better, or if the profile has none.
-        if not email or forms.is_plausible_email(filled.email):
-            email, source = filled.email, filled.email_source
+    form_is_better = not forms.is_plausible_email(email) and forms.is_plausible_email(filled.email)
+    if filled.email and (not email or form_is_better):
+        email, source = filled.email, filled.email_source
     name = name.strip() if isinstance(name, str) else None
     if name_is_default and filled.name:
         name, name_is_default = filled.name, names.is_default(filled.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 SAFETY_LAG = timedelta(seconds=15)
 # Windows shorter than this are not worth a partly filled page, longer ones too much to hold ready.
 FEWEST_PAGES = 10
-MOST_PAGES = 100
+MOST_PAGES = 125
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def split(window: Window, rows: int, page_size: int, concurrency: int) -> list[W
         return [window]
     step = (window.end - window.start) / parts
     edges = [window.start, *(window.start + step * n for n in range(1, parts)), window.end]
-    return [Window(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    return [Window(start, end) for start, end in pairwise(edges)]
 
 
 class Progress:

@@ -221,12 +221,16 @@ class Loader:
             buffer = self._buffers[plan.key] = Buffer(plan.key, self._options.batch_size)
         buffer.lookup_fields.update(dict.fromkeys(plan.lookup_fields))
         active = self._active.get(person)
+        if active is not None and active.known_fields.issuperset(plan.lookup_fields):
+            if active.leads is None:  # its lookup is under way
+                active.add(plan, mapped, received)
+                return
+            if self._waiting(active):
+                self._pending_of(active).pop(active)
+                active.add(plan, mapped, received)
+                self._decide(active)
+                return
         entry = self._parked.get(person) if active else buffer.get(person)
-        if active is not None and self._waiting(active) and _knows(active, plan):
-            self._pending_of(active).pop(active)
-            active.add(plan, mapped, received)
-            self._decide(active)
-            return
         if entry is None:
             entry = Entry(person, mapped.key, self._now())
             if active is not None:
@@ -292,15 +296,16 @@ class Loader:
     # Lookups
 
     def _look_up(self, entries: list[Entry]) -> None:
+        key_field = entries[0].person[0]
+        fields = frozenset(self._buffers[key_field].lookup_fields)
         for entry in entries:
             self._active[entry.person] = entry
+            entry.known_fields = fields
             entry.leads = entry.decision = None
-        key_field = entries[0].person[0]
-        fields = tuple(self._buffers[key_field].lookup_fields)
         keys = [entry.key for entry in entries]
         self._start(
             _Call(None, key_field, entries, self._now()),
-            lambda: self._leads.lookup(key_field, keys, fields),
+            lambda: self._leads.lookup(key_field, keys, sorted(fields)),
         )
 
     def _found(self, call: _Call, leads: list[dict[str, Any]]) -> None:
@@ -510,11 +515,6 @@ class Loader:
     def _worker(self) -> None:
         while True:
             self._work.get()()
-
-
-def _knows(entry: Entry, plan: StreamPlan) -> bool:
-    """Whether the lookup of this entry brought every field that the plan's rules need."""
-    return any(step.rules is plan.rules for step in entry.steps)
 
 
 def changes(entry: Entry) -> list[tuple[str, Any, Any]]:

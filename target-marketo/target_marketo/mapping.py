@@ -15,7 +15,7 @@ from target_marketo.rules import Kind, Rule, Rules, Write
 from target_marketo.settings import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from target_marketo.marketo.client import Field
     from target_marketo.rules import Value
@@ -96,8 +96,13 @@ class StreamPlan:
     rules: Rules
     lookup_fields: tuple[str, ...]
     planned: tuple[_PlannedField, ...]
+    key_source: str
     read_key: Callable[[Record], Any]
     convert_key: Callable[[Any], Value]
+
+    def has_key_among(self, properties: Container[str]) -> bool:
+        """Whether records with these properties can have the key at all."""
+        return self.key_source in properties or self.key_source.split(".")[0] in properties
 
     def map(self, record: Record) -> Mapped | Refused | None:
         """The record as a step; None if it has no key, which is normal for visitors."""
@@ -203,6 +208,7 @@ class Mapper:
                 )
             ),
             planned=tuple(planned),
+            key_source=str(key_options.get("from", key)),
             read_key=_reader(key_options),
             convert_key=fields.converter(
                 key_field.data_type,

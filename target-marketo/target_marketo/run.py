@@ -44,6 +44,7 @@ _PATIENCE_SECONDS = 1800.0
 _WIND_UP_SECONDS = 25.0
 _REPORT_SECONDS = 60.0
 _JUDGED_RECORDS = 100
+_SHOWN_OF_A_KIND = 3
 _LINES_AT_ONCE = 100
 
 logger = logging.getLogger("target-marketo")
@@ -263,7 +264,10 @@ class Run:
         assert self._mapper is not None  # noqa: S101 - _prepare comes before the loop
         open_ended = message.schema.get("additionalProperties") is True
         properties = {} if open_ended else message.schema.get("properties") or {}
-        self._plans[message.stream] = self._mapper.plan(message.stream, properties)
+        plan = self._mapper.plan(message.stream, properties)
+        self._plans[message.stream] = plan
+        if properties and not plan.has_key_among(properties):
+            logger.info("Stream %s has no %s: nobody comes of it", message.stream, plan.key)
 
     def _state(self, message: Message) -> None:
         value = bytes(message.value)
@@ -314,20 +318,28 @@ class Run:
             for rejection in rejections
         )
         for rejection in rejections:
-            logger.warning(
-                "Rejected: %s of stream %s, code %s%s: %s%s",
-                mask(rejection.key),
-                rejection.received.stream,
-                rejection.code,
-                f", field {rejection.field}" if rejection.field else "",
-                rejection.advice,
-                f" (request {rejection.request_id}, position {rejection.position})"
-                if rejection.request_id
-                else "",
-            )
+            self._tell(rejection)
         self.summary.rejected += len(rejections)
         self._checkpoint.settled([rejection.received.ticket for rejection in rejections])
         self._judge()
+
+    def _tell(self, rejection: Rejection) -> None:
+        """The first few of a kind are shown, the rest is counted: the error log has them all."""
+        kind = (rejection.received.stream, rejection.code, rejection.field)
+        self.summary.refusals[kind] += 1
+        if self.summary.refusals[kind] > _SHOWN_OF_A_KIND:
+            return
+        field = f", field {rejection.field}" if rejection.field else ""
+        request = f" (request {rejection.request_id}, position {rejection.position})"
+        logger.warning(
+            "Rejected %s of stream %s: code %s%s: %s%s",
+            mask(rejection.key),
+            rejection.received.stream,
+            rejection.code,
+            field,
+            rejection.advice,
+            request if rejection.request_id else "",
+        )
 
     def _judge(self) -> None:
         """Nearly everything rejected is a mapping mistake: stop while no bookmark has moved."""
@@ -387,6 +399,8 @@ class Run:
         fields = self.summary.fields_line()
         if fields:
             logger.info("Fields: %s", fields)
+        for (stream, code, field), count in sorted(self.summary.refusals.items()):
+            logger.warning("Rejected in all: %s x code %s, %s %s", count, code, stream, field)
         logger.info("%s", self._summary_line())
         failure = self._failure
         if self._signal:

@@ -36,6 +36,7 @@ class Entry:
     since: float
     steps: list[Step] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    known_fields: frozenset[str] = frozenset()  # what the last lookup asks for
     leads: list[dict[str, Any]] | None = None  # what the lookup found; None before it
     decision: Decision | None = None
     rows: list[bytes] = field(default_factory=list)  # what is to be sent

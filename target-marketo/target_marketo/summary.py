@@ -23,6 +23,7 @@ class Summary:
     unchanged_people: int = 0
     filled: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # stream, code, field
 
     @property
     def settled(self) -> int:

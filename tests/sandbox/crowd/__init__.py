@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tests.sandbox.crowd import conversation, leads, people
@@ -69,25 +70,47 @@ class Crowd:
         self.seed = seed
         self.start = start
         self.end = end
-        persons: dict[int, Person] = {}
-        made: list[Visitor] = []
+        self._behind = [people.person_behind(seed, number) for number in range(visitors)]
+        self.persons: Sequence[Person] = [
+            people.person(seed, number) for number in sorted(set(self._behind))
+        ]
+
+    # Leads are asked for without visitors, by the side that does not serve them.
+
+    @cached_property
+    def _met(self) -> tuple[list[Visitor], list[Thread]]:
+        persons = {who.number: who for who in self.persons}
+        visitors: list[Visitor] = []
         threads: list[Thread] = []
-        for number in range(visitors):
-            behind = people.person_behind(seed, number)
-            who = persons.setdefault(behind, people.person(seed, behind))
-            visitor, stays = people.visitor(seed, number, who, start, end)
-            made.append(visitor)
-            threads += conversation.threads(seed, visitor, who, stays)
-        self.persons: Sequence[Person] = [persons[number] for number in sorted(persons)]
-        self.visitors: Sequence[Visitor] = made
-        self.threads: Sequence[Thread] = sorted(
-            threads, key=lambda each: (each.created_at, each.id)
-        )
-        self.created = array("q", (microseconds(each.created_at) for each in self.threads))
-        self.closed = array("q", (microseconds(each.closed_at) for each in self.threads))
-        self._threads_of: list[list[int]] = [[] for _ in range(visitors)]
+        for number, behind in enumerate(self._behind):
+            who = persons[behind]
+            visitor, stays = people.visitor(self.seed, number, who, self.start, self.end)
+            visitors.append(visitor)
+            threads += conversation.threads(self.seed, visitor, who, stays)
+        return visitors, sorted(threads, key=lambda each: (each.created_at, each.id))
+
+    @property
+    def visitors(self) -> Sequence[Visitor]:
+        return self._met[0]
+
+    @property
+    def threads(self) -> Sequence[Thread]:
+        return self._met[1]
+
+    @cached_property
+    def created(self) -> array[int]:
+        return array("q", (microseconds(each.created_at) for each in self.threads))
+
+    @cached_property
+    def closed(self) -> array[int]:
+        return array("q", (microseconds(each.closed_at) for each in self.threads))
+
+    @cached_property
+    def _threads_of(self) -> list[list[int]]:
+        positions: list[list[int]] = [[] for _ in self.visitors]
         for position, thread in enumerate(self.threads):
-            self._threads_of[thread.visitor].append(position)
+            positions[thread.visitor].append(position)
+        return positions
 
     def threads_of(self, visitor: int) -> Sequence[int]:
         """Positions in `threads`, in order of time."""

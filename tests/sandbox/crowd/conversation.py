@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.sandbox.crowd.people import Stay
 
 RESTRICTION = "You can't access threads older than 60 days on starter plan"
+_APPLICATION = "0805e283233042b37f460ed8fbf22160"  # whose namespace properties are in
 _LONG_TEXT_REPEATS = (20, 190)
 _EXTRAS = (None, None, None, None, None, "file", "rich_message", "custom", "deleted", "long")
 
@@ -55,7 +56,7 @@ def _thread(
             "unassigned": unanswered,
             "start_url": stay.visit.pages[0].url,
         },
-        "source": {"client_id": "0805e283233042b37f460ed8fbf22160"},
+        "source": {"client_id": _APPLICATION},
     }
     if stay.visit.referrer:
         properties["routing"]["referrer"] = stay.visit.referrer
@@ -147,6 +148,8 @@ class _Script:
 
     def _line(self, kind: str, author: str | None, **content: Any) -> None:
         content.setdefault("visibility", "all")
+        if self._visitor.kind is Kind.SHOWCASE:
+            content.setdefault("properties", {_APPLICATION: {"seen": True}})
         if self._random.random() < 0.3:
             content["custom_id"] = f"{self._random.randrange(16**10):x}"
         self._lines.append((kind, author, content))
@@ -176,7 +179,14 @@ class _Script:
             form_id="1473433500213",
             form_type="ask_for_email",
             fields=[
-                {"type": "email", "id": "154417206262601590", "label": "E-mail:", "required": True}
+                {"type": "email", "id": "154417206262601590", "label": "E-mail:", "required": True},
+                {
+                    "type": "select",
+                    "id": "154417206262601591",
+                    "label": "Country",
+                    "required": False,
+                    "options": [{"id": "0", "label": self._who.place.country}],
+                },
             ],
         )
         self._line(
@@ -309,7 +319,7 @@ class _Script:
                     "custom",
                     self._visitor.id,
                     content={"custom": {"nested": ["json", 1, None, True]}},
-                    properties={"0805e283233042b37f460ed8fbf22160": {"answered": True}},
+                    properties={_APPLICATION: {"answered": True}},
                 )
             case "deleted":
                 # The body is gone; what is left is who said something, and when.

@@ -5,10 +5,6 @@ Adobe: "Error codes". Texts seen in recorded traffic win over documented ones.
 
 from __future__ import annotations
 
-# Adobe marks these codes: such a call uses up neither rate nor quota. A call without a token (600)
-# cannot be charged to anybody either.
-UNCOUNTED = frozenset({"600", "601", "602", "604", "605", "608", "611"})
-
 TEXTS = {
     "600": "Access token is empty",
     "601": "Access token invalid",

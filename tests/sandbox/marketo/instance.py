@@ -11,8 +11,8 @@ import binascii
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
-from random import Random
 from datetime import date, timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -129,13 +129,14 @@ class Instance:
     # --- one call --------------------------------------------------------------------------------
 
     def begin(self, call: Call) -> Finish:
-        """The call arrives: authenticate it, admit it, start it. The caller then holds a slot,
-        unless this raises an error whose code is not counted or is that of a limit.
+        """The call arrives: authenticate it, admit it, start it. What it holds from now on, such
+        as a slot, is given back by its `at_end`.
         """
         kind, handler, allowed = self._route(call)
         call.entry.kind = kind
         self.counts.count_call(kind)
         now = call.entry.arrival
+        # Adobe marks 601, 602 and 605: such calls use up neither rate nor quota.
         self.tokens.check(self._token(call), now)
         if handler is not None and not allowed:
             raise ResponseError("605")
