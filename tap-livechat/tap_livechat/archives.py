@@ -68,7 +68,7 @@ class Thread:
         events = thread.events_of(chat)
         times = thread.event_times(events)
         created_at = parse((chat.get("thread") or {}).get("created_at"))
-        return cls(chat, events, times, created_at, latest(created_at, *times))
+        return cls(chat, events, times, created_at, latest((created_at, *times)))
 
     @property
     def id(self) -> object:
@@ -139,22 +139,23 @@ class ArchivePass:
         if not cursor.next_page_id:
             progress.finish(window)
             return
-        parts = self._parts(window, cursor, progress)
-        if len(parts) == 1:
-            # No new window: the rest of this one, without asking for any row twice.
-            source = {id(window): self._follow(window, cursor.next_page_id)}
-        else:
-            source = {id(part): self._follow(part, None) for part in parts}
+        planner = self._planner(window, cursor, threads, progress)
+        last_page = threads
         for part, pages in Lookahead(
-            [window] if len(parts) == 1 else parts,
-            lambda part: source[id(part)],
+            # Without a plan the rest of this window is read, and no row of it twice.
+            planner.plan if planner else iter([window, None]).__next__,
+            lambda part: self._follow(part, None if planner else cursor.next_page_id),
+            lambda part, page: self._learn(planner, part, page),
             session.max_concurrent_requests,
         ):
-            seen = {item.id for item in threads}
-            if len(parts) > 1:
+            if planner:
                 progress.enter(part)
+            # A part begins where the page before it ended.
+            seen = {item.id for item in last_page}
             for page in pages:
-                threads = [item for item in self._threads(page) if item.id not in seen]
+                threads = self._threads(page)
+                last_page = threads or last_page
+                threads = [item for item in threads if item.id not in seen]
                 progress.saw([item.created_at for item in threads], part)
                 yield threads
             progress.finish(part)
@@ -180,18 +181,28 @@ class ArchivePass:
         starts = (parse(item.get("created_at")) for item in last if item and item.get("active"))
         return min((start for start in starts if start is not None), default=None)
 
-    def _parts(self, window: Window, cursor: _Cursor, progress: windows.Progress) -> list[Window]:
-        """The rest of the window, split if there is much of it and its rows come in order."""
+    def _planner(
+        self,
+        window: Window,
+        cursor: _Cursor,
+        threads: Sequence[Thread],
+        progress: windows.Progress,
+    ) -> windows.Planner | None:
+        """How to cut the rest of the window; None if it is short, or its rows are in no order."""
         session = self._session
-        since = progress.newest_in_order
-        if since is None or not cursor.found_chats:
-            return [window]
-        return windows.split(
-            windows.Window(since, window.end),
-            cursor.found_chats,
-            session.page_size,
-            session.max_concurrent_requests,
-        )
+        rows = (cursor.found_chats or 0) - len(threads)
+        count = windows.parts(max(rows, 0), session.page_size, session.max_concurrent_requests)
+        since, first = progress.newest_in_order, threads[0].created_at if threads else None
+        if count == 1 or since is None or first is None or since >= window.end:
+            return None
+        seconds = (since - first).total_seconds()
+        density = len(threads) / seconds if seconds else None
+        return windows.Planner(windows.Window(since, window.end), rows, count, density)
+
+    @staticmethod
+    def _learn(planner: windows.Planner | None, part: Window, page: bytes) -> None:
+        if planner:
+            planner.learn(part, _decode_cursor(page).found_chats or 0)
 
     def _follow(self, window: Window, page_id: str | None) -> Iterator[bytes]:
         """The window's pages from `page_id` on, or from its beginning."""

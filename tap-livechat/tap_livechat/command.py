@@ -77,8 +77,6 @@ class Command(SingerCommand):
             self._fail(str(error))
         except ConfigValidationError as error:
             self._fail("; ".join(error.errors) or str(error))
-        except BrokenPipeError:
-            self._fail("the target stopped reading; see its own message")
         except FileNotFoundError as error:
             self._fail(f"no such file: {error.filename or error}; check --config")
         except json.JSONDecodeError as error:
@@ -90,7 +88,11 @@ class Command(SingerCommand):
     def invoke(self, ctx: click.Context) -> Any:
         # As the SDK's, which would print wrong settings in several lines.
         logging.captureWarnings(capture=True)
-        return click.Command.invoke(self, ctx)
+        try:
+            return click.Command.invoke(self, ctx)
+        except BrokenPipeError:
+            # Here, since click would end us without a word.
+            raise LiveChatError("the target stopped reading; see its own message") from None
 
     def _fail(self, message: str) -> NoReturn:
         self.logger.error(" ".join(message.split()))

@@ -1,8 +1,11 @@
 """Reads several windows at once and hands out their pages in order.
 
-One thread per window follows its `page_id`s; the window whose turn it is hands its pages over
-as they come, a few ahead. Windows further on read ahead too, and keep what they have compressed
-(replies are ten times smaller then), up to `AHEAD_PAGES`: memory does not grow with the back-fill.
+One thread per window follows its `page_id`s. The window whose turn it is hands its pages over as
+they come, a few ahead. Windows further on read ahead too, and keep what they have compressed
+(replies are ten times smaller then), up to `AHEAD_PAGES` in all: memory does not grow with the
+back-fill. A window is planned when there is a connection for it, after the one before has shown
+its first page: that page tells how many rows its window holds, so the next is cut better.
+
 The threads are daemons: a signal does not wait for LiveChat's answer.
 """
 
@@ -13,100 +16,122 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tap_livechat.errors import LiveChatError
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 W = TypeVar("W")
-# The bytes of one page after the other; what fetches them raises LiveChatError.
-Pages = "Iterator[bytes]"
 
 HEAD_PAGES = 4
-AHEAD_PAGES = 150
+AHEAD_PAGES = 256
 _FASTEST = 1
+
+
+class _Reader(Generic[W]):
+    """One window, and the pages of it that wait to be taken: (compressed or not, bytes)."""
+
+    def __init__(self, window: W) -> None:
+        self.window = window
+        self.pages: deque[tuple[bool, bytes]] = deque()
+        self.has_begun = False
+        self.is_finished = False
+        self.error: Exception | None = None
 
 
 class Lookahead(Generic[W]):
     def __init__(
-        self, windows: Sequence[W], fetch: Callable[[W], Iterator[bytes]], concurrency: int
+        self,
+        plan: Callable[[], W | None],
+        fetch: Callable[[W], Iterator[bytes]],
+        learn: Callable[[W, bytes], None],
+        concurrency: int,
     ) -> None:
-        self._windows = windows
+        """`plan` gives the next window or None; `learn` is told each window's first page.
+
+        Both are called under the lock, one at a time; `fetch` runs in the window's own thread.
+        """
+        self._plan = plan
         self._fetch = fetch
+        self._learn = learn
         self._concurrency = concurrency
+        self._changed = threading.Condition()  # guards the readers and all that is in them
+        self._readers: deque[_Reader[W]] = deque()
+        self._is_stopped = False
 
     def __iter__(self) -> Iterator[tuple[W, Iterator[bytes]]]:
         """Each window with its pages; take all of its pages before the next window."""
-        waiting = deque(self._windows)
-        running: deque[tuple[W, _Reader]] = deque()
         try:
-            while waiting or running:
-                while waiting and len(running) < self._concurrency:
-                    window = waiting.popleft()
-                    running.append((window, _Reader(self._fetch(window))))
-                window, reader = running[0]
-                yield window, reader.pages()
-                running.popleft()
+            with self._changed:
+                self._start_more()
+            while self._readers:
+                reader = self._readers[0]
+                yield reader.window, self._taken(reader)
+                with self._changed:
+                    self._readers.popleft()
+                    self._start_more()
+                    self._changed.notify_all()
         finally:
-            for _, reader in running:
-                reader.stop()
+            with self._changed:
+                self._is_stopped = True
+                self._changed.notify_all()
 
-
-class _Reader:
-    """One window's thread, and the pages that wait to be taken."""
-
-    def __init__(self, source: Iterator[bytes]) -> None:
-        self._source = source
-        self._changed = threading.Condition()  # guards everything below
-        self._waiting: deque[tuple[bool, bytes]] = deque()
-        self._is_head = False
-        self._is_stopped = False
-        self._is_finished = False
-        self._error: BaseException | None = None
-        threading.Thread(target=self._read, name="lookahead", daemon=True).start()
-
-    def pages(self) -> Iterator[bytes]:
-        with self._changed:
-            self._is_head = True
-            self._changed.notify_all()
+    def _taken(self, reader: _Reader[W]) -> Iterator[bytes]:
         while True:
             with self._changed:
-                while not self._waiting and not self._is_finished:
+                while not reader.pages and not reader.is_finished:
                     self._changed.wait()
-                if not self._waiting:
-                    if self._error is not None:
-                        raise self._error
+                if not reader.pages:
+                    if reader.error is not None:
+                        raise reader.error
                     return
-                is_compressed, page = self._waiting.popleft()
+                is_compressed, page = reader.pages.popleft()
                 self._changed.notify_all()
             yield zlib.decompress(page) if is_compressed else page
 
-    def stop(self) -> None:
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
+    def _start_more(self) -> None:
+        """Begin the next window if there is a connection for it; the lock is held."""
+        reading = [reader for reader in self._readers if not reader.is_finished]
+        if (
+            self._is_stopped
+            or len(reading) >= self._concurrency
+            or len(self._readers) >= 2 * self._concurrency
+            or any(not reader.has_begun for reader in reading)
+            or any(reader.error for reader in self._readers)
+        ):
+            return
+        window = self._plan()
+        if window is not None:
+            reader = _Reader(window)
+            self._readers.append(reader)
+            threading.Thread(target=self._read, args=(reader,), daemon=True).start()
 
-    def _read(self) -> None:
+    def _read(self, reader: _Reader[W]) -> None:
         try:
-            for page in self._source:
-                # Read without the lock: a window that becomes the head just now may compress once.
-                kept = (False, page) if self._is_head else (True, zlib.compress(page, _FASTEST))
+            for page in self._fetch(reader.window):
+                # Looked at without the lock: a window that becomes the first may compress once more.
+                is_ahead = self._readers[0] is not reader
+                kept = (True, zlib.compress(page, _FASTEST)) if is_ahead else (False, page)
                 with self._changed:
-                    self._waiting.append(kept)
+                    if not reader.has_begun:
+                        reader.has_begun = True
+                        self._learn(reader.window, page)
+                        self._start_more()
+                    reader.pages.append(kept)
                     self._changed.notify_all()
-                    while not self._is_stopped and len(self._waiting) >= self._room:
+                    while not self._is_stopped and not self._has_room(reader):
                         self._changed.wait()
                     if self._is_stopped:
                         return
-        except LiveChatError as error:
-            self._error = error
-        except Exception as error:  # noqa: BLE001 - told by the thread that asked for the pages
-            self._error = error
+        except Exception as error:  # noqa: BLE001 - raised where the pages are taken
+            reader.error = error
         finally:
             with self._changed:
-                self._is_finished = True
+                reader.is_finished = True
+                self._start_more()
                 self._changed.notify_all()
 
-    @property
-    def _room(self) -> int:
-        return HEAD_PAGES if self._is_head else AHEAD_PAGES
+    def _has_room(self, reader: _Reader[W]) -> bool:
+        if self._readers[0] is reader:
+            return len(reader.pages) < HEAD_PAGES
+        return sum(len(each.pages) for each in self._readers if each is not self._readers[0]) < (
+            AHEAD_PAGES
+        )

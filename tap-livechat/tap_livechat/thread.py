@@ -40,8 +40,8 @@ def chat_record(
     source: Payload = properties.get("source") or _NOTHING
     queue: Payload = thread.get("queue") or _NOTHING
     created_at = parse(thread.get("created_at"))
-    last_event_at = latest(*times)
-    last_activity_at = latest(created_at, last_event_at)
+    last_event_at = latest(times)
+    last_activity_at = latest((created_at, last_event_at))
     active = bool(thread.get("active"))
     # LiveChat keeps no time of closing; the last event is the notice that the chat was closed.
     ended_at = None if active or not events else last_event_at

@@ -6,7 +6,14 @@ while it may be the later moment.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_OURS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def parse(value: object) -> datetime | None:
@@ -33,8 +40,17 @@ def render(moment: datetime) -> str:
 def normalise(value: object) -> str | None:
     """The same moment in our one format, or None."""
     moment = parse(value)
-    return None if moment is None else render(moment)
+    if moment is None:
+        return None
+    # Most times come in our format already, and rendering is what costs here.
+    if isinstance(value, str) and _OURS.fullmatch(value):
+        return value
+    return render(moment)
 
 
-def latest(*moments: datetime | None) -> datetime | None:
-    return max((moment for moment in moments if moment is not None), default=None)
+def latest(moments: Iterable[datetime | None]) -> datetime | None:
+    newest: datetime | None = None
+    for moment in moments:
+        if moment is not None and (newest is None or moment > newest):
+            newest = moment
+    return newest

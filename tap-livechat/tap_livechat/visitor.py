@@ -12,6 +12,7 @@ What a source does not know is null.
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tap_livechat import forms, names
@@ -19,12 +20,12 @@ from tap_livechat.timestamps import latest, normalise, parse, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 Record = dict[str, Any]
 Payload = dict[str, Any]
 
 _NOTHING: Payload = {}
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _UNITED = ("tags", "group_ids", "agents")
 _OVERLAID = ("session_fields", "form_answers")
 _NAME = ("name", "first_name", "last_name", "name_is_default")
@@ -64,10 +65,7 @@ def from_cdp(customer: Payload) -> Record:
     statistics: Payload = customer.get("statistics") or _NOTHING
     visits = [visit for visit in monitoring.get("visits") or () if isinstance(visit, dict)]
     visit = max(visits, key=_started_at, default=_NOTHING)
-    activity = latest(
-        parse(statistics.get("last_activity_at")), parse(monitoring.get("created_at"))
-    )
-    name = monitoring.get("name")
+    created_at, name = monitoring.get("created_at"), monitoring.get("name")
     record = _record(
         visitor_id=customer.get("customer_id"),
         email=monitoring.get("email"),
@@ -78,8 +76,8 @@ def from_cdp(customer: Payload) -> Record:
         visit=visit,
         pages=visit.get("pages") or (),
         referrer=visit.get("page_referrer"),
-        created_at=monitoring.get("created_at"),
-        activity=activity,
+        created_at=created_at,
+        activity=latest((parse(statistics.get("last_activity_at")), parse(created_at))),
         statistics=statistics,
         filled=forms.FilledForms(),
     )
@@ -116,7 +114,7 @@ def merge(older: Record, newer: Record) -> Record:
         merged[key] = list(dict.fromkeys((*older[key], *newer[key])))
     for key in _OVERLAID:
         merged[key] = {**older[key], **newer[key]}
-    moment = latest(parse(older["last_activity_at"]), parse(newer["last_activity_at"]))
+    moment = latest((parse(older["last_activity_at"]), parse(newer["last_activity_at"])))
     merged["last_activity_at"] = moment and render(moment)
     return merged
 
@@ -163,9 +161,11 @@ def _from_customer(
         referrer=visit.get("referrer"),
         created_at=customer.get("created_at"),
         activity=latest(
-            activity,
-            parse(customer.get("customer_last_event_created_at")),
-            parse(customer.get("agent_last_event_created_at")),
+            (
+                activity,
+                parse(customer.get("customer_last_event_created_at")),
+                parse(customer.get("agent_last_event_created_at")),
+            )
         )
         or parse(customer.get("created_at")),
         statistics=customer.get("statistics") or _NOTHING,
@@ -267,24 +267,18 @@ def _place(address: Mapping[str, Any], geolocation: Mapping[str, Any]) -> Record
 
 def _last_page(pages: Any) -> Payload:
     """The page opened last; of pages opened at one moment the last in the list."""
-    last, last_opened_at = _NOTHING, -math.inf
+    last, last_opened_at = _NOTHING, _LONG_AGO
     for page in pages:
-        if isinstance(page, dict) and (opened_at := _opened_at(page)) >= last_opened_at:
+        if not isinstance(page, dict):
+            continue
+        opened_at = parse(page.get("opened_at") or page.get("started_at")) or _LONG_AGO
+        if opened_at >= last_opened_at:
             last, last_opened_at = page, opened_at
     return last
 
 
-def _started_at(visit: Payload) -> float:
-    return _seconds(visit.get("started_at"))
-
-
-def _opened_at(page: Payload) -> float:
-    return _seconds(page.get("opened_at") or page.get("started_at"))
-
-
-def _seconds(value: object) -> float:
-    moment = parse(value)
-    return -math.inf if moment is None else moment.timestamp()
+def _started_at(visit: Payload) -> datetime:
+    return parse(visit.get("started_at")) or _LONG_AGO
 
 
 def _number(value: object) -> float | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
 
 # What is written now may be listed a moment later.
 SAFETY_LAG = timedelta(seconds=15)
-# Windows shorter than this are not worth a partly filled page, longer ones too much to hold ready.
+# Parts shorter than this are not worth a partly filled page, longer ones too much to hold ready.
 FEWEST_PAGES = 10
 MOST_PAGES = 125
+_SHORTEST = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +58,62 @@ def start_of(
     return start if first is None else max(start, first)
 
 
-def split(window: Window, rows: int, page_size: int, concurrency: int) -> list[Window]:
-    """The window in parts of about equal length, to be read side by side.
+def parts(rows: int, page_size: int, concurrency: int) -> int:
+    """In how many parts to read so many rows.
 
     Each part may end with a page that is partly filled, so n parts cost at most n - 1 requests
-    more than the whole. Up to `MOST_PAGES` times `concurrency` pages there are no more parts than
-    that; beyond it, at most one request in `MOST_PAGES` is surplus.
+    more than one. Two connections make no more than two parts, more make two each, so that a part
+    that turns out long does not keep all others waiting; a part longer than `MOST_PAGES` is cut,
+    which makes at most one request in `MOST_PAGES` surplus.
     """
     pages = math.ceil(rows / page_size)
-    parts = max(min(concurrency, pages // FEWEST_PAGES), math.ceil(pages / MOST_PAGES))
-    if window.start is None or concurrency < 2 or parts < 2:  # noqa: PLR2004 - two is plural
-        return [window]
-    step = (window.end - window.start) / parts
-    edges = [window.start, *(window.start + step * n for n in range(1, parts)), window.end]
-    return [Window(start, end) for start, end in pairwise(edges)]
+    if concurrency == 1 or pages < 2 * FEWEST_PAGES:
+        return 1
+    wanted = 2 if concurrency == 2 else 2 * concurrency  # noqa: PLR2004 - a pair is a pair
+    return max(min(wanted, pages // FEWEST_PAGES), math.ceil(pages / MOST_PAGES))
+
+
+class Planner:
+    """Cuts a window into parts of about the same number of rows, one when it is asked for.
+
+    How the rows lie in time is not known beforehand. The first page tells how dense they are at
+    the start, and each part's own estimate how dense they are there. The last part takes all that
+    is left, so wrong estimates cost time, and never more parts than were meant.
+    """
+
+    def __init__(self, window: Window, rows: int, count: int, density: float | None) -> None:
+        """`density` in rows per second, as on the first page."""
+        self._start = window.start
+        self._end = window.end
+        self._parts_left = count
+        self._rows_left = max(rows, 1)
+        self._density = max(density or 0.0, self._even_density)
+
+    def plan(self) -> Window | None:
+        if not self._parts_left:
+            return None
+        start, end = self._start, self._end
+        if self._parts_left > 1 and start is not None:
+            seconds = self._rows_left / self._parts_left / self._density
+            end = min(end, start + max(timedelta(seconds=seconds), _SHORTEST))
+        self._parts_left = 0 if end == self._end else self._parts_left - 1
+        self._start = end
+        return Window(start, end)
+
+    def learn(self, part: Window, rows: int) -> None:
+        """`rows` as LiveChat estimates them for this part."""
+        self._rows_left = max(self._rows_left - rows, 1)
+        if self._parts_left and part.start is not None:
+            seconds = (part.end - part.start).total_seconds()
+            self._density = max(rows / seconds, self._even_density)
+
+    @property
+    def _even_density(self) -> float:
+        """As if what is left were spread evenly over the time that is left."""
+        if self._start is None:
+            return 1.0
+        seconds = (self._end - self._start).total_seconds()
+        return self._rows_left / max(seconds, _SHORTEST.total_seconds())
 
 
 class Progress:

@@ -11,6 +11,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.sandbox.environment import Sandbox
@@ -94,34 +96,44 @@ def _marketo_options(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
+    children: list[subprocess.Popen[bytes]] = []
+
+    def kill() -> None:
+        for child in children:
+            child.kill()
+
+    last_resort = threading.Timer(PATIENCE_SECONDS, kill)
+    last_resort.daemon = True
+
+    def interrupted(_number: int, _frame: FrameType | None) -> None:
+        # Ctrl-C reached the command too: it may wind up, but not for ever.
+        with suppress(RuntimeError):  # the second Ctrl-C: the timer runs already
+            last_resort.start()
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        for child in children:
+            child.send_signal(number)
+
+    # No exception must come out of `wait`: it may have the exit code, and lose it.
+    previous = {
+        number: signal.signal(number, handler)
+        for number, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, pass_on))
+    }
     try:
-        child = subprocess.Popen(command, env=environment)
+        children.append(subprocess.Popen(command, env=environment))
+        code = children[0].wait()
     except OSError as error:
         print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)
         return NOT_FOUND
-
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        child.send_signal(number)
-
-    previous = signal.signal(signal.SIGTERM, pass_on)
-    try:
-        code = _wait(child)
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        last_resort.cancel()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     return 128 - code if code < 0 else code
 
 
-def _wait(child: subprocess.Popen[bytes]) -> int:
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        # Ctrl-C reached the command too: it may wind up, but not for ever.
-        try:
-            return child.wait(PATIENCE_SECONDS)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            child.kill()
-            return child.wait()
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # before COMMAND was there, or after
+        sys.exit(128 + signal.SIGINT)

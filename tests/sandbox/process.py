@@ -39,8 +39,7 @@ def serve(
     app_factory: Callable[[dict[str, Any]], ASGIApp], arguments: Sequence[str] | None = None
 ) -> None:
     """Serve the application that `app_factory` makes of the `--options` JSON, until stdin ends."""
-    # Here, because the parent's side has no use for a web server.
-    import uvicorn  # noqa: PLC0415
+    import uvicorn  # noqa: PLC0415  (the parent's side has no use for a web server)
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--options", default="{}", help="a JSON object; see the server's Options")
@@ -56,6 +55,7 @@ def serve(
             access_log=False,
             log_level="error",
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )

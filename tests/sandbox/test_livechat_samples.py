@@ -41,6 +41,7 @@ PLACES = {
 }
 # Keys whose names are the account's own, not the API's.
 OPEN = {"properties", "session_fields", "text_vars", "content", "last_event_per_type", "twilio"}
+MISSPELT = ".properites"  # in two of the samples
 
 
 def shapes(value: Any, path: str = "") -> set[tuple[str, str]]:
@@ -134,7 +135,7 @@ def test_the_sandbox_serves_what_the_sample_shows(name: str, served: dict[str, l
     rows = sample if isinstance(sample, list) else [sample]
     shown: set[tuple[str, str]] = set().union(*(shapes(row) for row in rows))
     here: set[tuple[str, str]] = set().union(*(shapes(row) for row in served[PLACES[name]]))
-    assert shown - here == set()
+    assert {each for each in shown - here if not each[0].startswith(MISSPELT)} == set()
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the vendor's samples are not at hand")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -162,6 +163,18 @@ def test_a_slot_is_held_though_the_client_hangs_up_and_the_write_is_done(
     assert code_of(api.lookup("ada@example.com")) == "615"
     _wait_for_leads(marketo, 1)
     assert api.lookup("ada@example.com")["success"]
+
+
+def test_half_a_request_is_no_call(marketo: MarketoSandbox, api: MarketoApi) -> None:
+    token = api.log_in()
+    head = (
+        "POST /rest/v1/leads.json HTTP/1.1\r\nHost: sandbox\r\nContent-Length: 100\r\n"
+        f"Content-Type: application/json\r\nAuthorization: Bearer {token}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", marketo.port)) as connection:
+        connection.sendall(head.encode() + b'{"input":[')
+    assert api.lookup("a@example.com")["success"]
+    assert marketo.counts().calls == {"identity": 2, "lookup": 1}
 
 
 def _wait_for_leads(marketo: MarketoSandbox, count: int) -> None:

@@ -116,7 +116,10 @@ def test_recorded_exchanges_are_answered_alike() -> None:
                 continue
             response = replay.send(exchange, kind)
             recorded, live = exchange["response"], response.json()
+            headers = exchange["headers"]
+            content_type = headers[headers.index("Content-Type") + 1]
             assert response.status_code == exchange["status"], number
+            assert response.headers["Content-Type"] == content_type, number
             assert shape(live) == shape(recorded), number
             if kind != "token":
                 replay.learn_ids(recorded, live)

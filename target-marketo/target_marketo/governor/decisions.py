@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from target_marketo.governor import day as days
 from target_marketo.governor.fairness import must_yield
+from target_marketo.governor.pace import next_call_at
 from target_marketo.governor.outcome import Outcome
 from target_marketo.governor.window import free_at
 
@@ -106,15 +107,26 @@ def refresh(state: State, limits: Limits, now: Now) -> State:
     )
 
 
-def granted(state: State, lease: str, until: float, *, tries_quota: bool) -> State:
-    """After a call was admitted under the lease, which ends at `until`."""
+def granted(state: State, row: Row, limits: Limits, *, tries_quota: bool) -> State:
+    """After a call was admitted under the lease `row`."""
+    lease, until = row.id, row.busy_until
     counted = replace(state.day, ours=state.day.ours + 1)
     if tries_quota:
         counted = replace(counted, probe=lease, probe_until=until)
     breaker = state.breaker
     if breaker.is_open:
         breaker = breaker.send_probe(lease, until)
-    return replace(state, day=counted, breaker=breaker)
+    return replace(
+        state,
+        day=counted,
+        breaker=breaker,
+        next_call_at=next_call_at(
+            state.next_call_at,
+            budget=state.rate.now(limits.calls, floor=RATE_FLOOR),
+            window=limits.seconds,
+            now=row.granted,
+        ),
+    )
 
 
 def settle(
@@ -216,6 +228,8 @@ def _window(
     budget = state.rate.now(limits.calls, floor=RATE_FLOOR)
     held = [row for row in rows if row.window_until > now]
     at = free_at((row.window_until for row in held), budget, now)
+    if state.rate.calls is not None:
+        at = max(at, state.next_call_at)
     if at > now:
         # A reduced budget may grow before the next place is free.
         grows = state.rate.clean_since + limits.seconds

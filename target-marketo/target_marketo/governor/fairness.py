@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 WAKE_UPS_PER_SECOND = 50.0
 """Of all processes together; more would only keep the store busy."""
 
+SHORTEST_SECONDS = 0.002
+"""Two clocks may round an instant to either side of it."""
+
 
 def must_yield(mine: int, waiting: Iterable[int], *, free: int, slack: int) -> bool:
     """Whether the free places belong to others that wait and hold clearly less than this process.
@@ -28,4 +31,4 @@ def delay(until_free: float, processes: int, random: Random) -> float:
     once.
     """
     turn = (processes - 1) / WAKE_UPS_PER_SECOND
-    return max(until_free, 0.5 * turn) + random.uniform(0.0, turn)
+    return max(until_free, 0.5 * turn, SHORTEST_SECONDS) + random.uniform(0.0, turn)

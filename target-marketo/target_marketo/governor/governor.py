@@ -260,8 +260,8 @@ class Governor:
             waiting = {who: at for who, at in state.waiting.items() if who != self._process}
             return granted(
                 replace(state, waiting=waiting),
-                row.id,
-                row.busy_until,
+                row,
+                self.limits,
                 tries_quota=answer.tries_quota,
             )
 

@@ -21,6 +21,7 @@ class State:
     pause: Pause = field(default_factory=Pause)
     breaker: Breaker = field(default_factory=Breaker)
     day: Day = field(default_factory=Day)
+    next_call_at: float = 0.0
     waiting: dict[str, float] = field(default_factory=dict)
 
     @classmethod

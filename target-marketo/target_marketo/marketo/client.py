@@ -221,8 +221,9 @@ class Marketo:
         give_up_at = self.now() + self.patience_seconds
         refused = failed = 0
         while True:
-            token = self.token.get()
+            token = ""
             try:
+                token = self.token.get()
                 return self._once(request, token)
             except _TokenRefused as error:
                 refused += 1

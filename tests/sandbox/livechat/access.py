@@ -52,8 +52,6 @@ def expand(scopes: Iterable[str]) -> frozenset[str]:
         names = [resource]
         if name and level in _LEVELS:
             names = [f"{name}--{lower}" for lower in _LEVELS[_LEVELS.index(level) :]]
-        elif name and level == "groups":
-            names = [resource]
         modes = ("rw", "ro") if mode == "rw" else (mode,)
         contained |= {f"{each}:{every}" for each in names for every in modes}
     return frozenset(contained)

@@ -295,7 +295,7 @@ class AgentChat:
         if (held := self._encoded.get(key)) and held[0] is state and held[1] is kept:
             return held[2]
         encoded = msgspec.json.encode(self._chat(position, call))
-        if state.settled:
+        if call.now >= state.settles_at:
             self._encoded[key] = (state, kept, encoded)
         return encoded
 

@@ -29,7 +29,7 @@ class CustomerState:
     last_agent_event: Event | None
     last_customer_event: Event | None
     chatting: bool
-    settled: bool  # nothing of it changes before the next thread or visit begins
+    settles_at: int  # from then on nothing changes before the next thread or visit begins
 
     @property
     def visits_count(self) -> int:
@@ -127,7 +127,7 @@ class Store:
             for row in rows
             if (
                 self.closed[positions[row]] <= by
-                or (include_active and self.active(positions[row], now))
+                or (include_active and self.created[positions[row]] <= now)
             )
             and (wanted is None or wanted(positions[row]))
         ]
@@ -169,12 +169,13 @@ class Store:
     def customer(self, number: int, now: int) -> CustomerState:
         begun = self.begun(number, now)
         held = self._states.get(number)
-        if held is not None and held[1].settled:
+        if held is not None and now >= held[1].settles_at:
             visits = held[1].visitor.visits
             if held[0] == (len(begun), _count_begun(visits, now)):
                 return held[1]
         state = self._customer(self.crowd.visitors[number], begun, now)
-        self._states[number] = ((len(begun), len(state.visits)), state)
+        if now >= state.settles_at:
+            self._states[number] = ((len(begun), len(state.visits)), state)
         return state
 
     def _customer(self, visitor: Visitor, begun: Sequence[int], now: int) -> CustomerState:
@@ -200,7 +201,10 @@ class Store:
             last_agent_event=of_agent,
             last_customer_event=of_customer,
             chatting=chatting,
-            settled=not chatting and (not visits or microseconds(visits[-1].ended_at) <= now),
+            settles_at=max(
+                (self.closed[begun[-1]] if begun else 0),
+                (microseconds(visits[-1].ended_at) if visits else 0),
+            ),
         )
 
 

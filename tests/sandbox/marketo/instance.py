@@ -6,85 +6,34 @@ then to be done. HTTP is `server.py`'s business.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .call import FORM, IdRow, IdRows
 from .clock import Clock
 from .counts import Counts, JournalEntry, JournalRow
 from .errors import RecordError, ResponseError
 from .leads import DEFAULT_FIELDS, MAX_VALUES, LeadDatabase
 from .limits import Limits, quota_day
+from .paging import Page
 from .sync import MAX_ROWS, SyncBody, Syncs
 from .tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .call import Call
     from .options import Options
 
     # What a call answers beside `requestId` and `success`.
     Content = dict[str, Any]
     Finish = Callable[[], Content]
-
-JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Call:
-    """One request, as far as the API looks at it."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    content_type: str
-    body: bytes
-    authorization: str
-    entry: JournalEntry
-    # The body as a form, on top of the query; read once.
-    _form: dict[str, str] | None = None
-    # What is to be given back when the reply has been sent.
-    at_end: list[Callable[[], None]] = field(default_factory=list)
-
-    def form(self) -> dict[str, str]:
-        """The parameters of the query and, where it is a form, of the body."""
-        if self._form is None:
-            self._form = self.query
-            if self.body and self.content_type == FORM:
-                text = self.body.decode(errors="replace")
-                self._form = self.query | dict(parse_qsl(text, keep_blank_values=True))
-        return self._form
-
-    def json(self, kind: type[T]) -> T:
-        """The JSON body."""
-        if self.content_type != JSON:
-            raise ResponseError("612")
-        try:
-            return msgspec.json.decode(self.body, type=kind)
-        except msgspec.DecodeError:
-            raise ResponseError("609") from None
-
-
-class IdRow(msgspec.Struct, rename="camel"):
-    """A row that names a lead by its id: of a delete, or of a move to another partition."""
-
-    id: int | None = None
-    partition_name: str = ""
-
-
-class IdRows(msgspec.Struct):
-    input: list[IdRow] = []
+    # By path: the kind of call, and what begins it by method.
+    Routes = dict[str, tuple[str, dict[str, Callable[[Call], Finish]]]]
 
 
 class Instance:
@@ -92,7 +41,8 @@ class Instance:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.random = Random(options.seed)
+        self.random = Random(f"{options.seed}/ids")
+        self.latency_random = Random(f"{options.seed}/latency")
         self.clock = Clock(options.clock_start)
         now = self.clock.now()
         self.counts = Counts()
@@ -103,6 +53,20 @@ class Instance:
         self.syncs = Syncs(self.database)
         self.limits = Limits(options, now)
         self.tokens = Tokens(self.random)
+        stats = "/rest/v1/stats"
+        self._routes: Routes = {
+            "/rest/v1/leads/delete.json": ("delete", {"POST": self._delete}),
+            "/rest/v1/leads/describe.json": ("describe", {"GET": self._describe}),
+            "/rest/v1/leads/describe2.json": ("describe", {"GET": self._describe2}),
+            "/rest/v1/leads/partitions.json": (
+                "partitions",
+                {"GET": self._partitions, "POST": self._move},
+            ),
+            f"{stats}/usage.json": ("usage", {"GET": lambda _: self._usage(1)}),
+            f"{stats}/usage/last7days.json": ("usage", {"GET": lambda _: self._usage(7)}),
+            f"{stats}/errors.json": ("errors", {"GET": lambda _: self._errors(1)}),
+            f"{stats}/errors/last7days.json": ("errors", {"GET": lambda _: self._errors(7)}),
+        }
 
     def configure(self, changes: dict[str, object]) -> None:
         """Change options while running; the leads and the limits' state stay."""
@@ -195,7 +159,7 @@ class Instance:
         """
         if call.path == "/rest/v1/leads.json":
             return self._route_leads(call)
-        route = self._routes().get(call.path)
+        route = self._routes.get(call.path)
         if route is None:
             return "unknown", None, False
         kind, methods = route
@@ -203,22 +167,6 @@ class Instance:
         if handler is None:
             return kind, next(iter(methods.values())), False
         return kind, handler, True
-
-    def _routes(self) -> dict[str, tuple[str, dict[str, Callable[[Call], Finish]]]]:
-        stats = "/rest/v1/stats"
-        return {
-            "/rest/v1/leads/delete.json": ("delete", {"POST": self._delete}),
-            "/rest/v1/leads/describe.json": ("describe", {"GET": self._describe}),
-            "/rest/v1/leads/describe2.json": ("describe", {"GET": self._describe2}),
-            "/rest/v1/leads/partitions.json": (
-                "partitions",
-                {"GET": self._partitions, "POST": self._move},
-            ),
-            f"{stats}/usage.json": ("usage", {"GET": lambda _: self._usage(1)}),
-            f"{stats}/usage/last7days.json": ("usage", {"GET": lambda _: self._usage(7)}),
-            f"{stats}/errors.json": ("errors", {"GET": lambda _: self._errors(1)}),
-            f"{stats}/errors/last7days.json": ("errors", {"GET": lambda _: self._errors(7)}),
-        }
 
     def _route_leads(self, call: Call) -> tuple[str, Callable[[Call], Finish] | None, bool]:
         method = call.method
@@ -251,7 +199,7 @@ class Instance:
         names = [name.strip() for name in asked.split(",") if name.strip()] or DEFAULT_FIELDS
         self.database.check_fields(names)
         ids = self.database.lookup(filter_type, values)
-        page = _Page.of(parameters, signature=f"{filter_type} {filter_values}")
+        page = Page.of(parameters, signature=f"{filter_type} {filter_values}")
         content: Content = {"result": self.database.read(page.cut(ids), names)}
         if page.more:
             content["nextPageToken"] = page.next_token()
@@ -356,44 +304,3 @@ class Instance:
             }
 
         return lambda: {"result": [of(day) for day in self._days(days)]}
-
-
-@dataclass(slots=True)
-class _Page:
-    """Where a lookup's page starts: behind the last id answered, so that a lead that is created or
-    deleted in between moves nobody to another page.
-    """
-
-    size: int
-    after: int
-    signature: int
-    more: bool = False
-
-    @classmethod
-    def of(cls, parameters: dict[str, str], signature: str) -> _Page:
-        size = parameters.get("batchSize") or str(MAX_VALUES)
-        if not size.isdecimal() or int(size) < 1:
-            raise ResponseError("1001", size, "Integer")
-        digest = zlib.crc32(signature.encode())
-        after = 0
-        token = parameters.get("nextPageToken")
-        if token:
-            try:
-                after, signed = msgspec.json.decode(
-                    base64.urlsafe_b64decode(token.encode()), type=tuple[int, int]
-                )
-            except (binascii.Error, msgspec.MsgspecError, UnicodeError):
-                raise ResponseError("1003", "Invalid nextPageToken") from None
-            if signed != digest:
-                raise ResponseError("1003", "Invalid nextPageToken")
-        return cls(min(int(size), MAX_VALUES), after, digest)
-
-    def cut(self, ids: list[int]) -> list[int]:
-        rest = [number for number in ids if number > self.after]
-        page = rest[: self.size]
-        self.more = len(rest) > self.size
-        self.after = page[-1] if page else self.after
-        return page
-
-    def next_token(self) -> str:
-        return base64.urlsafe_b64encode(msgspec.json.encode((self.after, self.signature))).decode()

@@ -21,9 +21,10 @@ from tests.sandbox.crowd.leads import leads
 from tests.sandbox.crowd.people import person
 
 from . import latency
+from .call import Call
 from .counts import JournalEntry
 from .errors import RecordError, ResponseError
-from .instance import Call, Instance
+from .instance import Instance
 from .options import Options
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Api:
         # A reset in the middle of a call must not mix two instances.
         instance = self.instance
         call = await _read_call(scope, receive)
+        if call is None:
+            return
         uri_bytes = len(scope["raw_path"]) + 1 + len(scope["query_string"])
         response = _refused_by_gateway(instance, call, uri_bytes)
         if response is None and call.path == IDENTITY_PATH:
@@ -88,11 +91,14 @@ def _people(count: int, seed: int) -> list[dict[str, str]]:
     return leads(seed, (person(seed, number) for number in range(4 * count + 20)))[:count]
 
 
-async def _read_call(scope: Scope, receive: Receive) -> Call:
+async def _read_call(scope: Scope, receive: Receive) -> Call | None:
+    """The whole request; nothing, if the client left before it had sent all of it."""
     parts = []
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     headers = dict(scope["headers"])
@@ -126,7 +132,7 @@ def _refused_by_gateway(instance: Instance, call: Call, uri_bytes: int) -> Respo
 
 
 async def _identity(instance: Instance, call: Call) -> Response:
-    before, after = latency.draw(instance.options, instance.random)
+    before, after = latency.draw(instance.options, instance.latency_random)
     await _pass_time(before + after)
     now = instance.clock.now()
     if call.method in {"GET", "POST"}:
@@ -149,7 +155,7 @@ async def _answer(instance: Instance, call: Call) -> Response:
     """The envelope of any other call. This is where a script of faults would step in: before
     `begin`, between `begin` and `finish`, and on the finished envelope.
     """
-    before, after = latency.draw(instance.options, instance.random)
+    before, after = latency.draw(instance.options, instance.latency_random)
     await _pass_time(before)
     now = instance.clock.now()
     entry = call.entry

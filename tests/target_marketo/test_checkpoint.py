@@ -1,0 +1,69 @@
+"""STATE is never ahead of the records before it, and never later than it must be."""
+
+from __future__ import annotations
+
+from random import Random  # noqa: TC003 - hypothesis reads the annotation
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_marketo.checkpoint import Checkpoint
+
+
+def test_a_state_waits_for_the_records_before_it() -> None:
+    checkpoint = Checkpoint()
+    first, second = checkpoint.received(), checkpoint.received()
+    checkpoint.state("A")
+    checkpoint.received()
+    checkpoint.settled([second])
+    assert checkpoint.take() is None
+
+    checkpoint.settled([first])
+
+    assert checkpoint.take() == "A"
+    assert checkpoint.take() is None
+    assert checkpoint.open == 1
+
+
+def test_a_state_without_records_is_safe_at_once() -> None:
+    checkpoint = Checkpoint()
+    checkpoint.state("A")
+    checkpoint.state("B")
+
+    assert checkpoint.take() == "B"
+
+
+def test_a_record_that_is_settled_twice_is_a_defect() -> None:
+    checkpoint = Checkpoint()
+    ticket = checkpoint.received()
+    checkpoint.settled([ticket])
+
+    with pytest.raises(ValueError, match="more often"):
+        checkpoint.settled([ticket])
+
+
+@given(st.lists(st.sampled_from(["record", "state", "settle", "take"]), max_size=60), st.randoms())
+def test_any_order_of_events(events: list[str], random: Random) -> None:
+    checkpoint = Checkpoint()
+    unsettled: list[tuple[int, int]] = []  # position among records, ticket
+    received = 0
+    states: list[int] = []  # how many records came before each
+    taken = -1
+    for event in events:
+        if event == "record":
+            unsettled.append((received, checkpoint.received()))
+            received += 1
+        elif event == "state":
+            states.append(received)
+            checkpoint.state(len(states) - 1)
+        elif event == "settle" and unsettled:
+            _, ticket = unsettled.pop(random.randrange(len(unsettled)))
+            checkpoint.settled([ticket])
+        elif event == "take":
+            first_open = min((position for position, _ in unsettled), default=received)
+            safe = [number for number, before in enumerate(states) if before <= first_open]
+            expected = safe[-1] if safe and safe[-1] > taken else None
+            assert checkpoint.take() == expected
+            taken = taken if expected is None else expected
+    assert checkpoint.open == len(unsettled)

@@ -1,0 +1,116 @@
+"""Values of records in the forms that Marketo documents."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_marketo.fields import TEXT_BYTES, Limit, Unfit, converter, limit_of
+
+FITS: list[tuple[str, Any, Any]] = [
+    ("string", " Ann ", "Ann"),
+    ("string", "", None),
+    ("string", "   ", None),
+    ("string", 12, "12"),
+    ("string", True, "true"),
+    ("string", ["a", None, "b"], "a;b"),
+    ("text", "x" * TEXT_BYTES, "x" * TEXT_BYTES),
+    ("email", " Ann@Example.com ", "Ann@Example.com"),
+    ("email", "a.b+c@sub.example.org", "a.b+c@sub.example.org"),
+    ("email", "", None),
+    ("integer", "42", 42),
+    ("integer", Decimal("42"), 42),
+    ("integer", 42.0, 42),
+    ("score", 7, 7),
+    ("percent", "50", 50),
+    ("float", "34.66", 34.66),
+    ("currency", Decimal("34.66"), 34.66),
+    ("currency", "", None),
+    ("boolean", True, True),
+    ("boolean", "no", False),
+    ("date", "2026-08-30", "2026-08-30"),
+    ("date", "2026-08-30T23:30:00-05:00", "2026-08-31"),
+    ("datetime", "2026-08-30T05:49:48.123456Z", "2026-08-30T05:49:48Z"),
+    ("datetime", "2026-08-30T07:49:48.123456+02:00", "2026-08-30T05:49:48Z"),
+    ("datetime", "2026-08-30T05:49:48", "2026-08-30T05:49:48Z"),
+]
+
+UNFIT: list[tuple[str, Any, str]] = [
+    ("string", "x" * 256, "too_long"),
+    ("string", {"nested": 1}, "wrong_type"),
+    ("text", "é" * (TEXT_BYTES // 2 + 1), "too_long"),
+    ("email", "john@", "invalid_email"),
+    ("email", "a b@example.com", "invalid_email"),
+    ("email", "a,b@example.com", "invalid_email"),
+    ("email", "jürgen@example.com", "invalid_email"),
+    ("email", "ann@exämple.com", "invalid_email"),
+    ("email", "a..b@example.com", "invalid_email"),
+    ("email", ".a@example.com", "invalid_email"),
+    ("email", "a.@example.com", "invalid_email"),
+    ("email", "a@b@example.com", "invalid_email"),
+    ("email", "ann@example", "invalid_email"),
+    ("email", "ann@-example.com", "invalid_email"),
+    ("email", "ann@example.com\nbcc: x", "invalid_email"),
+    ("email", 12, "invalid_email"),
+    ("integer", "14c", "wrong_type"),
+    ("integer", 14.1, "wrong_type"),
+    ("integer", True, "wrong_type"),
+    ("integer", 2**31, "wrong_type"),
+    ("float", float("nan"), "wrong_type"),
+    ("float", "1e999", "wrong_type"),
+    ("percent", "100%", "wrong_type"),
+    ("boolean", "other", "wrong_type"),
+    ("date", "yesterday", "wrong_type"),
+    ("date", "2026-02-30", "wrong_type"),
+    ("datetime", "yesterday", "wrong_type"),
+]
+
+
+@pytest.mark.parametrize(("data_type", "value", "expected"), FITS)
+def test_a_value_that_fits(data_type: str, value: Any, expected: Any) -> None:
+    convert = converter(data_type, limit_of(data_type, None, truncate=False))
+
+    assert convert(value) == expected
+
+
+@pytest.mark.parametrize(("data_type", "value", "code"), UNFIT)
+def test_a_value_that_does_not_fit(data_type: str, value: Any, code: str) -> None:
+    convert = converter(data_type, limit_of(data_type, None, truncate=False))
+
+    with pytest.raises(Unfit) as refused:
+        convert(value)
+
+    assert refused.value.code == code
+    assert str(value)[:20] not in str(refused.value), "the reason must not repeat the value"
+
+
+def test_a_long_text_is_cut_where_that_is_asked_for() -> None:
+    assert converter("string", Limit(characters=3, truncate=True))("äöüx") == "äöü"
+    # A character of three bytes is not cut in half.
+    assert converter("text", Limit(bytes=4, truncate=True))("€€") == "€"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+).filter(lambda value: value is not None)
+
+
+@given(
+    st.sampled_from(["string", "text", "email", "integer", "float", "boolean", "date", "datetime"]),
+    ANYTHING,
+)
+def test_any_value_either_fits_or_is_refused(data_type: str, value: Any) -> None:
+    convert = converter(data_type, limit_of(data_type, None, truncate=False))
+    try:
+        first = convert(value)
+    except Unfit:
+        return
+
+    if first is not None:
+        assert convert(first) == first, "a converted value is in its final form"

@@ -1,0 +1,409 @@
+"""The loader against a Marketo that does on purpose what Marketo does by accident."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from target_marketo.loader import CREATE, UPDATE, Loader, Options, Rejection
+from target_marketo.mapping import Mapped, Mapper
+from target_marketo.marketo.client import Answer, Field, Row
+from target_marketo.marketo.errors import (
+    NotAuthorized,
+    OutcomeUnknown,
+    QuotaSpent,
+    SendFewer,
+)
+from target_marketo.rules import Duplicates
+from target_marketo.sinks import Received
+from target_marketo.summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+FIELDS = [
+    Field("email", "email", 255, searchable=True),
+    Field("externalKey", "string", 255, searchable=True),
+    Field("firstName", "string", 255),
+    Field("city", "string", 255),
+]
+STREAMS = {
+    "visitors": {
+        "fields": {
+            "email": "email",
+            "firstName": "first_name",
+            "city": {"from": "city", "write": "if_empty"},
+        }
+    }
+}
+
+
+@dataclass
+class FakeMarketo:
+    """People by id. `before` may raise, or change the people, before a call is carried out."""
+
+    people: dict[int, dict[str, Any]] = field(default_factory=dict)
+    calls: list[tuple[str, int]] = field(default_factory=list)
+    in_flight: Counter[str] = field(default_factory=Counter)
+    overlaps: int = 0
+    before: Callable[[str, Sequence[Any]], None] = lambda *_: None
+    after: Callable[[str, Sequence[Any]], None] = lambda *_: None
+    guards: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, **person: Any) -> int:
+        number = len(self.people) + 1
+        self.people[number] = {"id": number, **person}
+        return number
+
+    def lookup(
+        self, filter_type: str, values: Sequence[str], fields: Iterable[str]
+    ) -> list[dict[str, Any]]:
+        wanted, names = {value.lower() for value in values}, list(fields)
+        self.before("lookup", values)
+        with self.guards:
+            self.calls.append(("lookup", len(values)))
+            return [
+                {name: person.get(name) for name in ["id", *names]}
+                for person in self.people.values()
+                if str(person.get(filter_type, "")).lower() in wanted
+            ]
+
+    def sync(
+        self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
+    ) -> Answer:
+        decoded = [msgspec.json.decode(row) for row in rows]
+        keys = [str(row[lookup_field]).lower() for row in decoded]
+        with self.guards:
+            self.calls.append((action, len(rows)))
+            self.overlaps += sum(self.in_flight[key] > 0 for key in keys)
+            self.in_flight.update(keys)
+        try:
+            self.before(action, decoded)
+            with self.guards:
+                results = [self._apply(action, lookup_field, row) for row in decoded]
+            self.after(action, decoded)
+            return Answer(results, "r#1")
+        finally:
+            with self.guards:
+                self.in_flight.subtract(keys)
+
+    def _apply(self, action: str, lookup_field: str, row: dict[str, Any]) -> Row:
+        if action == UPDATE:
+            person = self.people.get(row["id"])
+            if person is None:
+                return Row("skipped", None, "1004")
+            person.update(row)
+            return Row("updated", row["id"], "")
+        if "bad" in str(row.get("firstName")):
+            return Row("skipped", None, "1003")
+        held = [p for p in self.people.values() if p.get("email") == row[lookup_field]]
+        if held:
+            return Row("skipped", None, "1005")
+        return Row("created", self.add(**row), "")
+
+
+class Bench:
+    """A loader with everything it needs, driven to its end."""
+
+    def __init__(self, marketo: FakeMarketo, **options: Any) -> None:
+        self.marketo = marketo
+        self.summary = Summary()
+        self.settled: list[int] = []
+        self.rejected: list[Rejection] = []
+        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.time = 0.0
+        self.loader = Loader(
+            marketo,
+            Options(**({"max_concurrent": 3} | options)),
+            self.summary,
+            settle=self.settled.extend,
+            reject=self._reject,
+            inbox=self.inbox,
+            now=lambda: self.time,
+        )
+        self.plan = Mapper(STREAMS, FIELDS).plan("visitors", {})
+        self.records = 0
+
+    def _reject(self, rejections: list[Rejection]) -> None:
+        self.rejected += rejections
+        self.settled += [rejection.received.ticket for rejection in rejections]
+
+    def record(self, email: str, **values: Any) -> None:
+        record = {"email": email, **values}
+        mapped = self.plan.map(record)
+        assert isinstance(mapped, Mapped)
+        self.loader.add(self.plan, mapped, Received(self.records, "visitors", record))
+        self.records += 1
+
+    def finish(self) -> None:
+        for _ in range(10_000):
+            self.loader.tick(ending=True)
+            if self.loader.idle or (self.loader.failure and not self.loader.flying):
+                return
+            if not self.loader.flying:
+                self.time += self.loader.due() or 0.001  # what is held is due then
+                continue
+            self.loader.handle(self.inbox.get(timeout=10))
+        raise AssertionError("the loader does not come to an end")
+
+    def everything_settled_once(self) -> bool:
+        return sorted(self.settled) == list(range(self.records))
+
+
+def test_calls_are_at_the_floor() -> None:
+    marketo = FakeMarketo()
+    for number in range(0, 1000, 2):
+        marketo.add(email=f"p{number}@example.com", firstName="Ann" if number % 4 else "Old")
+    bench = Bench(marketo)
+
+    for number in range(1000):
+        bench.record(f"P{number}@example.com", first_name="Ann")
+    bench.finish()
+
+    kinds = Counter(kind for kind, _ in marketo.calls)
+    assert kinds == {"lookup": 4, CREATE: 2, UPDATE: 1}
+    assert (bench.summary.created, bench.summary.updated) == (500, 250)
+    assert bench.summary.unchanged_people == 250
+    assert bench.everything_settled_once()
+
+
+def test_a_person_who_comes_five_times_is_looked_up_and_written_once() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo)
+
+    for visit in range(5):
+        for number in range(100):
+            bench.record(f"p{number}@example.com", first_name=f"Name {visit}", city=f"City {visit}")
+    bench.finish()
+
+    assert Counter(kind for kind, _ in marketo.calls) == {"lookup": 1, CREATE: 1}
+    assert {person["firstName"] for person in marketo.people.values()} == {"Name 4"}
+    assert {person["city"] for person in marketo.people.values()} == {"City 0"}
+    assert bench.everything_settled_once()
+
+
+def test_a_record_that_comes_while_the_person_is_being_written_waits_its_turn() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo, batch_size=2)
+    release, entered = threading.Event(), threading.Event()
+
+    def hold(kind: str, rows: Sequence[Any]) -> None:
+        if kind == CREATE and not release.is_set():
+            entered.set()
+            release.wait(10)
+
+    marketo.before = hold
+    bench.record("a@example.com", first_name="First")
+    bench.record("b@example.com", first_name="First")
+    bench.loader.handle(bench.inbox.get(timeout=10))  # the lookup; the creation begins
+    assert entered.wait(10)
+    bench.record("A@example.com", first_name="Second")
+    bench.record("c@example.com", first_name="Second")
+    release.set()
+    bench.finish()
+
+    assert marketo.overlaps == 0
+    assert len(marketo.people) == 3
+    assert marketo.people[1]["firstName"] == "Second"
+    assert bench.everything_settled_once()
+
+
+def test_a_lost_race_becomes_an_update() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo)
+
+    def somebody_else(kind: str, rows: Sequence[Any]) -> None:
+        if kind == CREATE and not marketo.people:
+            marketo.add(email="a@example.com", city="Paris")
+
+    marketo.before = somebody_else
+    bench.record("a@example.com", first_name="Ann", city="Rome")
+    bench.finish()
+
+    assert marketo.people == {
+        1: {"id": 1, "email": "a@example.com", "firstName": "Ann", "city": "Paris"}
+    }
+    assert [kind for kind, _ in marketo.calls] == ["lookup", CREATE, "lookup", UPDATE]
+
+
+def test_a_person_who_has_gone_is_created() -> None:
+    marketo = FakeMarketo()
+    marketo.add(email="a@example.com", firstName="Old")
+    bench = Bench(marketo)
+
+    def deleted(kind: str, rows: Sequence[Any]) -> None:
+        if kind == UPDATE:
+            marketo.people.clear()
+
+    marketo.before = deleted
+    bench.record("a@example.com", first_name="Ann")
+    bench.finish()
+
+    assert [person["firstName"] for person in marketo.people.values()] == ["Ann"]
+    assert bench.everything_settled_once()
+
+
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("after_timeout", [True, False])
+def test_an_unknown_outcome_is_looked_at_before_anything_is_sent_again(
+    *, applied: bool, after_timeout: bool
+) -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo, request_timeout=120.0)
+    lost = []
+
+    def lose(kind: str, rows: Sequence[Any]) -> None:
+        if kind == CREATE and not lost:
+            lost.append(bench.time)
+            raise OutcomeUnknown("lost", after_timeout=after_timeout)
+
+    setattr(marketo, "after" if applied else "before", lose)
+    for number in range(10):
+        bench.record(f"p{number}@example.com", first_name="Ann")
+    bench.finish()
+
+    assert len(marketo.people) == 10, "nobody is lost and nobody is there twice"
+    kinds = [kind for kind, _ in marketo.calls]
+    assert kinds[:3] == ["lookup", CREATE, "lookup"]
+    assert bench.time - lost[0] >= (120.0 if after_timeout else 1.0)
+    assert bench.everything_settled_once()
+    if applied:
+        assert kinds == ["lookup", CREATE, "lookup"]
+        assert bench.summary.unchanged_people == 10
+
+
+def test_a_row_that_breaks_every_call_is_found_and_goes_to_the_error_log() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo)
+
+    def choke(kind: str, rows: Sequence[Any]) -> None:
+        if kind == CREATE and any(row["email"] == "p77@example.com" for row in rows):
+            raise OutcomeUnknown("system error", code="611")
+
+    marketo.before = choke
+    for number in range(300):
+        bench.record(f"p{number}@example.com", first_name="Ann")
+    bench.finish()
+
+    assert len(marketo.people) == 299
+    assert [(each.key, each.code) for each in bench.rejected] == [("p77@example.com", "611")]
+    assert bench.everything_settled_once()
+
+
+def test_a_call_that_is_too_large_is_halved() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo)
+
+    def too_large(kind: str, rows: Sequence[Any]) -> None:
+        if len(rows) > 80:
+            raise SendFewer("too large", code="413")
+
+    marketo.before = too_large
+    for number in range(300):
+        bench.record(f"p{number}@example.com", first_name="Ann")
+    bench.finish()
+
+    assert len(marketo.people) == 300
+    assert bench.everything_settled_once()
+
+
+def test_rows_are_packed_by_their_size() -> None:
+    marketo = FakeMarketo()
+    sizes: list[int] = []
+    marketo.before = lambda kind, rows: (
+        sizes.append(len(msgspec.json.encode(rows))) if kind == CREATE else None
+    )
+    bench = Bench(marketo)
+    for number in range(300):
+        name = f"{'x' * 200}"
+        bench.record(f"p{number}-{'y' * 40}@example.com", first_name=name, city="z" * 250)
+    bench.plan = Mapper(
+        {"visitors": {"fields": {"email": "email", "firstName": "first_name"}}},
+        [FIELDS[0], Field("firstName", "text")],
+    ).plan("visitors", {})
+    for number in range(300):
+        bench.record(f"q{number}@example.com", first_name="x" * 20_000)
+    bench.finish()
+
+    assert len(marketo.people) == 600
+    assert max(sizes) < 1_000_000
+    assert len(sizes) == 1 + 7, "49 rows of 20 kB fit into 1 MB"
+
+
+def test_a_row_that_marketo_skips_goes_to_the_error_log_with_its_place() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo)
+    for name in ("Ann", "bad", "Lee"):
+        bench.record(f"{name}@example.com", first_name=name)
+    bench.finish()
+
+    (rejection,) = bench.rejected
+    assert (rejection.key, rejection.code) == ("bad@example.com", "1003")
+    assert (rejection.request_id, rejection.position) == ("r#1", 1)
+    assert bench.summary.created == 2
+    assert bench.everything_settled_once()
+
+
+def test_several_people_with_one_key_are_left_to_the_policy() -> None:
+    marketo = FakeMarketo()
+    for name in ("One", "Two", "Three"):
+        marketo.add(email="a@example.com", firstName=name)
+    bench = Bench(marketo, duplicates=Duplicates.REJECT)
+    bench.record("a@example.com", first_name="New")
+    bench.finish()
+
+    assert [each.code for each in bench.rejected] == ["1007"]
+    assert [kind for kind, _ in marketo.calls] == ["lookup"]
+
+
+@pytest.mark.parametrize("error", [QuotaSpent("607", code="607"), NotAuthorized("603", code="603")])
+def test_an_error_that_ends_the_run_leaves_the_rest_unsettled(error: Exception) -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo)
+
+    def refuse(kind: str, rows: Sequence[Any]) -> None:
+        if kind == CREATE:
+            raise error
+
+    marketo.before = refuse
+    bench.record("a@example.com", first_name="Ann")
+    bench.finish()
+
+    assert bench.loader.failure is error
+    assert bench.settled == []
+
+
+def test_a_dry_run_looks_up_and_writes_nothing() -> None:
+    marketo = FakeMarketo()
+    marketo.add(email="a@example.com", firstName="Old")
+    bench = Bench(marketo, dry_run=True)
+    bench.record("a@example.com", first_name="Ann")
+    bench.record("b@example.com", first_name="Ann")
+    bench.finish()
+
+    assert [kind for kind, _ in marketo.calls] == ["lookup"]
+    assert (bench.summary.created, bench.summary.updated) == (1, 1)
+
+
+def test_a_lone_record_is_sent_when_it_is_old_enough() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo, max_age=60.0)
+    bench.record("a@example.com", first_name="Ann")
+    bench.loader.tick()
+    assert bench.loader.due() == 60.0
+    assert not marketo.calls
+
+    bench.time = 60.0
+    bench.loader.tick()
+    bench.loader.handle(bench.inbox.get(timeout=10))
+    bench.loader.tick()
+    bench.loader.handle(bench.inbox.get(timeout=10))
+
+    assert len(marketo.people) == 1
+    assert bench.loader.idle

@@ -1,0 +1,449 @@
+"""The command, as a person or Meltano runs it, against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sqlite3
+import stat
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.target_marketo.conftest import COMMAND, Target, lines, record, schema, state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.sandbox.marketo.client import MarketoSandbox
+
+
+def people(count: int, **values: Any) -> list[dict[str, Any]]:
+    return [record(f"p{number}@example.com", **values) for number in range(count)]
+
+
+def emails(marketo: MarketoSandbox) -> set[str]:
+    return {lead["email"] for lead in marketo.leads()}
+
+
+def test_people_arrive_and_state_follows_them(target: Target, marketo: MarketoSandbox) -> None:
+    marketo.seed(
+        [
+            {"email": "P1@Example.com", "city": "Paris", "firstName": "Old"},
+            {"email": "p2@example.com"},
+        ]
+    )
+    messages = [schema(), *people(700, first_name="Ann", city="Rome", country="Italy")]
+    messages[350:350] = [state({"at": 349})]
+
+    ended = target.run([*messages, record(None), state({"at": 700})])
+
+    assert ended.code == 0, ended.err
+    assert ended.states[-1] == {"at": 700}
+    found = {lead["email"].lower(): lead for lead in marketo.leads()}
+    assert len(found) == len(marketo.leads()) == 700
+    assert found["p1@example.com"]["city"] == "Paris", "geography that exists stays"
+    assert "country" not in found["p1@example.com"], "and is decided as one"
+    assert found["p1@example.com"]["firstName"] == "Old"
+    assert found["p2@example.com"]["country"] == "Italy"
+    assert (
+        "701 records received: 698 people created, 1 updated, 1 unchanged; "
+        "1 records skipped without key, 0 rejected; 10 calls "
+        "(createOnly 3, describe 2, lookup 3, updateOnly 1, usage 1), 0 throttled"
+    ) in ended.err
+
+
+def test_a_second_run_writes_nothing_and_asks_for_no_fields(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    messages = [schema(), *people(10, first_name="Ann"), state({"at": 1})]
+    target.run(messages)
+    before = marketo.leads()
+    marketo.reset_counts()
+
+    ended = target.run(messages)
+
+    assert (ended.code, ended.states) == (0, [{"at": 1}])
+    assert marketo.leads() == before
+    assert marketo.counts().calls == {"identity": 1, "usage": 1, "lookup": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"type": "RECORD", "stream": "visitors", "rec', "is not a Singer message"),
+        ("hello", "is not a Singer message"),
+        ('["RECORD"]', "is not a Singer message"),
+        ('{"type": "RECORD", "stream": "visitors"}', "RECORD without stream or record"),
+        ('{"type": "RECORD", "stream": "other", "record": {}}', "stream without SCHEMA"),
+        ('{"type": "STATE"}', "STATE without value"),
+        ('{"type": "SCHEMA", "stream": "visitors"}', "SCHEMA without stream or schema"),
+        ('{"type": "BATCH", "stream": "visitors"}', "is a BATCH"),
+        ('{"type": "NOISE"}', "type that Singer does not know"),
+    ],
+)
+def test_a_line_that_cannot_be_read_ends_the_run_after_what_came_before(
+    target: Target, marketo: MarketoSandbox, line: str, said: str
+) -> None:
+    before = [schema(), *people(5), state({"at": 5}), record("later@example.com")]
+
+    ended = target.run([*before, line, record("never@example.com"), state({"at": 9})])
+
+    assert ended.code == 1
+    assert ended.states == [{"at": 5}]
+    assert "later@example.com" in emails(marketo)
+    assert "never@example.com" not in emails(marketo)
+    (error,) = ended.error_lines
+    assert "Line 9 of the input" in error
+    assert said in error
+    assert "Traceback" not in ended.err
+
+
+def test_half_a_line_at_the_end_is_a_line_that_cannot_be_read(target: Target) -> None:
+    process = target.start()
+    text = lines([schema(), record("a@example.com"), state({"at": 1})])
+
+    out, err = process.communicate(text + '{"type": "RECORD", "str', timeout=60)
+
+    assert process.returncode == 1
+    assert out == '{"at":1}\n' or json.loads(out) == {"at": 1}
+    assert "Line 4 of the input" in err
+
+
+def test_blank_lines_and_activate_version_are_passed_over(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    version = {"type": "ACTIVATE_VERSION", "stream": "visitors", "version": 1}
+
+    ended = target.run(["", schema(), "  ", version, record("a@example.com"), state(1)])
+
+    assert (ended.code, ended.states) == (0, [1])
+    assert emails(marketo) == {"a@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"client_secret": None}, "`client_secret` is missing"),
+        ({"client_id": ""}, "`client_id` is missing"),
+        ({"endpoint": None}, "`endpoint` is missing"),
+        ({"endpoint": "marketo"}, "`endpoint` must be an address"),
+        ({"endpoint": "http://marketo.example.com"}, "`endpoint` must start with https://"),
+        ({"endpoint": None, "munchkin_id": "x"}, "`munchkin_id` looks like 123-ABC-456"),
+        ({"client_secret": 123456}, "`client_secret` must be of type string"),
+        ({"rate_limit_calls": "fifty"}, "`rate_limit_calls` must be of type integer"),
+        ({"rate_limit_calls": 200}, "`rate_limit_calls` must be at most 100"),
+        ({"batch_size_rows": 301}, "`batch_size_rows` must be at most 300"),
+        ({"max_concurrent_calls": 0}, "`max_concurrent_calls` must be at least 1"),
+        ({"duplicates": "best"}, "`duplicates` must be one of newest, oldest, all, reject"),
+        ({"streams": "visitors"}, "`streams` must be of type object"),
+        ({"streams": {"visitors": {"fields": {"emial": "email"}}}}, "did you mean `email`?"),
+        (
+            {"streams": {"visitors": {"fields": {"email": "mail"}}}},
+            "the stream has no property `mail`; did you mean `email`?",
+        ),
+        ({"store_url": "nonsense"}, "store_url is not a URL"),
+        ({"store_url": "sqlite:////proc/store.sqlite"}, "store /proc/store.sqlite"),
+        ({"client_secret": "not-the-secret"}, "Marketo refused `client_id` and `client_secret`"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_before_any_row_is_sent(
+    target: Target, marketo: MarketoSandbox, config: dict[str, Any], said: str
+) -> None:
+    ended = target.run([schema(), *people(3), state({"at": 3})], **config)
+
+    assert ended.code == 1
+    assert ended.states == []
+    (error,) = ended.error_lines
+    assert said in error
+    assert "Traceback" not in ended.err
+    for secret in ("not-the-secret", "123456", marketo.client_secret):
+        assert secret not in ended.err
+    assert marketo.leads() == []
+    assert not {"lookup", "sync"} & set(marketo.counts().calls)
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "there is no file"), ("{", "as JSON")])
+def test_a_configuration_file_that_cannot_be_read_is_one_line(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_text(content)
+
+    done = subprocess.run(
+        [COMMAND, "--config", str(path)], capture_output=True, text=True, check=False, input=""
+    )
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TARGET_MARKETO_RATE_LIMIT_CALLS", "many", "`TARGET_MARKETO_RATE_LIMIT_CALLS`"),
+        ("TARGET_MARKETO_STREAMS", "{", "`TARGET_MARKETO_STREAMS` must be a JSON object"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    target: Target, tmp_path: Path, variable: str, value: str, said: str
+) -> None:
+    done = subprocess.run(
+        [COMMAND, "--config=ENV"],
+        capture_output=True,
+        text=True,
+        check=False,
+        input="",
+        cwd=tmp_path,
+        env=target.environment() | {variable: value},
+    )
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_where_nobody_answers_is_one_line(target: Target) -> None:
+    nowhere = "http://127.0.0.1:9"
+
+    ended = target.run([schema(), *people(3)], endpoint=nowhere, identity=nowhere)
+
+    assert ended.code == 1
+    (error,) = ended.error_lines
+    assert "check `identity`" in error
+    assert "Traceback" not in ended.err
+
+
+def test_a_bad_record_goes_to_the_error_log_and_nobody_sees_it_elsewhere(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    bad = [record("john.doe@"), record("a,b@example.com"), record("x@example.com", phone="9" * 300)]
+    streams = {"visitors": {"fields": {"email": "email", "phone": "phone"}}}
+
+    ended = target.run([schema(), *bad, *people(3), state({"at": 1})], streams=streams)
+
+    assert (ended.code, ended.states) == (0, [{"at": 1}])
+    assert "3 rejected" in ended.err
+    assert "john.doe" not in ended.err
+    assert "99999" not in ended.err
+    store = target.folder / "store.sqlite"
+    assert stat.S_IMODE(store.stat().st_mode) == 0o600
+    with sqlite3.connect(store) as connection:
+        logged = connection.execute(
+            "SELECT code, field, key_masked, record FROM errors ORDER BY id"
+        ).fetchall()
+    assert [row[:3] for row in logged] == [
+        ("invalid_email", "email", "j***@***"),
+        ("invalid_email", "email", "a***@e***.com"),
+        ("too_long", "phone", "x***@e***.com"),
+    ]
+    assert json.loads(logged[0][3])["email"] == "john.doe@"
+    assert len(marketo.leads()) == 3
+
+
+def test_a_mapping_that_rejects_nearly_everything_stops_before_state_moves(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    messages: list[dict[str, Any]] = [schema()]
+    for number in range(500):
+        messages += [record(f"not an e-mail {number}"), state({"at": number})]
+
+    ended = target.run(messages)
+
+    assert ended.code == 1
+    assert ended.states == []
+    assert "`max_rejected_percent`" in ended.error_lines[0]
+
+
+def test_a_few_bad_records_alone_do_not_stop_the_hourly_run(target: Target) -> None:
+    ended = target.run([schema(), record("bad"), state({"at": 1})])
+
+    assert (ended.code, ended.states) == (0, [{"at": 1}])
+
+
+def test_our_daily_limit_ends_the_run_with_75_and_a_safe_state(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    marketo.other_calls(90)
+    messages = [schema()]
+    for number in range(3000):
+        messages += [record(f"p{number}@example.com"), state({"at": number + 1})]
+
+    ended = target.run(messages, max_daily_calls=100, max_concurrent_calls=1)
+
+    assert ended.code == 75
+    assert marketo.counts().calls_today <= 101, "the usage call itself is only seen afterwards"
+    there = emails(marketo)
+    promised = ended.states[-1]["at"] if ended.states else 0
+    assert 0 < promised < 3000
+    assert {f"p{number}@example.com" for number in range(promised)} <= there
+
+
+def test_marketos_quota_ends_the_run_with_75(target: Target, marketo: MarketoSandbox) -> None:
+    marketo.other_calls(49_996)
+
+    ended = target.run([schema(), *people(10), state({"at": 1})], max_daily_calls=60_000)
+
+    assert ended.code == 75
+    assert ended.states == []
+    assert "607" in ended.error_lines[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_winds_up_and_promises_only_what_arrived(
+    target: Target, marketo: MarketoSandbox, number: signal.Signals
+) -> None:
+    marketo.set_options(latency_median=0.3)
+    process = target.start(batch_size_rows=10, max_concurrent_calls=2)
+    assert process.stdin is not None
+    text = lines([schema()])
+    for position in range(2000):
+        text += lines([record(f"p{position}@example.com"), state({"at": position + 1})])
+    process.stdin.write(text)
+    process.stdin.flush()
+    while len(marketo.leads()) < 20:
+        time.sleep(0.05)
+
+    process.send_signal(number)
+    process.send_signal(number)
+    started = time.monotonic()
+    out, err = process.communicate(timeout=40)
+
+    assert process.returncode == 128 + number, err
+    assert time.monotonic() - started < 30
+    promised = json.loads(out.splitlines()[-1])["at"]
+    assert 0 < promised < 2000
+    assert {f"p{position}@example.com" for position in range(promised)} <= emails(marketo)
+    assert marketo.counts().duplicates_created == 0
+    assert "Traceback" not in err
+
+
+def test_a_record_is_delivered_while_the_pipe_is_silent(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    process = target.start(max_batch_age_seconds=1)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(lines([schema(), record("a@example.com"), state({"at": 1})]))
+    process.stdin.flush()
+
+    written = process.stdout.readline()  # the pipe stays open
+
+    assert json.loads(written) == {"at": 1}
+    assert emails(marketo) == {"a@example.com"}
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_nobody_reading_state_is_a_failure_but_people_arrive(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    process = target.start()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    process.stdin.write(lines([schema(), *people(5), state({"at": 1})]))
+    process.stdin.close()
+    err = process.stderr.read()
+
+    assert process.wait(timeout=30) == 1
+    assert "reader of STATE has gone" in err
+    assert "Traceback" not in err
+    assert len(marketo.leads()) == 5
+    process.stderr.close()
+
+
+def test_a_dry_run_prints_what_would_be_and_writes_nothing(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    marketo.seed([{"email": "a@example.com", "leadSource": "Web"}])
+    before = marketo.leads()
+
+    ended = target.run(
+        [
+            schema(),
+            record("a@example.com", city="Rome"),
+            record("b@example.com", city="Rome"),
+            state({"at": 1}),
+        ],
+        dry_run=True,
+    )
+
+    assert (ended.code, ended.states) == (0, [])
+    assert "would update a***@e***.com: city: None -> 'Rome'" in ended.err
+    assert "would create b***@e***.com: leadSource: None -> 'LiveChat'" in ended.err
+    assert marketo.leads() == before
+    assert "sync" not in marketo.counts().calls
+
+
+def test_two_streams_become_people_at_once(target: Target, marketo: MarketoSandbox) -> None:
+    streams = {
+        "visitors": {"fields": {"email": "email", "firstName": "first_name"}},
+        "forms": {"fields": {"email": "mail", "lastName": "surname"}},
+    }
+    forms = schema("forms", ["mail", "surname"])
+    form = {"mail": "P1@example.com", "surname": "Lee"}
+
+    ended = target.run(
+        [
+            schema(),
+            forms,
+            record("p1@example.com", first_name="Ann"),
+            {"type": "RECORD", "stream": "forms", "record": form},
+            state({"at": 1}),
+        ],
+        streams=streams,
+    )
+
+    assert ended.code == 0, ended.err
+    (lead,) = marketo.leads()
+    assert (lead["firstName"], lead["lastName"]) == ("Ann", "Lee")
+    assert marketo.counts().calls["sync"] == 1
+
+
+def test_tokens_that_end_are_renewed(target: Target, marketo: MarketoSandbox) -> None:
+    marketo.set_options(token_lifetime=1, latency_median=0.2)
+
+    ended = target.run([schema(), *people(100), state(1)], batch_size_rows=10)
+
+    assert ended.code == 0, ended.err
+    assert len(marketo.leads()) == 100
+
+
+def test_limits_hold_when_marketo_is_slow(target: Target, marketo: MarketoSandbox) -> None:
+    marketo.set_options(rate_calls=20, rate_seconds=2.0, slots=3, latency_median=0.05)
+
+    ended = target.run(
+        [schema(), *people(600), state(1)],
+        batch_size_rows=10,
+        rate_limit_calls=20,
+        rate_limit_seconds=2,
+        max_concurrent_calls=3,
+    )
+
+    counts = marketo.counts()
+    assert ended.code == 0, ended.err
+    assert len(marketo.leads()) == 600
+    assert counts.rejected == {}
+    assert counts.worst_in_window <= 20
+    assert counts.worst_in_flight <= 3
+    assert counts.overlapping_keys == 0
+
+
+def test_about_lists_every_setting_with_title_description_and_secrets() -> None:
+    done = subprocess.run(
+        [COMMAND, "--about", "--format=json"], capture_output=True, text=True, check=True
+    )
+    settings = json.loads(done.stdout)["settings"]["properties"]
+
+    assert {"endpoint", "client_secret", "streams", "store_url"} <= set(settings)
+    assert "load_method" not in settings
+    assert all(each.get("title") and each.get("description") for each in settings.values())
+    assert settings["client_secret"]["secret"] is True
+    assert not any(re.search("number", str(each["type"])) for each in settings.values())
