@@ -14,6 +14,7 @@ from abc import abstractmethod
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -143,7 +144,7 @@ class ArchivePass:
         last_page = threads
         for part, pages in Lookahead(
             # Without a plan the rest of this window is read, and no row of it twice.
-            planner.plan if planner else iter([window, None]).__next__,
+            planner.plan if planner else partial(next, iter((window,)), None),
             lambda part: self._follow(part, None if planner else cursor.next_page_id),
             lambda part, page: self._learn(planner, part, page),
             session.max_concurrent_requests,

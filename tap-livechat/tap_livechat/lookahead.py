@@ -3,8 +3,8 @@
 One thread per window follows its `page_id`s. The window whose turn it is hands its pages over as
 they come, a few ahead. Windows further on read ahead too, and keep what they have compressed
 (replies are ten times smaller then), up to `AHEAD_PAGES` in all: memory does not grow with the
-back-fill. A window is planned when there is a connection for it, after the one before has shown
-its first page: that page tells how many rows its window holds, so the next is cut better.
+back-fill. A window is planned when there is a connection for it: the first pages of those before
+have told by then how many rows they hold, so it is cut better.
 
 The threads are daemons: a signal does not wait for LiveChat's answer.
 """
@@ -88,26 +88,26 @@ class Lookahead(Generic[W]):
             yield zlib.decompress(page) if is_compressed else page
 
     def _start_more(self) -> None:
-        """Begin the next window if there is a connection for it; the lock is held."""
-        reading = [reader for reader in self._readers if not reader.is_finished]
-        if (
-            self._is_stopped
-            or len(reading) >= self._concurrency
-            or len(self._readers) >= 2 * self._concurrency
-            or any(not reader.has_begun for reader in reading)
-            or any(reader.error for reader in self._readers)
-        ):
-            return
-        window = self._plan()
-        if window is not None:
+        """Begin windows while there are connections for them; the lock is held."""
+        while self._has_connection() and (window := self._plan()) is not None:
             reader = _Reader(window)
             self._readers.append(reader)
             threading.Thread(target=self._read, args=(reader,), daemon=True).start()
 
+    def _has_connection(self) -> bool:
+        reading = sum(not reader.is_finished for reader in self._readers)
+        return (
+            not self._is_stopped
+            and reading < self._concurrency
+            # Windows that have been read and wait for their turn take memory.
+            and len(self._readers) < 2 * self._concurrency
+            and not any(reader.error for reader in self._readers)
+        )
+
     def _read(self, reader: _Reader[W]) -> None:
         try:
             for page in self._fetch(reader.window):
-                # Looked at without the lock: a window that becomes the first may compress once more.
+                # Without the lock: a window that becomes the first just now compresses once more.
                 is_ahead = self._readers[0] is not reader
                 kept = (True, zlib.compress(page, _FASTEST)) if is_ahead else (False, page)
                 with self._changed:

@@ -86,23 +86,27 @@ class Planner:
         self._start = window.start
         self._end = window.end
         self._parts_left = count
-        self._rows_left = max(rows, 1)
+        self._rows_left = float(max(rows, 1))
+        self._expected: dict[Window, float] = {}
         self._density = max(density or 0.0, self._even_density)
 
     def plan(self) -> Window | None:
         if not self._parts_left:
             return None
         start, end = self._start, self._end
+        rows = self._rows_left / self._parts_left
         if self._parts_left > 1 and start is not None:
-            seconds = self._rows_left / self._parts_left / self._density
-            end = min(end, start + max(timedelta(seconds=seconds), _SHORTEST))
+            end = min(end, start + max(timedelta(seconds=rows / self._density), _SHORTEST))
         self._parts_left = 0 if end == self._end else self._parts_left - 1
         self._start = end
-        return Window(start, end)
+        part = Window(start, end)
+        self._expected[part] = rows
+        self._rows_left -= rows
+        return part
 
     def learn(self, part: Window, rows: int) -> None:
         """`rows` as LiveChat estimates them for this part."""
-        self._rows_left = max(self._rows_left - rows, 1)
+        self._rows_left = max(self._rows_left + self._expected.pop(part) - rows, 1.0)
         if self._parts_left and part.start is not None:
             seconds = (part.end - part.start).total_seconds()
             self._density = max(rows / seconds, self._even_density)

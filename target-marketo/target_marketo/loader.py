@@ -156,8 +156,7 @@ class Loader:
         options: The shape of batches.
         summary: Counts what becomes of the records.
         settle: Called with records that can no longer be lost.
-        reject: Called with records that Marketo will not take; must have stored them, for good,
-            when it returns.
+        reject: Called with records that Marketo will not take; it settles them.
         inbox: Where worker threads put a `Done`; the owner hands it to `handle`.
         report: Called with a line of text for each decision of a dry run.
     """

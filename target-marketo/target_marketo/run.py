@@ -39,12 +39,13 @@ if TYPE_CHECKING:
 EXIT_FAILED, EXIT_BUDGET, EXIT_SIGNAL = 1, 75, 128
 
 _DESCRIBE_SECONDS = 86_400.0  # Adobe: "Integration best practices", cache it a day or more
-_START_PATIENCE_SECONDS = 20.0
+_START_PATIENCE_SECONDS = 8.0
 _PATIENCE_SECONDS = 1800.0
 _WIND_UP_SECONDS = 25.0
 _REPORT_SECONDS = 60.0
 _JUDGED_RECORDS = 100
 _SHOWN_OF_A_KIND = 3
+_STORED_AT_ONCE = 500
 _LINES_AT_ONCE = 100
 
 logger = logging.getLogger("target-marketo")
@@ -115,6 +116,7 @@ class Run:
         self._plans: dict[str, StreamPlan] = {}
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bundles = 0
+        self._unstored: list[Rejection] = []
         self._input_ended = False
         self._failure: Exception | None = None
         self._signal = 0
@@ -303,7 +305,26 @@ class Run:
         self._reject([rejection])
 
     def _reject(self, rejections: list[Rejection]) -> None:
-        self._error_log.append(
+        """Takes over records that Marketo will not take; they are settled once they are stored."""
+        self._unstored += rejections
+        self.summary.rejected += len(rejections)
+        for rejection in rejections:
+            self._tell(rejection)
+        self._judge()
+        if len(self._unstored) >= _STORED_AT_ONCE:
+            self._store_rejections()
+
+    def _store_rejections(self) -> None:
+        """One commit for many: it is what lets STATE pass them."""
+        if not self._unstored:
+            return
+        if not self._settings.dry_run:
+            self._error_log.append(self._failures())
+        self._checkpoint.settled([rejection.received.ticket for rejection in self._unstored])
+        self._unstored.clear()
+
+    def _failures(self) -> list[Failure]:
+        return [
             Failure(
                 stream=rejection.received.stream,
                 kind=of_row(rejection.code).kind.name.lower(),
@@ -315,13 +336,8 @@ class Run:
                 request_id=rejection.request_id,
                 position=rejection.position,
             )
-            for rejection in rejections
-        )
-        for rejection in rejections:
-            self._tell(rejection)
-        self.summary.rejected += len(rejections)
-        self._checkpoint.settled([rejection.received.ticket for rejection in rejections])
-        self._judge()
+            for rejection in self._unstored
+        ]
 
     def _tell(self, rejection: Rejection) -> None:
         """The first few of a kind are shown, the rest is counted: the error log has them all."""
@@ -363,7 +379,8 @@ class Run:
 
     def _write_state(self) -> None:
         """Writes the newest safe STATE, unless there is none or the mapping looks wrong."""
-        over = self._stopping or self._input_ended
+        self._store_rejections()
+        over = self._stopping or (self._input_ended and not self._backlog)
         if self._settings.dry_run or self._reader_gone or self._hopeless:
             return
         if self._looks_wrong and not over:
@@ -389,11 +406,11 @@ class Run:
             except Empty:
                 break
             if isinstance(event, Done):
-                try:
-                    self._loader.handle(event)
-                except StoreError as error:
-                    self._failure = self._failure or error
-        self._write_state()
+                self._loader.handle(event)
+        try:
+            self._write_state()
+        except StoreError as error:
+            self._failure = self._failure or error
 
     def _end(self) -> None:
         fields = self.summary.fields_line()

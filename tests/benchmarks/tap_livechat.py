@@ -53,9 +53,9 @@ def chat(number: int) -> dict[str, Any]:
     thread_id = f"T{_NO_PAGE}{number:03}"
 
     def at(second: float) -> str:
-        return f"{_NO_DATE}:{second:09.6f}Z"
+        return f"{_NO_DATE}:{min(second, 59.99):09.6f}Z"
 
-    second = number * 0.5
+    second = number * 0.59
     said = [
         {
             "id": f"{thread_id}_{line}",

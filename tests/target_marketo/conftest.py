@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 COMMAND = str(Path(sys.executable).with_name("target-marketo"))
 PROPERTIES = (
-    "email first_name last_name phone city region country postal_code last_activity_at".split()
+    "email",
+    "first_name",
+    "last_name",
+    "phone",
+    "city",
+    "region",
+    "country",
+    "postal_code",
+    "last_activity_at",
 )
 
 

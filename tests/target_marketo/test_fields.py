@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from target_marketo.fields import TEXT_BYTES, Limit, Unfit, converter, limit_of
 
 FITS: list[tuple[str, Any, Any]] = [
@@ -23,7 +22,7 @@ FITS: list[tuple[str, Any, Any]] = [
     ("email", "a.b+c@sub.example.org", "a.b+c@sub.example.org"),
     ("email", "", None),
     ("integer", "42", 42),
-    ("integer", Decimal("42"), 42),
+    ("integer", Decimal(42), 42),
     ("integer", 42.0, 42),
     ("score", 7, 7),
     ("percent", "50", 50),

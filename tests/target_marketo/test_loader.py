@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-
 from target_marketo.loader import CREATE, UPDATE, Loader, Options, Rejection
 from target_marketo.mapping import Mapped, Mapper
 from target_marketo.marketo.client import Answer, Field, Row
@@ -256,7 +255,7 @@ def test_an_unknown_outcome_is_looked_at_before_anything_is_sent_again(
 ) -> None:
     marketo = FakeMarketo()
     bench = Bench(marketo, request_timeout=120.0)
-    lost = []
+    lost: list[float] = []
 
     def lose(kind: str, rows: Sequence[Any]) -> None:
         if kind == CREATE and not lost:

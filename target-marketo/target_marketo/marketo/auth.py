@@ -21,8 +21,8 @@ from target_marketo.marketo.errors import NotAuthorized, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ENDING_SECONDS = 2.0
-_ATTEMPTS = 4
+_ENDING_SECONDS = 2.0  # a token that ends so soon is waited out
+_ATTEMPTS = 2
 _BAD_CREDENTIALS = (
     "Marketo refused `client_id` and `client_secret`: copy both anew from the service"
 )

@@ -13,12 +13,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy import Connection
+from typing import Protocol
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -48,32 +43,46 @@ class Dial:
 
 
 class StoreClock(Protocol):
-    def read(self, connection: Connection | None) -> Reading:
-        """To be called after the lock is held, or the answer is out of date."""
+    """Read after the lock is held, or the answer is out of date, in the statement that reads on:
+    `expression` is selected between `own()` and `reading()`.
+    """
+
+    expression: str
+
+    def own(self) -> float:
+        """This process's clock."""
+
+    def reading(self, shown: float, before: float) -> Reading:
+        """What `expression` gave, after `own()` had given `before`."""
 
 
 class HostClock:
     """CLOCK_MONOTONIC and the boot id: for all processes of one host."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    expression = "0.0"
+
+    def __init__(self) -> None:
         self._epoch = boot_id()
 
-    def read(self, connection: Connection | None) -> Reading:
-        del connection
-        now = self._monotonic()
-        return Reading(self._epoch, now, now, now)
+    def own(self) -> float:
+        return time.monotonic()
+
+    def reading(self, shown: float, before: float) -> Reading:
+        del shown
+        now = time.monotonic()
+        return Reading(self._epoch, now, before, now)
 
 
 class ServerClock:
-    """PostgreSQL's clock_timestamp(): for all processes of all hosts."""
+    """PostgreSQL's clock: for all processes of all hosts."""
 
-    def read(self, connection: Connection | None) -> Reading:
-        if connection is None:
-            raise TypeError("the server's clock is read through a connection")
-        before = since_boot()
-        seconds = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())")
-        return Reading("server", float(seconds.scalar_one()), before, since_boot())
+    expression = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+    def own(self) -> float:
+        return since_boot()
+
+    def reading(self, shown: float, before: float) -> Reading:
+        return Reading("server", shown, before, since_boot())
 
 
 def turn(dial: Dial | None, reading: Reading) -> Dial:

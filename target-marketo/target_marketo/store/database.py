@@ -16,12 +16,13 @@ its start (BEGIN IMMEDIATE), so what it reads cannot change before it writes.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
 
 from target_marketo.store.filesystem import network_filesystem
 
@@ -36,6 +37,9 @@ BUSY_SECONDS = 10.0
 
 FROZEN_SECONDS = 5.0
 """PostgreSQL ends a transaction whose client was silent for so long: its process was frozen."""
+
+RESTED_SECONDS = 1.0
+"""A connection to PostgreSQL that was idle for so long is tried before it is used."""
 
 _CREATE_TABLES_LOCK = 0x7461_7267_6574  # any number that is not a lease's: see leases.py
 
@@ -179,7 +183,6 @@ def _postgresql(url: URL) -> Engine:
     engine = create_engine(
         url,
         connect_args={"connect_timeout": int(BUSY_SECONDS), "application_name": "target-marketo"},
-        pool_pre_ping=True,  # a server that was restarted costs a ping, not an error
     )
 
     @event.listens_for(engine, "connect")
@@ -190,6 +193,17 @@ def _postgresql(url: URL) -> Engine:
                 f"SET idle_in_transaction_session_timeout = {int(FROZEN_SECONDS * 1000)}"
             )
         connection.commit()
+
+    @event.listens_for(engine, "checkin")
+    def rest(_connection: Any, record: Any) -> None:
+        record.info["rested_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: Any, record: Any, _proxy: Any) -> None:
+        # A server that was restarted in the meantime costs a ping, not an error.
+        rested = time.monotonic() - record.info.get("rested_since", time.monotonic())
+        if rested > RESTED_SECONDS and not engine.dialect.do_ping(connection):
+            raise DisconnectionError
 
     return engine
 

@@ -19,19 +19,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import (
-    Column,
-    Double,
-    Index,
-    Integer,
-    Table,
-    Text,
-    TextClause,
-    bindparam,
-    delete,
-    select,
-    text,
-)
+from sqlalchemy import Column, Double, Index, Integer, Table, Text
 
 from target_marketo.store.clock import Dial, HostClock, ServerClock, turn, without_leap
 from target_marketo.store.database import METADATA
@@ -68,6 +56,10 @@ LEASES = Table(
     Column("window_until", Double, nullable=False),
     Index("governor_leases_by_instance", "instance"),
 )
+
+
+SWEEP = 32
+"""Leases that have run out are deleted so many at a time; one by one would double the writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +119,7 @@ class DatabaseLeases:
     def __init__(self, database: Database, clock: StoreClock | None = None) -> None:
         self._database = database
         self._clock = clock or (HostClock() if database.is_sqlite else ServerClock())
+        self._sql = _Statements(database, self._clock)
         self._readings: dict[str, tuple[Reading, Dial]] = {}
         self._readings_lock = Lock()
         database.create_tables(INSTANCES, LEASES)
@@ -136,29 +129,31 @@ class DatabaseLeases:
         with self._database.write() as connection:
             # SQLite's write lock is held by now: it is the whole file's.
             if not self._database.is_sqlite:
-                connection.exec_driver_sql(_LOCK, {"key": lock_number(instance)})
+                connection.exec_driver_sql(self._sql.lock, {"key": lock_number(instance)})
             ledger = self._open(connection, instance)
             yield ledger
             ledger.close()
 
     def _open(self, connection: Connection, instance: str) -> _DatabaseLedger:
-        kept = connection.execute(_READ_INSTANCE, {"of": instance}).one_or_none()
-        reading = self._clock.read(connection)
-        written = None if kept is None else Dial(kept[0], kept[1], kept[2])
+        before = self._clock.own()
+        result = connection.exec_driver_sql(self._sql.read_instance, {"instance": instance})
+        shown, epoch, offset, now, document = result.one()
+        reading = self._clock.reading(shown, before)
+        written = None if epoch is None else Dial(epoch, offset, now)
         with self._readings_lock:
             earlier = self._readings.get(instance)
             mended = written if earlier is None else without_leap(earlier, written, reading)
             dial = turn(mended, reading)
             self._readings[instance] = (reading, dial)
         turned = written is None or (written.epoch, written.offset) != (dial.epoch, dial.offset)
-        document = None if kept is None else kept[3]
-        return _DatabaseLedger(connection, instance, dial, document, changed=turned)
+        return _DatabaseLedger(connection, self._sql, instance, dial, document, changed=turned)
 
 
 class _DatabaseLedger:
     def __init__(
         self,
         connection: Connection,
+        sql: _Statements,
         instance: str,
         dial: Dial,
         document: str | None,
@@ -168,6 +163,7 @@ class _DatabaseLedger:
         self.now = dial.now
         self.document = document
         self._connection = connection
+        self._sql = sql
         self._instance = instance
         self._dial = dial
         self._rows: dict[str, Row] | None = None
@@ -178,7 +174,8 @@ class _DatabaseLedger:
     def rows(self) -> Mapping[str, Row]:
         if self._rows is None:
             self._rows = {}
-            for values in self._connection.execute(_READ_LEASES, {"of": self._instance}):
+            of = {"instance": self._instance}
+            for values in self._connection.exec_driver_sql(self._sql.read_leases, of).all():
                 row = Row(*values)
                 if row.until > self.now:
                     self._rows[row.id] = row
@@ -188,12 +185,13 @@ class _DatabaseLedger:
 
     def put(self, row: Row) -> None:
         values = {name: getattr(row, name) for name in Row.__slots__}
-        self._connection.execute(_PUT_LEASE, {"instance": self._instance, **values})
+        values["instance"] = self._instance
+        self._connection.exec_driver_sql(self._sql.put_lease, values)
         if self._rows is not None:
             self._rows[row.id] = row
 
     def drop(self, lease_id: str) -> None:
-        self._connection.execute(_DROP_LEASE, {"which": lease_id})
+        self._connection.exec_driver_sql(self._sql.drop_lease, {"id": lease_id})
         if self._rows is not None:
             self._rows.pop(lease_id, None)
 
@@ -202,8 +200,9 @@ class _DatabaseLedger:
         self._changed = True
 
     def close(self) -> None:
-        if self._expired:
-            self._connection.execute(_DROP_LEASE, [{"which": one} for one in self._expired])
+        if len(self._expired) >= SWEEP:
+            every = [{"id": one} for one in self._expired]
+            self._connection.exec_driver_sql(self._sql.drop_lease, every)
         if not self._changed:
             # An older clock_now is safe: after a reboot, time would go on from there.
             return
@@ -214,7 +213,7 @@ class _DatabaseLedger:
             "clock_now": self._dial.now,
             "document": self.document,
         }
-        self._connection.execute(_PUT_INSTANCE, values)
+        self._connection.exec_driver_sql(self._sql.put_instance, values)
 
 
 def lock_number(instance: str) -> int:
@@ -223,32 +222,32 @@ def lock_number(instance: str) -> int:
     return int.from_bytes(digest.digest(), "big") >> 1
 
 
-_LOCK = "SELECT pg_advisory_xact_lock(%(key)s)"
+class _Statements:
+    """Written once and given to the driver as they are: the lock is held while they are prepared."""
 
-_READ_INSTANCE = select(
-    INSTANCES.c.clock_epoch,
-    INSTANCES.c.clock_offset,
-    INSTANCES.c.clock_now,
-    INSTANCES.c.document,
-).where(INSTANCES.c.instance == bindparam("of"))
+    def __init__(self, database: Database, clock: StoreClock) -> None:
+        self._mark = ":{}" if database.is_sqlite else "%({})s"
+        leases = ", ".join(Row.__slots__)
+        self.lock = f"SELECT pg_advisory_xact_lock({self._at('key')})"
+        self.read_instance = (
+            f"SELECT {clock.expression}, clock_epoch, clock_offset, clock_now, document"  # noqa: S608 - all names are ours
+            f" FROM (SELECT 1) AS always LEFT JOIN {INSTANCES} ON instance = {self._at('instance')}"
+        )
+        self.read_leases = (
+            f"SELECT {leases} FROM {LEASES} WHERE instance = {self._at('instance')}"  # noqa: S608 - as above
+        )
+        self.drop_lease = f"DELETE FROM {LEASES} WHERE id = {self._at('id')}"  # noqa: S608 - as above
+        self.put_lease = self._upsert(LEASES, "id")
+        self.put_instance = self._upsert(INSTANCES, "instance")
 
-_READ_LEASES = select(*(LEASES.c[name] for name in Row.__slots__)).where(
-    LEASES.c.instance == bindparam("of")
-)
+    def _at(self, name: str) -> str:
+        return self._mark.format(name)
 
-_DROP_LEASE = delete(LEASES).where(LEASES.c.id == bindparam("which"))
-
-
-def _upsert(table: Table, key: str) -> TextClause:
-    """ON CONFLICT is the same in SQLite and PostgreSQL; SQLAlchemy has it once for each."""
-    columns = [column.name for column in table.columns]
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key)
-    return text(
-        f"INSERT INTO {table.name} ({', '.join(columns)})"  # noqa: S608 - our own tables' names
-        f" VALUES ({', '.join(':' + name for name in columns)})"
-        f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
-    )
-
-
-_PUT_INSTANCE = _upsert(INSTANCES, "instance")
-_PUT_LEASE = _upsert(LEASES, "id")
+    def _upsert(self, table: Table, key: str) -> str:
+        columns = [column.name for column in table.columns]
+        changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key)
+        return (
+            f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - as above
+            f" VALUES ({', '.join(map(self._at, columns))})"
+            f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
+        )

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
-    from sqlalchemy import Connection
-
 NOON = datetime(2026, 11, 20, 18, tzinfo=UTC)  # in Chicago
 
 
@@ -21,6 +19,8 @@ class ScriptedClock:
 
     `wall_ahead` and `boot` are the wall clock's error and the boot id.
     """
+
+    expression = "0.0"
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -42,5 +42,8 @@ class ScriptedClock:
             self.now += seconds
         return event.is_set()
 
-    def read(self, connection: Connection | None) -> Reading:
-        return Reading(self.boot, self.now, self.now, self.now)
+    def own(self) -> float:
+        return self.now
+
+    def reading(self, shown: float, before: float) -> Reading:
+        return Reading(self.boot, self.now, before, self.now)
