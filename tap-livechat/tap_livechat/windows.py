@@ -62,15 +62,16 @@ def parts(rows: int, page_size: int, concurrency: int) -> int:
     """In how many parts to read so many rows.
 
     Each part may end with a page that is partly filled, so n parts cost at most n - 1 requests
-    more than one. Two connections make no more than two parts, more make two each, so that a part
-    that turns out long does not keep all others waiting; a part longer than `MOST_PAGES` is cut,
-    which makes at most one request in `MOST_PAGES` surplus.
+    more than one. Two connections make no more than two parts; more make two each where there is
+    enough, so that a part that turns out long does not keep all others waiting. A part longer than
+    `MOST_PAGES` is cut, which makes at most one request in `MOST_PAGES` surplus.
     """
     pages = math.ceil(rows / page_size)
-    if concurrency == 1 or pages < 2 * FEWEST_PAGES:
+    most = pages // FEWEST_PAGES
+    if concurrency == 1 or most < 2:  # noqa: PLR2004 - two is plural
         return 1
-    wanted = 2 if concurrency == 2 else 2 * concurrency  # noqa: PLR2004 - a pair is a pair
-    return max(min(wanted, pages // FEWEST_PAGES), math.ceil(pages / MOST_PAGES))
+    wanted = 2 * concurrency if most >= 2 * concurrency > 4 else concurrency  # noqa: PLR2004 - 2 x 2
+    return max(min(wanted, most), math.ceil(pages / MOST_PAGES))
 
 
 class Planner:

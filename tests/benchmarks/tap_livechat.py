@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import json
 import multiprocessing
 import os
@@ -23,16 +22,17 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import RESTStream, Tap
 from singer_sdk.pagination import JSONPathPaginator
-
 from tap_livechat import schemas, visitor
 from tap_livechat.timestamps import parse
 
+from tests.sandbox.livechat.client import LiveChatSandbox
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 PAGE = 100
@@ -86,7 +86,7 @@ def chat(number: int) -> dict[str, Any]:
             },
         ],
     }
-    name = f"{'Thomas Grace Noah Chloe'.split()[number % 4]} {_LAST[number % len(_LAST)]}"
+    name = f"{['Thomas', 'Grace', 'Noah', 'Chloe'][number % 4]} {_LAST[number % len(_LAST)]}"
     return {
         "id": f"C{_NO_PAGE}{number:03}",
         "users": [
@@ -174,7 +174,6 @@ class Instant(socketserver.StreamRequestHandler):
     """As little HTTP as the clients need; a page costs it less than a tenth of a millisecond."""
 
     pages = 0
-    latency = 0.0
 
     def handle(self) -> None:
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -184,8 +183,6 @@ class Instant(socketserver.StreamRequestHandler):
                 if header.lower().startswith(b"content-length:"):
                     length = int(header.split(b":")[1])
             body = self.answer(line.split()[1].decode(), json.loads(self.rfile.read(length)))
-            if self.latency:
-                time.sleep(self.latency)
             self.wfile.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
                 + str(len(body)).encode()
@@ -218,18 +215,18 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
 
 
-def serve(pages: int, latency: float, ready: Connection) -> None:
-    Instant.pages, Instant.latency = pages, latency
+def serve(pages: int, ready: Connection) -> None:
+    Instant.pages = pages
     with Server(("127.0.0.1", 0), Instant) as server:
         ready.send(server.server_address[1])
         server.serve_forever()
 
 
 @contextlib.contextmanager
-def instant_server(threads: int, latency: float = 0.0) -> Iterator[str]:
+def instant_server(threads: int) -> Iterator[str]:
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=serve, args=(threads // PAGE, latency, there), daemon=True)
+    process = context.Process(target=serve, args=(threads // PAGE, there), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{here.recv()}"
@@ -261,14 +258,14 @@ class StockVisitors(RESTStream[str]):
 
     def prepare_request_payload(
         self,
-        context: Any,  # noqa: ARG002 - the SDK's
+        context: Any,
         next_page_token: str | None,
     ) -> dict[str, Any]:
         if next_page_token:
             return {"page_id": next_page_token}
         return {"filters": {}, "sort_order": "asc", "limit": PAGE}
 
-    def post_process(self, row: dict[str, Any], context: Any = None) -> dict[str, Any]:  # noqa: ARG002 - the SDK's
+    def post_process(self, row: dict[str, Any], context: Any = None) -> dict[str, Any]:
         events = row["thread"].get("events", ())
         times = [moment for event in events if (moment := parse(event["created_at"]))]
         return visitor.from_archive(row, visitor.customers(row)[0], max(times))
@@ -278,7 +275,7 @@ class StockTap(Tap):
     """The stock stream's tap."""
 
     name = "tap-stock"
-    config_jsonschema: dict[str, Any] = {"properties": {"api_url": {"type": "string"}}}  # noqa: RUF012 - as the SDK declares it
+    config_jsonschema: ClassVar[dict[str, Any]] = {"properties": {"api_url": {"type": "string"}}}
 
     def discover_streams(self) -> list[StockVisitors]:
         return [StockVisitors(self)]
@@ -312,7 +309,7 @@ def best(command: list[str], rounds: int) -> Run:
 
 
 def tap_command(folder: Path, url: str, streams: tuple[str, ...], **settings: Any) -> list[str]:
-    config = {"access_token": "benchmark", "api_url": url, **settings}
+    config = {"access_token": "instant", "api_url": url, **settings}
     (folder / "config.json").write_text(json.dumps(config))
     tap = str(Path(sys.executable).with_name("tap-livechat"))
     found = subprocess.run([tap, "--discover"], capture_output=True, check=True).stdout
@@ -361,13 +358,23 @@ def throughput(sizes: tuple[int, ...], rounds: int, folder: Path) -> None:
 
 
 def latency(threads: int, seconds: float, folder: Path) -> None:
-    with instant_server(threads, seconds) as url:
-        start = {"start_date": FIRST.isoformat()}
-        run = functools.partial(tap_command, folder, url, ("visitors",), **start)
-        one = measure(run(max_concurrent_requests=1))
+    """Against the sandbox, which honours `from` and `to` to the microsecond."""
+    with LiveChatSandbox(light_threads=threads, latency_seconds=seconds) as livechat:
+
+        def run(count: int) -> Run:
+            command = tap_command(
+                folder,
+                livechat.api_url,
+                ("visitors",),
+                access_token=livechat.settings.access_token,
+                max_concurrent_requests=count,
+            )
+            return measure(command)
+
+        one = run(1)
         row(f"{seconds * 1000:.0f} ms latency, 1 request at a time", threads, one)
         for count in (2, 4):
-            many = measure(run(max_concurrent_requests=count))
+            many = run(count)
             ratio = one.seconds / many.seconds
             name = f"{seconds * 1000:.0f} ms latency, {count} requests at a time"
             row(name, threads, many, f"{ratio:.2f} times as fast as one")
@@ -381,7 +388,6 @@ def main() -> None:
     print(f"{'':<44}{'threads':>9}{'s':>9}{'threads/s':>11}{'peak MiB':>9}")
     with tempfile.TemporaryDirectory() as folder:
         throughput(sizes, 1 if quick else ROUNDS, Path(folder))
-        # 100,000 threads ending now is what a split is made for; 60 pages are enough to see it.
         latency(4_000 if quick else 8_000, 0.4, Path(folder))
 
 

@@ -7,6 +7,7 @@ from random import Random  # noqa: TC003 - hypothesis reads the annotation
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from target_marketo.checkpoint import Checkpoint
 
 

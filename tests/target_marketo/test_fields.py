@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from target_marketo.fields import TEXT_BYTES, Limit, Unfit, converter, limit_of
 
 FITS: list[tuple[str, Any, Any]] = [

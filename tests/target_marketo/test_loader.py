@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+
 from target_marketo.loader import CREATE, UPDATE, Loader, Options, Rejection
 from target_marketo.mapping import Mapped, Mapper
 from target_marketo.marketo.client import Answer, Field, Row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from target_marketo.mapping import DEFAULT_STREAMS, Mapped, Mapper, Refused
 from target_marketo.marketo.client import Field
 from target_marketo.settings import SettingError

@@ -1,0 +1,161 @@
+"""target-marketo beside a stock SDK target: speed, calls inside the limits, memory.
+
+    python -m tests.benchmarks.target_marketo [--long] [--only PART ...]
+
+Each line of the tables is a process of its own that reads visitors of tap-livechat from a pipe. The
+stock target (`stock_target.py`) speaks to the same server in the same run.
+
+instant    a Marketo that answers at once: visitors a second, and peak memory
+limits     the sandbox at Marketo's limits: which part of the allowed calls a run makes use of.
+           Without --long its window and its latencies are a tenth of the real ones
+calls      the sandbox without latency: calls for 1,000 people
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import mean, median
+from typing import TYPE_CHECKING, Any
+
+from tests.benchmarks import visitors
+from tests.benchmarks.table import Measured, Table, measure
+from tests.sandbox.marketo.client import MarketoSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+OURS, STOCK = "target-marketo", "stock BatchSink"
+ROUNDS = 3
+
+_UNLIMITED = """
+from target_marketo.settings import SCHEMA
+from target_marketo.target import TargetMarketo
+# The setting's maximum is Marketo's own limit: 100 calls, here in a second, would be the measure.
+del SCHEMA["properties"]["rate_limit_calls"]["maximum"]
+TargetMarketo.cli()
+"""
+_COMMANDS = {
+    OURS: (str(Path(sys.executable).with_name("target-marketo")),),
+    STOCK: (sys.executable, "-m", "tests.benchmarks.stock_target"),
+}
+
+
+class Bench:
+    """Runs targets against one server, each run with a new store."""
+
+    def __init__(self, folder: Path, server: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._server = dict(server)
+        self._runs = 0
+
+    def run(
+        self, target: str, feed: Sequence[str], command: Sequence[str] = (), **settings: Any
+    ) -> Measured:
+        self._runs += 1
+        config = self._server | settings
+        if target == OURS:
+            config["store_url"] = f"sqlite:///{self._folder / f'{self._runs}.sqlite'}"
+        path = self._folder / "config.json"
+        path.write_text(json.dumps(config))
+        names = [name for name in os.environ if not name.startswith("TARGET_")]
+        return measure(
+            [*(command or _COMMANDS[target]), "--config", str(path)],
+            feed=feed,
+            env={name: os.environ[name] for name in names},
+        )
+
+
+@contextlib.contextmanager
+def instant_marketo() -> Iterator[dict[str, str]]:
+    """Starts the instant Marketo; gives the settings that reach it."""
+    command = [sys.executable, "-m", "tests.benchmarks.instant_marketo"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        yield {
+            "endpoint": f"{url}/rest",
+            "identity": f"{url}/identity",
+            "client_id": "benchmark",
+            "client_secret": "benchmark",
+        }
+
+
+def settings_of(marketo: MarketoSandbox) -> dict[str, str]:
+    return {
+        "endpoint": marketo.endpoint,
+        "identity": marketo.identity,
+        "client_id": marketo.client_id,
+        "client_secret": marketo.client_secret,
+    }
+
+
+def lines_of(path: Path, rows: int) -> list[str]:
+    """A command that writes that many rows and the messages between them."""
+    return ["head", "-n", str(1 + rows + rows // visitors.STATE_EVERY), str(path)]
+
+
+# The parts
+
+
+def instant(folder: Path, *, long: bool) -> None:
+    few, many = (100_000, 1_000_000) if long else (30_000, 300_000)
+    path = folder / "visitors.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        visitors.write(file, many)
+    size = path.stat().st_size / many
+    print(f"\nAn instant Marketo; everybody is new; {size:.0f} bytes a visitor")
+    table = Table("visitors", "s", "visitors/s", "CPU s", "peak MiB")
+
+    def row(name: str, rows: int, run: Measured, note: str = "") -> None:
+        table.row(
+            name,
+            f"{rows:,}",
+            f"{run.seconds:.2f}",
+            f"{rows / run.seconds:,.0f}",
+            f"{run.cpu_seconds:.2f}",
+            f"{run.mebibytes:.1f}",
+            note=note,
+        )
+
+    with instant_marketo() as server:
+        bench = Bench(folder, server)
+        unlimited: dict[str, Any] = {
+            "rate_limit_calls": 1_000_000,
+            "rate_limit_seconds": 1,
+            "max_daily_calls": 1_000_000_000,
+        }
+        command = (sys.executable, "-c", _UNLIMITED)
+        ours, stock = [], []
+        for _ in range(ROUNDS):  # in turn, so that a busy machine is busy for both
+            ours.append(bench.run(OURS, lines_of(path, few), command, **unlimited))
+            stock.append(bench.run(STOCK, lines_of(path, few)))
+        ratio = median(b.seconds / a.seconds for a, b in zip(ours, stock, strict=True))
+        middle = sorted(ours, key=lambda run: run.seconds)[ROUNDS // 2]
+        row(OURS, few, middle, f"{ratio:.1f} times stock, median of {ROUNDS}")
+        row(STOCK, few, sorted(stock, key=lambda run: run.seconds)[ROUNDS // 2])
+        large = bench.run(OURS, lines_of(path, many), command, **unlimited)
+        growth = 100 * (large.mebibytes / middle.mebibytes - 1)
+        row(OURS, many, large, f"peak memory {growth:+.1f} %")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Benchmarks of target-marketo.")
+    parser.add_argument("--long", action="store_true", help="at Marketo's own scale; 20 minutes")
+    parser.add_argument("--only", nargs="+", choices=_PARTS, default=list(_PARTS))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.only:
+            _PARTS[name](Path(folder), long=arguments.long)
+
+
+_PARTS = {"instant": instant}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What stands in two places says the same in both."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tap_livechat.tap import TapLiveChat
+from target_marketo.mapping import DEFAULT_STREAMS
+from target_marketo.settings import SCHEMA
+
+ROOT = Path(__file__).resolve().parents[2]
+MELTANO: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text())
+TAP, TARGET = MELTANO["plugins"]["extractors"][0], MELTANO["plugins"]["loaders"][0]
+OWN_TAP_SETTINGS = {
+    name: schema
+    for name, schema in TapLiveChat.config_jsonschema["properties"].items()
+    if not name.startswith(("stream_map", "flattening", "faker"))
+}
+KINDS = {
+    "string": {"string", "options", "date_iso8601"},
+    "integer": {"integer"},
+    "boolean": {"boolean"},
+    "array": {"array"},
+    "object": {"object"},
+}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "settings"), [(TAP, OWN_TAP_SETTINGS), (TARGET, SCHEMA["properties"])]
+)
+def test_meltano_knows_every_setting_its_kind_and_which_are_secret(
+    plugin: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    listed = {each["name"]: each for each in plugin["settings"]}
+
+    assert list(listed) == list(settings)
+    for name, schema in settings.items():
+        types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+        (kind,) = {each for each in types if each != "null"}
+        assert listed[name]["kind"] in KINDS[kind], name
+        assert listed[name].get("sensitive", False) is schema.get("secret", False), name
+
+
+def test_meltanos_streams_are_the_default_ones() -> None:
+    def written_out(spec: Any) -> Any:
+        return {"from": spec} if isinstance(spec, str) else spec
+
+    def fields(streams: dict[str, Any]) -> dict[str, Any]:
+        return {name: written_out(spec) for name, spec in streams["visitors"]["fields"].items()}
+
+    assert fields(TARGET["config"]["streams"]) == fields(DEFAULT_STREAMS)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "settings"),
+    [("TAP_LIVECHAT_", OWN_TAP_SETTINGS), ("TARGET_MARKETO_", SCHEMA["properties"])],
+)
+def test_env_example_explains_every_setting_with_its_default(
+    prefix: str, settings: dict[str, Any]
+) -> None:
+    text = (ROOT / ".env.example").read_text()
+    given = dict(re.findall(rf"^#? ?{prefix}(\w+)=(.*)$", text, re.MULTILINE))
+
+    assert set(given) == {name.upper() for name in settings}
+    for name, schema in settings.items():
+        default = schema.get("default")
+        if default is not None:
+            shown = str(default).lower() if isinstance(default, bool) else str(default)
+            assert given[name.upper()] == shown, name
+
+
+def test_every_file_of_python_is_free_of_the_package_that_breaks_the_sdk() -> None:
+    for path in ROOT.glob("*/pyproject.toml"):
+        wanted = re.findall(r'^\s+"(backoff)\b', path.read_text(), re.MULTILINE)
+        assert wanted == [], path

