@@ -23,11 +23,12 @@ class DirectoryStream(LiveChatStream):
 
     def batches(self) -> Iterator[Batch]:
         rows = self.session.client.call(self.method, self.payload, _decode)
-        yield Batch([self._record(row) for row in rows])
+        yield Batch([self.record(row) for row in rows])
 
-    def _record(self, row: dict[str, Any]) -> dict[str, Any]:
-        record = {name: row.get(name) for name in self.fields}
-        for name, (kind, _) in self.fields.items():
+    @classmethod
+    def record(cls, row: dict[str, Any]) -> dict[str, Any]:
+        record = {name: row.get(name) for name in cls.fields}
+        for name, (kind, _) in cls.fields.items():
             if kind is schemas.MOMENT:
                 record[name] = normalise(record[name])
         return record

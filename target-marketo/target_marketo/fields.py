@@ -76,6 +76,15 @@ class Unfit(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """What cannot be written as it is. `reason` holds no value of the record."""
+
+    code: str
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """How long a text may be, and whether a longer one is cut instead of refused."""
 
@@ -120,6 +129,11 @@ def converter(data_type: str, limit: Limit, delimiter: str = ";") -> Callable[[A
     return text
 
 
+def is_email(text: str) -> bool:
+    """Whether Marketo accepts the address: ASCII, and of the usual form."""
+    return bool(_EMAIL.fullmatch(text)) and ".." not in text and text[0] != "." and ".@" not in text
+
+
 def items(value: Any) -> tuple[str, ...]:
     """A list's items, or a single value, as the texts that `append` adds."""
     values = value if isinstance(value, list | tuple) else [value]
@@ -162,7 +176,7 @@ def _email(value: Any) -> Value:
     text = value.strip()
     if not text:
         return None
-    if not _EMAIL.fullmatch(text) or ".." in text or text[0] == "." or ".@" in text:
+    if not is_email(text):
         raise Unfit("invalid_email", "not an e-mail address that Marketo accepts")
     if len(text) > STRING_CHARACTERS:
         raise Unfit("too_long", f"longer than {STRING_CHARACTERS} characters")

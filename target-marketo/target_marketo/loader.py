@@ -38,8 +38,9 @@ from target_marketo.rules import Duplicates, decide
 from target_marketo.sinks import Buffer, Entry, Received
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from target_marketo.fields import Refused
     from target_marketo.mapping import Mapped, StreamPlan
     from target_marketo.sinks import PersonId
     from target_marketo.summary import Summary
@@ -157,8 +158,10 @@ class Loader:
         summary: Counts what becomes of the records.
         settle: Called with records that can no longer be lost.
         reject: Called with records that Marketo will not take; it settles them.
+        arrived: Called with each person who is as the records want it.
         inbox: Where worker threads put a `Done`; the owner hands it to `handle`.
-        report: Called with a line of text for each decision of a dry run.
+        check: Says what is wrong with a row, if anything is, before it leaves.
+        report: Called with each decision of a dry run.
     """
 
     def __init__(
@@ -169,8 +172,10 @@ class Loader:
         *,
         settle: Callable[[Iterable[int]], None],
         reject: Callable[[list[Rejection]], None],
+        arrived: Callable[[Entry], None] = lambda _: None,
         inbox: SimpleQueue[Any],
         now: Callable[[], float] = time.monotonic,
+        check: Callable[[Mapping[str, Any]], Refused | None] = lambda _: None,
         report: Callable[[Entry], None] = lambda _: None,
     ) -> None:
         self._leads = leads
@@ -178,8 +183,10 @@ class Loader:
         self._summary = summary
         self._settle = settle
         self._reject = reject
+        self._arrived = arrived
         self._inbox = inbox
         self._now = now
+        self._check = check
         self._report = report
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         for number in range(options.max_concurrent):
@@ -326,19 +333,21 @@ class Loader:
             advice = of_row("1007")
             self._refuse([(entry, None)], "1007", advice.cure, "")
         elif decision.create is not None:
-            key_field = entry.person[0]
-            # Without its key a person could not be found again; a rule may not have brought it.
-            row = {key_field: entry.key} | dict(decision.create)
-            entry.rows = [msgspec.json.encode(row)]
-            self._put(CREATE, entry)
+            self._row_by_row(CREATE, entry, [dict(decision.create)])
         elif decision.updates:
-            entry.rows = [
-                msgspec.json.encode({"id": update.lead_id, **update.values})
-                for update in decision.updates
-            ]
-            self._put(UPDATE, entry)
+            rows = [{"id": update.lead_id, **update.values} for update in decision.updates]
+            self._row_by_row(UPDATE, entry, rows)
         else:
             self._end(entry)
+
+    def _row_by_row(self, action: str, entry: Entry, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            refused = self._check(row)
+            if refused is not None:
+                self._refuse([(entry, None)], refused.code, refused.reason, "", refused.field)
+                return
+        entry.rows = [msgspec.json.encode(row) for row in rows]
+        self._put(action, entry)
 
     def _put(self, action: str, entry: Entry) -> None:
         pending = self._pending.setdefault((action, entry.person[0]), _Pending())
@@ -469,6 +478,7 @@ class Loader:
         else:
             summary.updated += 1 if decision.updates else 0
             summary.delivered += records
+        self._arrived(entry)
         self._settle([received.ticket for received in entry.received])
         self._release(entry)
 
@@ -478,10 +488,11 @@ class Loader:
         code: str,
         advice: str,
         request_id: str,
+        field: str = "",
     ) -> None:
         """The people go to the error log."""
         rejections = [
-            Rejection(received, entry.key, code, "", advice, request_id, position)
+            Rejection(received, entry.key, code, field, advice, request_id, position)
             for entry, position in entries
             for received in entry.received
         ]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_marketo import fields
+from target_marketo.fields import Refused
+from target_marketo.outgoing import row_check
 from target_marketo.rules import Kind, Rule, Rules, Write
 from target_marketo.settings import SettingError
 
@@ -59,15 +61,6 @@ _OPTIONS: dict[str, tuple[type, str]] = {
     "delimiter": (str, "a text"),
 }
 _KEY_TYPES = frozenset({"email", "integer", "string", "phone", "text", "url"})
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A record that cannot be written as it is. `reason` holds no value of the record."""
-
-    code: str
-    field: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +138,8 @@ class Mapper:
         self._fields = {field.name: field for field in described}
         if not isinstance(self._streams, dict):
             raise SettingError("`streams` must be an object: stream name -> {key, fields}")
+        self._check: Callable[[Mapping[str, Any]], Refused | None] | None = None
+        self._planned: dict[str, Field] = {}
         # All entries are checked at once, whatever streams the tap will send.
         self._plans = {name: self._from_entry(name) for name in self._streams}
 
@@ -159,6 +154,12 @@ class Mapper:
         if properties:
             self._check_sources(stream, properties)
         return self._plans[stream]
+
+    def check(self, row: Mapping[str, Any]) -> Refused | None:
+        """What is wrong with a row that is about to leave, if anything is."""
+        if self._check is None:
+            self._check = row_check(self._planned.values())
+        return self._check(row)
 
     def _from_entry(self, stream: str) -> StreamPlan:
         where = f"`streams.{stream}`"
@@ -191,12 +192,16 @@ class Mapper:
         key_field = self._described(f"{where}.key", key)
         if not key_field.searchable or key_field.data_type not in _KEY_TYPES:
             raise SettingError(f"{where}.key: Marketo cannot search people by `{key}`")
+        # A new person needs the key, whether or not `fields` says so.
+        entries = {key: {"from": key, "write": Write.ON_CREATE}} | dict(entries)
+        self._check = None
         planned, rules = [], []
         for name, options in entries.items():
             field = self._described(f"{where}.fields", name)
+            self._planned[name] = field
             rules.append(self._rule(f"{where}.fields", field, options))
             planned.append(_planned(field, options, rules[-1]))
-        key_options = entries.get(key, {"from": key})
+        key_options = entries[key]
         return StreamPlan(
             stream=stream,
             key=key,

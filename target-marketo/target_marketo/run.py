@@ -18,19 +18,21 @@ import msgspec
 from target_marketo.checkpoint import Checkpoint
 from target_marketo.governor import BudgetSpent, GovernorError
 from target_marketo.loader import Done, Loader, Options, Rejection, changes
-from target_marketo.mapping import Mapped, Mapper, Refused
-from target_marketo.marketo.client import Field, Marketo
-from target_marketo.marketo.errors import MarketoError, QuotaSpent, of_row
+from target_marketo.mapping import Mapped, Mapper
+from target_marketo.marketo.client import Calls, Field, Marketo
+from target_marketo.marketo.errors import MarketoError, QuotaSpent
 from target_marketo.messages import Feed, InputEnded, Lines, Malformed, Message, parse
+from target_marketo.rejections import Rejections
 from target_marketo.settings import SettingError
 from target_marketo.sinks import Entry, Received
 from target_marketo.store.database import StoreError
-from target_marketo.store.error_log import Failure, mask
+from target_marketo.store.error_log import mask
 from target_marketo.summary import Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from target_marketo.fields import Refused
     from target_marketo.mapping import StreamPlan
     from target_marketo.settings import Settings
     from target_marketo.store.cache import Cache
@@ -44,8 +46,6 @@ _PATIENCE_SECONDS = 1800.0
 _WIND_UP_SECONDS = 25.0
 _REPORT_SECONDS = 60.0
 _JUDGED_RECORDS = 100
-_SHOWN_OF_A_KIND = 3
-_STORED_AT_ONCE = 500
 _LINES_AT_ONCE = 100
 
 logger = logging.getLogger("target-marketo")
@@ -86,14 +86,17 @@ class Run:
     ) -> None:
         self.summary = Summary()
         self.messages: Counter[str] = Counter()
+        self.every_minute: Callable[[], None] = lambda: None
         self._settings = settings
         self._marketo = marketo
-        self._error_log = error_log
         self._cache = cache
         self._output = output or sys.stdout
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self._checkpoint = Checkpoint()
+        self._rejections = Rejections(
+            error_log, self.summary, self._checkpoint.settled, stores=not settings.dry_run
+        )
         self._loader = Loader(
             marketo,
             Options(
@@ -108,15 +111,16 @@ class Run:
             self.summary,
             settle=self._checkpoint.settled,
             reject=self._reject,
+            arrived=self._rejections.arrived,
             inbox=self._inbox,
             now=now,
+            check=self._check_row,
             report=self._report_decision,
         )
         self._mapper: Mapper | None = None
         self._plans: dict[str, StreamPlan] = {}
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bundles = 0
-        self._unstored: list[Rejection] = []
         self._input_ended = False
         self._failure: Exception | None = None
         self._signal = 0
@@ -124,6 +128,16 @@ class Run:
         self._reader_gone = False
         self._reported_at = now()
         marketo.stopping = lambda: self._stopping
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the run early, if anything but a signal did."""
+        return self._failure
+
+    @property
+    def calls(self) -> Calls:
+        """What was asked of Marketo."""
+        return self._marketo.calls
 
     def interrupt(self, number: int) -> None:
         """A signal came: wind up. May be called from a signal handler; a second one is ignored."""
@@ -154,7 +168,7 @@ class Run:
     def _prepare(self) -> None:
         """Everything that can be wrong before the first row: credentials, fields, the budget."""
         self._marketo.patience_seconds = _START_PATIENCE_SECONDS
-        self._marketo.governor.note_usage(self._marketo.calls_today())
+        self._marketo.learn_usage()
         streams = self._settings.streams
         name = f"describe:{self._settings.instance}"
         cached = self._cache.get(name, _DESCRIBE_SECONDS)
@@ -205,6 +219,7 @@ class Run:
         if self._now() - self._reported_at >= _REPORT_SECONDS:
             self._reported_at = self._now()
             logger.info("So far: %s", self._summary_line())
+            self.every_minute()
 
     def _dispatch(self, event: object) -> None:
         match event:
@@ -285,8 +300,8 @@ class Run:
         plan = self._plans.get(stream)
         if plan is None:
             raise Malformed("is a RECORD of a stream without SCHEMA")
-        received = Received(self._checkpoint.received(), stream, record)
         self.summary.received += 1
+        received = Received(self._checkpoint.received(), stream, record, self.summary.received)
         mapped = plan.map(record)
         if isinstance(mapped, Mapped):
             self._loader.add(plan, mapped, received)
@@ -294,68 +309,14 @@ class Run:
             self.summary.skipped += 1
             self._checkpoint.settled([received.ticket])
         else:
-            self._refuse(plan, received, mapped)
+            self._reject([self._rejections.refuse(plan, received, mapped)])
 
     # The error log
 
-    def _refuse(self, plan: StreamPlan, received: Received, refused: Refused) -> None:
-        """A record that never reaches Marketo."""
-        key = str(plan.read_key(received.record) or "")
-        rejection = Rejection(received, key, refused.code, refused.field, refused.reason, "", None)
-        self._reject([rejection])
-
-    def _reject(self, rejections: list[Rejection]) -> None:
-        """Takes over records that Marketo will not take; they are settled once they are stored."""
-        self._unstored += rejections
-        self.summary.rejected += len(rejections)
-        for rejection in rejections:
-            self._tell(rejection)
+    def _reject(self, taken: list[Rejection]) -> None:
+        """Takes over records that Marketo will not take."""
+        self._rejections.take(taken)
         self._judge()
-        if len(self._unstored) >= _STORED_AT_ONCE:
-            self._store_rejections()
-
-    def _store_rejections(self) -> None:
-        """One commit for many: it is what lets STATE pass them."""
-        if not self._unstored:
-            return
-        if not self._settings.dry_run:
-            self._error_log.append(self._failures())
-        self._checkpoint.settled([rejection.received.ticket for rejection in self._unstored])
-        self._unstored.clear()
-
-    def _failures(self) -> list[Failure]:
-        return [
-            Failure(
-                stream=rejection.received.stream,
-                kind=of_row(rejection.code).kind.name.lower(),
-                code=rejection.code,
-                field=rejection.field,
-                advice=rejection.advice,
-                key=rejection.key,
-                record=rejection.received.record,
-                request_id=rejection.request_id,
-                position=rejection.position,
-            )
-            for rejection in self._unstored
-        ]
-
-    def _tell(self, rejection: Rejection) -> None:
-        """The first few of a kind are shown, the rest is counted: the error log has them all."""
-        kind = (rejection.received.stream, rejection.code, rejection.field)
-        self.summary.refusals[kind] += 1
-        if self.summary.refusals[kind] > _SHOWN_OF_A_KIND:
-            return
-        field = f", field {rejection.field}" if rejection.field else ""
-        request = f" (request {rejection.request_id}, position {rejection.position})"
-        logger.warning(
-            "Rejected %s of stream %s: code %s%s: %s%s",
-            mask(rejection.key),
-            rejection.received.stream,
-            rejection.code,
-            field,
-            rejection.advice,
-            request if rejection.request_id else "",
-        )
 
     def _judge(self) -> None:
         """Nearly everything rejected is a mapping mistake: stop while no bookmark has moved."""
@@ -379,7 +340,7 @@ class Run:
 
     def _write_state(self) -> None:
         """Writes the newest safe STATE, unless there is none or the mapping looks wrong."""
-        self._store_rejections()
+        self._rejections.store()
         over = self._stopping or (self._input_ended and not self._backlog)
         if self._settings.dry_run or self._reader_gone or self._hopeless:
             return
@@ -441,6 +402,10 @@ class Run:
     def _summary_line(self) -> str:
         calls = self._marketo.calls
         return self.summary.line(calls.by_kind, calls.throttled)
+
+    def _check_row(self, row: Mapping[str, Any]) -> Refused | None:
+        assert self._mapper is not None  # noqa: S101 - rows come of plans, plans of the mapper
+        return self._mapper.check(row)
 
     def _report_decision(self, entry: Entry) -> None:
         for name, old, new in changes(entry):

@@ -150,6 +150,13 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "error_retention_days",
+        th.IntegerType(minimum=1),
+        default=90,
+        title="Days of the error log",
+        description="Rejected records and figures of runs are deleted after so many days",
+    ),
+    th.Property(
         "dry_run",
         th.BooleanType,
         default=False,
@@ -192,6 +199,7 @@ class Settings:
     partition_name: str | None
     duplicates: Duplicates
     max_rejected_percent: int
+    error_retention_days: int
     dry_run: bool
     request_timeout_seconds: int
 

@@ -20,11 +20,15 @@ PersonId = tuple[str, str]  # key field, key as Marketo compares it
 
 
 class Received(NamedTuple):
-    """A record as it came, with the ticket that holds back STATE until it is settled."""
+    """A record as it came, with the ticket that holds back STATE until it is settled.
+
+    `number` counts the records of a run.
+    """
 
     ticket: Ticket
     stream: str
     record: Record
+    number: int = 0
 
 
 @dataclass(slots=True, eq=False)

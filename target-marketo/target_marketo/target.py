@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from random import Random
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -14,16 +13,17 @@ from singer_sdk import Target
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 
-from target_marketo.governor import Governor, GovernorError, Limits
-from target_marketo.marketo.auth import Token
-from target_marketo.marketo.client import Marketo, pooled_session
+from target_marketo import connect
+from target_marketo.governor import GovernorError
+from target_marketo.live import live_line
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
+from target_marketo.run_record import recorded
 from target_marketo.settings import SCHEMA, SettingError, Settings
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
-from target_marketo.store.error_log import ErrorLog
-from target_marketo.store.leases import DatabaseLeases
+from target_marketo.store.error_log import ErrorLog, mapping_digest
+from target_marketo.store.run_ledger import RunLedger
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
-_LEASE_GRACE_SECONDS = 10.0
+    from target_marketo.store.database import Database
 
 
 class TargetMarketo(Target):
@@ -76,13 +76,26 @@ class TargetMarketo(Target):
         settings = Settings.of(self.config)
         database = open_database(settings.store_url)
         try:
-            self._run = _run(
-                settings, Cache(database), ErrorLog(database, uuid4().hex), DatabaseLeases(database)
-            )
-            self._run.consume(source)
+            self._consume_into(database, settings, source)
         finally:
             database.close()
+        assert self._run is not None  # noqa: S101 - it has just ended
         return self._run.messages
+
+    def _consume_into(self, database: Database, settings: Settings, source: IO[Any]) -> None:
+        number = uuid4().hex
+        error_log = ErrorLog(database, number, mapping=mapping_digest(settings.streams))
+        marketo = connect.marketo(settings, database)
+        self._run = Run(settings, marketo, error_log, Cache(database))
+        with live_line(self._run.summary, marketo.governor):
+            if settings.dry_run:
+                self._run.consume(source)
+                return
+            ledger = RunLedger(database, number, settings.instance)
+            error_log.forget_older(settings.error_retention_days)
+            ledger.forget_older(settings.error_retention_days)
+            with recorded(ledger, self._run):
+                self._run.consume(source)
 
     def process_endofpipe(self) -> None:
         """Nothing is left: `Run` ends only when everything is delivered."""
@@ -132,30 +145,6 @@ class _Reader(SimpleSingerReader):
     ) -> Counter[str]:
         del callbacks
         return self._consume(file_input or self.default_input)
-
-
-def _run(settings: Settings, cache: Cache, error_log: ErrorLog, leases: DatabaseLeases) -> Run:
-    session = pooled_session(settings.max_concurrent_calls)
-    governor = Governor(
-        settings.instance,
-        Limits(
-            calls=settings.rate_limit_calls,
-            seconds=settings.rate_limit_seconds,
-            concurrent=settings.max_concurrent_calls,
-            daily=settings.max_daily_calls,
-            lease_seconds=settings.request_timeout_seconds + _LEASE_GRACE_SECONDS,
-        ),
-        leases,
-        random=Random(),  # noqa: S311 - jitter, not a secret
-    )
-    marketo = Marketo(
-        endpoint=settings.endpoint,
-        token=Token(session, settings.identity, settings.client_id, settings.client_secret),
-        session=session,
-        governor=governor,
-        timeout=settings.request_timeout_seconds,
-    )
-    return Run(settings, marketo, error_log, cache)
 
 
 def _environment_problem() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from target_marketo.loader import CREATE, UPDATE, Loader, Options, Rejection
 from target_marketo.mapping import Mapped, Mapper
-from target_marketo.marketo.client import Answer, Field, Row
+from target_marketo.marketo.client import Field
 from target_marketo.marketo.errors import (
     NotAuthorized,
     OutcomeUnknown,
@@ -23,9 +22,10 @@ from target_marketo.marketo.errors import (
 from target_marketo.rules import Duplicates
 from target_marketo.sinks import Received
 from target_marketo.summary import Summary
+from tests.target_marketo.fake_marketo import FakeMarketo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
 FIELDS = [
     Field("email", "email", 255, searchable=True),
@@ -42,70 +42,6 @@ STREAMS = {
         }
     }
 }
-
-
-@dataclass
-class FakeMarketo:
-    """People by id. `before` may raise, or change the people, before a call is carried out."""
-
-    people: dict[int, dict[str, Any]] = field(default_factory=dict)
-    calls: list[tuple[str, int]] = field(default_factory=list)
-    in_flight: Counter[str] = field(default_factory=Counter)
-    overlaps: int = 0
-    before: Callable[[str, Sequence[Any]], None] = lambda *_: None
-    after: Callable[[str, Sequence[Any]], None] = lambda *_: None
-    guards: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, **person: Any) -> int:
-        number = len(self.people) + 1
-        self.people[number] = {"id": number, **person}
-        return number
-
-    def lookup(
-        self, filter_type: str, values: Sequence[str], fields: Iterable[str]
-    ) -> list[dict[str, Any]]:
-        wanted, names = {value.lower() for value in values}, list(fields)
-        self.before("lookup", values)
-        with self.guards:
-            self.calls.append(("lookup", len(values)))
-            return [
-                {name: person.get(name) for name in ["id", *names]}
-                for person in self.people.values()
-                if str(person.get(filter_type, "")).lower() in wanted
-            ]
-
-    def sync(
-        self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
-    ) -> Answer:
-        decoded = [msgspec.json.decode(row) for row in rows]
-        keys = [str(row[lookup_field]).lower() for row in decoded]
-        with self.guards:
-            self.calls.append((action, len(rows)))
-            self.overlaps += sum(self.in_flight[key] > 0 for key in keys)
-            self.in_flight.update(keys)
-        try:
-            self.before(action, decoded)
-            with self.guards:
-                results = [self._apply(action, lookup_field, row) for row in decoded]
-            self.after(action, decoded)
-            return Answer(results, "r#1")
-        finally:
-            with self.guards:
-                self.in_flight.subtract(keys)
-
-    def _apply(self, action: str, lookup_field: str, row: dict[str, Any]) -> Row:
-        if action == UPDATE:
-            person = self.people.get(row["id"])
-            if person is None:
-                return Row("skipped", None, "1004")
-            person.update(row)
-            return Row("updated", row["id"], "")
-        if "bad" in str(row.get("firstName")):
-            return Row("skipped", None, "1003")
-        held = [p for p in self.people.values() if p.get("email") == row[lookup_field]]
-        if held:
-            return Row("skipped", None, "1005")
-        return Row("created", self.add(**row), "")
 
 
 class Bench:
@@ -166,7 +102,7 @@ def test_calls_are_at_the_floor() -> None:
         bench.record(f"P{number}@example.com", first_name="Ann")
     bench.finish()
 
-    kinds = Counter(kind for kind, _ in marketo.calls)
+    kinds = Counter(kind for kind, _ in marketo.log)
     assert kinds == {"lookup": 4, CREATE: 2, UPDATE: 1}
     assert (bench.summary.created, bench.summary.updated) == (500, 250)
     assert bench.summary.unchanged_people == 250
@@ -182,7 +118,7 @@ def test_a_person_who_comes_five_times_is_looked_up_and_written_once() -> None:
             bench.record(f"p{number}@example.com", first_name=f"Name {visit}", city=f"City {visit}")
     bench.finish()
 
-    assert Counter(kind for kind, _ in marketo.calls) == {"lookup": 1, CREATE: 1}
+    assert Counter(kind for kind, _ in marketo.log) == {"lookup": 1, CREATE: 1}
     assert {person["firstName"] for person in marketo.people.values()} == {"Name 4"}
     assert {person["city"] for person in marketo.people.values()} == {"City 0"}
     assert bench.everything_settled_once()
@@ -229,7 +165,7 @@ def test_a_lost_race_becomes_an_update() -> None:
     assert marketo.people == {
         1: {"id": 1, "email": "a@example.com", "firstName": "Ann", "city": "Paris"}
     }
-    assert [kind for kind, _ in marketo.calls] == ["lookup", CREATE, "lookup", UPDATE]
+    assert [kind for kind, _ in marketo.log] == ["lookup", CREATE, "lookup", UPDATE]
 
 
 def test_a_person_who_has_gone_is_created() -> None:
@@ -269,7 +205,7 @@ def test_an_unknown_outcome_is_looked_at_before_anything_is_sent_again(
     bench.finish()
 
     assert len(marketo.people) == 10, "nobody is lost and nobody is there twice"
-    kinds = [kind for kind, _ in marketo.calls]
+    kinds = [kind for kind, _ in marketo.log]
     assert kinds[:3] == ["lookup", CREATE, "lookup"]
     assert bench.time - lost[0] >= (120.0 if after_timeout else 1.0)
     assert bench.everything_settled_once()
@@ -359,7 +295,7 @@ def test_several_people_with_one_key_are_left_to_the_policy() -> None:
     bench.finish()
 
     assert [each.code for each in bench.rejected] == ["1007"]
-    assert [kind for kind, _ in marketo.calls] == ["lookup"]
+    assert [kind for kind, _ in marketo.log] == ["lookup"]
 
 
 @pytest.mark.parametrize("error", [QuotaSpent("607", code="607"), NotAuthorized("603", code="603")])
@@ -387,7 +323,7 @@ def test_a_dry_run_looks_up_and_writes_nothing() -> None:
     bench.record("b@example.com", first_name="Ann")
     bench.finish()
 
-    assert [kind for kind, _ in marketo.calls] == ["lookup"]
+    assert [kind for kind, _ in marketo.log] == ["lookup"]
     assert (bench.summary.created, bench.summary.updated) == (1, 1)
 
 
@@ -397,7 +333,7 @@ def test_a_lone_record_is_sent_when_it_is_old_enough() -> None:
     bench.record("a@example.com", first_name="Ann")
     bench.loader.tick()
     assert bench.loader.due() == 60.0
-    assert not marketo.calls
+    assert not marketo.log
 
     bench.time = 60.0
     bench.loader.tick()

@@ -139,8 +139,6 @@ def test_duplicates_are_chosen_by_id(policy: Duplicates, written: list[int]) -> 
     assert decision.too_many == (3 if policy is Duplicates.REJECT else 0)
 
 
-_CUT: st.SearchStrategy[Any] = st.booleans()
-
 # The law. Fields of each kind of rule, records that bring some of them, and any person.
 _TEXTS = st.sampled_from(["", "a", "b", "c"]).map(lambda text: text or None)
 _ALL = Rules(
@@ -192,7 +190,8 @@ def test_folding_records_has_the_effect_of_applying_them_one_by_one(
     # The records come in batches, cut anywhere, each folded into one step.
     folded: list[Step] = []
     for record in records:
-        if folded and data.draw(st.booleans()):
+        together: bool = data.draw(st.booleans())
+        if folded and together:
             folded[-1] = Step(_ALL, fold(_ALL, folded[-1].values, record))
         else:
             folded.append(Step(_ALL, record))

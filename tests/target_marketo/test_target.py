@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import signal
 import sqlite3
@@ -447,3 +449,104 @@ def test_about_lists_every_setting_with_title_description_and_secrets() -> None:
     assert all(each.get("title") and each.get("description") for each in settings.values())
     assert settings["client_secret"]["secret"] is True
     assert not any(re.search("number", str(each["type"])) for each in settings.values())
+
+
+def test_a_list_that_grows_too_long_goes_to_the_error_log(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    marketo.seed([{"email": "a@example.com", "leadSource": "x" * 250}])
+    streams = {
+        "visitors": {
+            "fields": {"email": "email", "leadSource": {"from": "city", "write": "append"}}
+        }
+    }
+
+    ended = target.run(
+        [schema(), record("a@example.com", city="Too long"), state(1)], streams=streams
+    )
+
+    assert (ended.code, ended.states) == (0, [1])
+    assert "code too_long, field leadSource" in ended.err
+    assert marketo.leads()[0]["leadSource"] == "x" * 250
+
+
+@pytest.mark.parametrize(
+    ("key", "first", "second"),
+    [("liveChatExternalKey", "A-1", "a-1"), ("liveChatChatsCount", "17", 17)],
+)
+def test_people_are_known_by_another_key(
+    target: Target, marketo: MarketoSandbox, key: str, first: Any, second: Any
+) -> None:
+    streams = {"people": {"key": key, "fields": {key: "ref", "firstName": "first_name"}}}
+    people_schema = {
+        "type": "SCHEMA",
+        "stream": "people",
+        "schema": {"properties": {"ref": {}, "first_name": {}}},
+    }
+
+    def person(ref: Any, name: str) -> dict[str, Any]:
+        return {"type": "RECORD", "stream": "people", "record": {"ref": ref, "first_name": name}}
+
+    created = target.run([people_schema, person(first, "Ann")], streams=streams)
+    updated = target.run([people_schema, person(second, "Lee")], streams=streams)
+
+    assert (created.code, updated.code) == (0, 0), created.err + updated.err
+    (lead,) = marketo.leads()
+    assert lead["firstName"] == "Lee"
+
+
+@pytest.mark.parametrize(
+    ("messages", "states"),
+    [
+        ([], []),
+        ([schema()], []),
+        ([state({"at": 0})], [{"at": 0}]),
+        ([state({"at": 0}), schema(), record("a@example.com")], [{"at": 0}]),
+        ([schema(), record("a@example.com"), state({})], []),
+        ([schema(), record(None), state({"at": 1.50, "big": 2**70})], [{"at": 1.5, "big": 2**70}]),
+    ],
+)
+def test_state_alone_first_last_or_never(
+    target: Target, messages: list[dict[str, Any]], states: list[Any]
+) -> None:
+    ended = target.run(messages)
+
+    assert (ended.code, ended.states) == (0, states)
+
+
+def test_on_a_terminal_a_live_line_shows_rows_calls_and_budget(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    marketo.set_options(latency_median=0.3)
+    path = target.folder / "config.json"
+    path.write_text(json.dumps(target.config))
+    controller, terminal = pty.openpty()
+    messages = lines([schema(), *people(900), state(1)])
+
+    process = subprocess.Popen(
+        [COMMAND, "--config", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env=target.environment() | {"TERM": "xterm", "COLUMNS": "200"},
+        cwd=target.folder,
+    )
+    os.close(terminal)
+    out, _ = process.communicate(messages.encode(), timeout=60)
+    shown = b""
+    while chunk := _read(controller):
+        shown += chunk
+    os.close(controller)
+
+    assert process.returncode == 0, shown
+    assert out == b"1\n", "the live line does not mix with STATE"
+    text = shown.decode()
+    assert re.search(r"\d+ of 50 calls in 20 s, \d of 5 at once \| 39,9\d\d calls left today", text)
+    assert "900 records received" in text
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux: the other end was closed
+        return b""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from target_marketo.governor import day as days
 from target_marketo.governor.fairness import must_yield
-from target_marketo.governor.pace import next_call_at
 from target_marketo.governor.outcome import Outcome
+from target_marketo.governor.pace import next_call_at
 from target_marketo.governor.window import free_at
 
 if TYPE_CHECKING:

@@ -15,21 +15,21 @@ class GovernorError(Exception):
     """One line, for the person on call."""
 
 
-class BudgetSpent(GovernorError):  # noqa: N818 - a state of the day, not a fault
+class BudgetSpent(GovernorError):
     """The daily quota, or our share of it, is used up."""
 
 
-class OutageTooLong(GovernorError):  # noqa: N818 - as BudgetSpent
+class OutageTooLong(GovernorError):
     """The circuit breaker was open for longer than we wait."""
 
 
-class StoreUnavailable(GovernorError):  # noqa: N818 - as BudgetSpent
+class StoreUnavailable(GovernorError):
     """The shared budget could not be read or written for longer than we wait."""
 
 
-class LeaseLost(GovernorError):  # noqa: N818 - as BudgetSpent
+class LeaseLost(GovernorError):
     """Too much time passed since the lease was granted; nothing was sent."""
 
 
-class Cancelled(GovernorError):  # noqa: N818 - as BudgetSpent
+class Cancelled(GovernorError):
     """`cancelled()` was true while waiting."""

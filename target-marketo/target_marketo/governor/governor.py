@@ -41,7 +41,7 @@ from target_marketo.governor.outcome import Outcome
 from target_marketo.governor.report import report
 from target_marketo.governor.retries import RetryBudget
 from target_marketo.governor.state import State
-from target_marketo.governor.turnstile import LOOK_SECONDS, Turnstile
+from target_marketo.governor.turnstile import Turnstile, rest
 from target_marketo.governor.usage import Usage, usage
 from target_marketo.governor.window import MARGIN_SECONDS
 from target_marketo.store.database import StoreError
@@ -340,12 +340,7 @@ class Governor:
         return Now(ledger.now, self._clock.utc())
 
     def _sleep(self, seconds: float, cancelled: Callable[[], bool], *, woken: bool = False) -> None:
-        event = self._released if woken else Event()
-        end = self._clock.monotonic() + seconds
-        while not cancelled():
-            left = end - self._clock.monotonic()
-            if left <= 0 or self._clock.wait(event, min(left, LOOK_SECONDS)):
-                return
+        rest(self._clock, self._released if woken else Event(), seconds, cancelled)
 
     def _spent(self, spent: Spent) -> str:
         until = spent.until.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,8 +1,8 @@
 """The pace of calls beside other integrations.
 
-Alone, a hundred calls may leave at once. Beside others such a burst fills the API's window for all the
-time until it slides on, and whoever calls then is refused. So a budget that others have reduced is
-spent evenly: the window is then full for moments, not for most of it.
+Alone, a hundred calls may leave at once. Beside others such a burst fills the API's window for all
+the time until it slides on, and whoever calls then is refused. So a budget that others have reduced
+is spent evenly: the window is then full for moments, not for most of it.
 """
 
 from __future__ import annotations

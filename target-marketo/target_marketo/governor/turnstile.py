@@ -43,3 +43,12 @@ class Turnstile:
                 self._queue.remove(mine)
                 if self._queue:
                     self._queue[0].set()
+
+
+def rest(clock: Clock, event: Event, seconds: float, cancelled: Callable[[], bool]) -> None:
+    """Sleep until the event is set, the time is over or the caller is cancelled."""
+    end = clock.monotonic() + seconds
+    while not cancelled():
+        left = end - clock.monotonic()
+        if left <= 0 or clock.wait(event, min(left, LOOK_SECONDS)):
+            return

@@ -163,10 +163,12 @@ class Marketo:
             if "rest" in row
         ]
 
-    def calls_today(self) -> int:
-        """How many calls every user of the instance has made today."""
+    def learn_usage(self) -> int:
+        """How many calls every user of the instance has made today; the governor learns it too."""
         result = self._call(Request("usage", "GET", "/v1/stats/usage.json")).get("result") or []
-        return int(result[0]["total"]) if result else 0
+        total = int(result[0]["total"]) if result else 0
+        self.governor.note_usage(total)
+        return total
 
     def lookup(
         self, filter_type: str, values: Sequence[str], fields: Iterable[str]

@@ -22,8 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
+from target_marketo.store.columns import add_missing_columns
 from target_marketo.store.filesystem import network_filesystem
 
 if TYPE_CHECKING:
@@ -76,6 +83,7 @@ class Database:
             if not self.is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATE_TABLES_LOCK})")
             METADATA.create_all(connection, tables=tables)
+            add_missing_columns(connection, tables)
 
     def close(self) -> None:
         self._engine.dispose()

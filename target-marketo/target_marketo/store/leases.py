@@ -223,7 +223,7 @@ def lock_number(instance: str) -> int:
 
 
 class _Statements:
-    """Written once and given to the driver as they are: the lock is held while they are prepared."""
+    """Written once and given to the driver as they are: the lock is held while they run."""
 
     def __init__(self, database: Database, clock: StoreClock) -> None:
         self._mark = ":{}" if database.is_sqlite else "%({})s"
@@ -233,9 +233,7 @@ class _Statements:
             f"SELECT {clock.expression}, clock_epoch, clock_offset, clock_now, document"  # noqa: S608 - all names are ours
             f" FROM (SELECT 1) AS always LEFT JOIN {INSTANCES} ON instance = {self._at('instance')}"
         )
-        self.read_leases = (
-            f"SELECT {leases} FROM {LEASES} WHERE instance = {self._at('instance')}"  # noqa: S608 - as above
-        )
+        self.read_leases = f"SELECT {leases} FROM {LEASES} WHERE instance = {self._at('instance')}"  # noqa: S608 - as above
         self.drop_lease = f"DELETE FROM {LEASES} WHERE id = {self._at('id')}"  # noqa: S608 - as above
         self.put_lease = self._upsert(LEASES, "id")
         self.put_instance = self._upsert(INSTANCES, "instance")

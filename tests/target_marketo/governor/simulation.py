@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from target_marketo.governor import Cancelled, Governor, Limits, Outcome
+from target_marketo.governor import Cancelled, Governor, Limits, Outcome, full_jitter
 from target_marketo.store.memory import MemoryLeases
 from tests.target_marketo.governor.checker import OK, RATE_LIMITED, Checker
 from tests.target_marketo.governor.simulated_time import SimulatedTime
@@ -75,6 +75,16 @@ class Figures:
     def others_refused_percent(self) -> float:
         return 100 * self.others_refused / max(1, self.others_first)
 
+    def steady(self, ceiling: int) -> float:
+        """Share of the ceiling, from the start of the second burst to the start of the last.
+
+        Calls that left as one burst come back as one: an interval of another length would count one
+        burst too many or too few.
+        """
+        bursts = (len(self.served) - 1) // ceiling - 1
+        seconds = self.served[ceiling * (bursts + 1)] - self.served[ceiling]
+        return bursts * WINDOW / seconds
+
     def rate(self, since: float, until: float) -> float:
         """Calls served a second."""
         return sum(since <= at < until for at in self.served) / (until - since)
@@ -84,6 +94,8 @@ class Figures:
 
 
 class Simulation:
+    """`adapts` is false for a fixed budget, whose governor never hears of a refusal."""
+
     def __init__(
         self,
         seed: int,
@@ -93,6 +105,7 @@ class Simulation:
         refused_count: bool = False,
         latency: Latency = FAST,
         outages: Sequence[tuple[float, float]] = (),
+        adapts: bool = True,
     ) -> None:
         self.time = SimulatedTime()
         self.random = Random(seed)
@@ -100,6 +113,7 @@ class Simulation:
         self.leases = MemoryLeases(self.time.monotonic)
         self.latency = latency
         self.outages = outages
+        self.adapts = adapts
         self.figures = Figures()
         self.governors: list[Governor] = []
 
@@ -121,7 +135,7 @@ class Simulation:
         return governor
 
     def others(self, rate: Callable[[float], float], until: float) -> None:
-        """Other integrations: Poisson, each call tried again twice after 20-40 s if it is refused."""
+        """Other integrations: Poisson, a refused call is tried again twice, after 20-40 s each."""
         draw = Random(self.random.random())
 
         def arrive() -> None:
@@ -144,15 +158,21 @@ class Simulation:
             return self.time.now >= until
 
         def work() -> None:
-            left = calls
+            left, refusals = calls, 0
             while not over() and left != 0:
                 try:
                     lease = governor.acquire(over)
                 except Cancelled:
                     return
                 lease.check()
-                governor.release(lease, OUTCOMES[self._call(number)])
+                verdict = self._call(number)
+                outcome = OUTCOMES[verdict] if self.adapts else Outcome.OK
+                governor.release(lease, outcome)
                 left = None if left is None else left - 1
+                refusals = refusals + 1 if verdict != OK else 0
+                if refusals and not self.adapts:
+                    # What a worker does for itself without a governor that listens.
+                    self.time.sleep(full_jitter(refusals, base=1.0, cap=32.0, random=self.random))
 
         return work
 

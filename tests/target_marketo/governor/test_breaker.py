@@ -27,7 +27,7 @@ def test_an_answer_in_between_starts_the_count_anew() -> None:
     assert breaker == Breaker()
 
 
-def test_probes_are_at_most_fifteen_seconds_apart() -> None:
+def test_probes_are_at_most_twelve_seconds_apart() -> None:
     breaker, now, waits = opened(), 100.0, []
     for _ in range(8):
         waits.append(breaker.probe_at - now)

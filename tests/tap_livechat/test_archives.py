@@ -1,0 +1,339 @@
+"""Paging and interruption of the one pass, against pages in memory: properties."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tap_livechat.auth import FixedToken
+from tap_livechat.errors import UnavailableError
+from tap_livechat.methods import LIST_ARCHIVES, Method
+from tap_livechat.tap import TapLiveChat
+from tap_livechat.timestamps import parse, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_livechat.client import Client
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 1, 11, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A thread, by the minutes of its start and end after START, and whose it is."""
+
+    number: int
+    created: int
+    closed: int
+    visitor: int
+
+
+@dataclass
+class Archive:
+    """list_archives and list_chats as pages in memory; `cut` fails the call of that number."""
+
+    rows: list[Row]
+    now: datetime = NOW
+    by: str = "created"
+    cut: int | None = None
+    requests: list[str] = field(default_factory=list)
+    authenticator: FixedToken = field(default_factory=lambda: FixedToken("Bearer test"))
+    arriving: list[Row] = field(default_factory=list)  # archived while we page, one a request
+
+    def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
+        if self.cut is not None and len(self.requests) >= self.cut:
+            raise UnavailableError("cut here")
+        self.requests.append(method.name)
+        if method is LIST_ARCHIVES:
+            reply = self._archives(payload)
+        else:
+            reply = {
+                "chats_summary": [
+                    {"last_thread_summary": {"active": True, "created_at": self._at(row.created)}}
+                    for row in self.rows
+                    if self._is_open(row)
+                ]
+            }
+        if self.arriving:
+            self.rows.append(self.arriving.pop())
+        return decode(msgspec.json.encode(reply))
+
+    def warn(self, message: str) -> None:
+        raise AssertionError(message)
+
+    def close(self) -> None:
+        pass
+
+    def _archives(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if "page_id" in payload:
+            assert set(payload) == {"page_id"}, "LiveChat refuses filters beside a page_id"
+            low, high, limit, after = json.loads(payload["page_id"])
+        else:
+            filters = payload["filters"]
+            low, high = filters.get("from"), filters["to"]
+            limit, after = payload["limit"], None
+        first, last = parse(low), parse(high)
+        assert last is not None
+        found = sorted(
+            (getattr(row, self.by), row.number, row)
+            for row in self.rows
+            if not self._is_open(row)
+            and (first is None or self._moment(getattr(row, self.by)) >= first)
+            and self._moment(getattr(row, self.by)) <= last
+        )
+        rest = [item for item in found if after is None or [item[0], item[1]] > after]
+        page = rest[:limit]
+        reply: dict[str, Any] = {
+            "chats": [self._chat(row) for _, _, row in page],
+            "found_chats": len(found) + len(found) // 37,
+        }
+        if len(rest) > limit:
+            after = [page[-1][0], page[-1][1]]
+            reply["next_page_id"] = json.dumps([low, high, limit, after])
+        return reply
+
+    def _chat(self, row: Row) -> dict[str, Any]:
+        customer = f"visitor-{row.visitor}"
+        return {
+            "id": f"chat-{row.visitor}",
+            "users": [{"id": customer, "type": "customer", "name": f"Visitor {row.visitor}"}],
+            "thread": {
+                "id": f"thread-{row.number}",
+                "created_at": self._at(row.created),
+                "tags": [f"tag-{row.number % 5}"],
+                "events": [
+                    {"id": f"{row.number}-{n}", "type": "message", "created_at": self._at(at)}
+                    for n, at in enumerate((row.created, row.closed))
+                ],
+            },
+        }
+
+    def _is_open(self, row: Row) -> bool:
+        return self._moment(row.created) <= self.now < self._moment(row.closed)
+
+    def _at(self, minute: int) -> str:
+        return render(self._moment(minute))
+
+    @staticmethod
+    def _moment(minute: int) -> datetime:
+        return START + minute * MINUTE
+
+
+@dataclass
+class Run:
+    records: dict[str, list[dict[str, Any]]]
+    state: dict[str, Any] | None
+    was_cut: bool
+
+    def ids(self, stream: str, name: str) -> set[str]:
+        return {record[name] for record in self.records[stream]}
+
+
+def run(archive: Archive, state: dict[str, Any] | None = None, **config: Any) -> Run:
+    """One run of the tap, up to its end or to where the archive cuts it."""
+    tap = TapLiveChat(
+        config={"access_token": "test", "page_size": 5, **config},
+        state=state or {},
+    )
+    session = tap.session()
+    session.client = cast("Client", archive)
+    session.now = archive.now
+    for name in ("agents", "groups", "tags"):
+        tap.streams[name].selected = False
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    stdout, sys.stdout = sys.stdout, written
+    was_cut = False
+    try:
+        tap.sync_all()
+    except UnavailableError:
+        was_cut = True
+    finally:
+        sys.stdout = stdout
+    written.flush()
+    written.seek(0)
+    records: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    last: dict[str, Any] | None = None
+    for line in written:
+        message = json.loads(line)
+        if message["type"] == "RECORD":
+            records[message["stream"]].append(message["record"])
+        elif message["type"] == "STATE":
+            last = message["value"]
+    return Run(records, last, was_cut)
+
+
+def bookmarks(state: dict[str, Any] | None) -> set[str]:
+    assert state is not None
+    return {
+        state["bookmarks"][name]["replication_key_value"]
+        for name in ("visitors", "chats", "chat_events")
+    }
+
+
+@st.composite
+def archives(draw: st.DrawFn, most: int = 40) -> list[Row]:
+    """Threads anywhere in ten days, some at the same minute, some still open at the end."""
+    spans = draw(
+        st.lists(
+            st.tuples(st.integers(0, 14_390), st.integers(0, 3000), st.integers(0, 9)),
+            max_size=most,
+        )
+    )
+    return [
+        Row(number, created, created + length, visitor)
+        for number, (created, length, visitor) in enumerate(spans)
+    ]
+
+
+quickly = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@quickly
+@given(rows=archives(), by=st.sampled_from(["created", "closed"]), concurrency=st.integers(1, 4))
+def test_every_closed_thread_is_delivered_with_all_its_events_and_its_visitor(
+    rows: list[Row], by: str, concurrency: int
+) -> None:
+    archive = Archive(rows, by=by)
+
+    done = run(archive, max_concurrent_requests=concurrency)
+
+    closed = [row for row in rows if not archive._is_open(row)]
+    assert done.ids("chats", "thread_id") == {f"thread-{row.number}" for row in closed}
+    assert done.ids("visitors", "visitor_id") == {f"visitor-{row.visitor}" for row in closed}
+    assert len(done.ids("chat_events", "event_id")) == 2 * len(closed)
+
+
+@quickly
+@given(rows=archives(), by=st.sampled_from(["created", "closed"]), data=st.data())
+def test_a_run_cut_at_any_request_goes_on_and_in_the_end_has_delivered_it_all(
+    rows: list[Row], by: str, data: st.DataObject
+) -> None:
+    whole = run(Archive(list(rows), by=by), lookback_minutes=0)
+    delivered: dict[str, set[str]] = defaultdict(set)
+    state: dict[str, Any] | None = None
+    cuts = 0
+    while True:
+        cut = data.draw(st.integers(0, 12)) if cuts < 4 else None
+        part = run(Archive(list(rows), by=by, cut=cut), state, lookback_minutes=0)
+        for stream, key in (("chats", "thread_id"), ("chat_events", "event_id")):
+            delivered[stream] |= part.ids(stream, key)
+        delivered["visitors"] |= part.ids("visitors", "visitor_id")
+        state = part.state or state
+        cuts += 1
+        if not part.was_cut:
+            break
+
+    assert delivered["chats"] == whole.ids("chats", "thread_id")
+    assert delivered["chat_events"] == whole.ids("chat_events", "event_id")
+    assert delivered["visitors"] == whole.ids("visitors", "visitor_id")
+    assert state == whole.state
+
+
+@quickly
+@given(rows=archives(), later=st.integers(0, 5000))
+def test_what_was_open_is_delivered_by_a_later_run_whatever_the_bookmark(
+    rows: list[Row], later: int
+) -> None:
+    first = run(Archive(rows), lookback_minutes=0)
+    later_on = NOW + later * MINUTE
+    archive = Archive(rows, now=later_on)
+    second = run(archive, first.state, lookback_minutes=0)
+
+    closed = {f"thread-{row.number}" for row in rows if not archive._is_open(row)}
+    assert first.ids("chats", "thread_id") | second.ids("chats", "thread_id") == closed
+    for moment in bookmarks(second.state):
+        assert all(
+            parse(moment) <= START + row.created * MINUTE  # type: ignore[operator] # it is a time
+            for row in rows
+            if archive._is_open(row)
+        )
+
+
+@quickly
+@given(rows=archives(), arriving=archives(most=8))
+def test_threads_archived_while_we_page_come_now_or_next_time(
+    rows: list[Row], arriving: list[Row]
+) -> None:
+    late = [
+        Row(1000 + row.number, row.created, min(row.closed, 14_390), row.visitor)
+        for row in arriving
+    ]
+    # Open when the run begins, so that they hold its bookmark; closed before it ends.
+    archive = Archive([*rows], arriving=list(late))
+    archive_open = [Row(row.number + 5000, row.created, 10**6, row.visitor) for row in late]
+    archive.rows += archive_open
+    first = run(archive, lookback_minutes=0)
+    settled = Archive([*rows, *late])
+    second = run(settled, first.state, lookback_minutes=0)
+    third = run(settled, second.state, lookback_minutes=0)
+
+    delivered = first.ids("chats", "thread_id") | second.ids("chats", "thread_id")
+    assert {f"thread-{row.number}" for row in late if not settled._is_open(row)} <= delivered
+    if not any(settled._is_open(row) for row in settled.rows):
+        assert not third.ids("chats", "thread_id"), "nothing is repeated for ever"
+
+
+@settings(parent=quickly, max_examples=12)
+@given(count=st.integers(0, 1300), concurrency=st.integers(1, 4))
+def test_requests_stay_within_the_bound(count: int, concurrency: int) -> None:
+    rows = [Row(number, number * 10, number * 10 + 1, number % 7) for number in range(count)]
+    archive = Archive(rows)
+
+    done = run(archive, max_concurrent_requests=concurrency)
+
+    pages = math.ceil(count / 5)
+    assert len(done.ids("chats", "thread_id")) == count
+    surplus = {1: 1, 2: 2}.get(concurrency, 2 * concurrency)
+    if concurrency == 2 and pages > 240:
+        surplus = 3
+    assert len(archive.requests) <= max(pages, 1) + surplus
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 4])
+def test_output_is_in_order_of_time_however_many_windows_are_read_at_once(concurrency: int) -> None:
+    rows = [Row(number, number * 10, number * 10 + 1, number) for number in range(1200)]
+
+    done = run(Archive(rows), max_concurrent_requests=concurrency)
+
+    times = [record["created_at"] for record in done.records["chats"]]
+    assert times == sorted(times)
+    assert len(times) == len(set(times)) == 1200
+
+
+def test_a_stream_that_is_selected_later_gets_all_and_the_others_only_what_is_new() -> None:
+    rows = [Row(number, number * 10, number * 10 + 1, number) for number in range(100)]
+    state = run(Archive(rows)).state
+    assert state is not None
+    del state["bookmarks"]["chats"]
+
+    again = run(Archive(rows), state, lookback_minutes=60)
+
+    assert len(again.ids("chats", "thread_id")) == 100
+    assert not again.records["visitors"]
+    assert not again.records["chat_events"]
+
+
+def test_an_empty_page_is_not_the_end() -> None:
+    class Sparse(Archive):
+        def _archives(self, payload: dict[str, Any]) -> dict[str, Any]:
+            if payload.get("page_id") == "more":
+                return super()._archives({"filters": {"to": render(NOW)}, "limit": 100})
+            return {"chats": [], "next_page_id": "more", "found_chats": 0}
+
+    done = run(Sparse([Row(1, 10, 20, 1)]))
+
+    assert done.ids("chats", "thread_id") == {"thread-1"}

@@ -1,0 +1,449 @@
+"""Any of LiveChat's shapes becomes one flat record: tables, and the vendor's own samples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_livechat import forms, names, schemas, thread, visitor
+from tap_livechat.archives import ArchiveVisitors, ChatEvents, Chats, Thread
+from tap_livechat.directory import Agents, Groups, Tags
+from tap_livechat.timestamps import normalise, parse
+
+SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "specs" / "livechat-samples"
+needs_samples = pytest.mark.skipif(
+    not SAMPLES.is_dir(), reason="the vendor's sample payloads are not in ../shared/specs"
+)
+FIELDS = {
+    "visitors": schemas.VISITOR,
+    "chats": schemas.CHAT,
+    "chat_events": schemas.CHAT_EVENT,
+    "agents": schemas.AGENT,
+    "groups": schemas.GROUP,
+    "tags": schemas.TAG,
+}
+VISITOR_SCHEMA = schemas.to_schema(schemas.VISITOR, ("visitor_id",))
+
+
+def sample(name: str) -> Any:
+    return json.loads((SAMPLES / f"{name}.json").read_bytes())
+
+
+def chat(*events: dict[str, Any], customer: dict[str, Any] | None = None, **of: Any) -> Any:
+    """A chat of list_archives; `of` goes into its thread."""
+    person = {"id": "c1", "type": "customer", **(customer or {})}
+    agent = {"id": "smith@example.com", "type": "agent"}
+    return {
+        "id": "CHAT",
+        "users": [person, agent],
+        "thread": {
+            "id": "THREAD",
+            "created_at": "2026-01-01T10:00:00.000000Z",
+            "user_ids": ["c1", "smith@example.com"],
+            "events": list(events),
+            **of,
+        },
+    }
+
+
+def filled_form(*fields: dict[str, Any], **of: Any) -> dict[str, Any]:
+    return {
+        "id": "THREAD_1",
+        "type": "filled_form",
+        "created_at": "2026-01-01T10:00:01.000000Z",
+        "fields": list(fields),
+        **of,
+    }
+
+
+def visitor_of(payload: dict[str, Any]) -> dict[str, Any]:
+    [record] = ArchiveVisitors.rows(None, [Thread.of(payload)])  # type: ignore[arg-type] # no state
+    return record
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"answer": "a@example.com"}, "a@example.com"),
+        ({"answer": "  a@example.com\n"}, "a@example.com"),
+        ({"answer": ""}, ""),
+        ({"answer": None}, ""),
+        ({}, ""),
+        ({"answer": {"id": "0", "label": "Support"}}, "Support"),
+        ({"answer": {"id": 2, "group_id": 1, "label": ""}}, "2"),
+        ({"answers": [{"id": "0", "label": "it"}, {"id": "1", "label": "retail"}]}, "it, retail"),
+        ({"answers": []}, ""),
+        ({"answer": ["a", "b"]}, "a, b"),
+        ({"answer": 7}, "7"),
+        ({"answer": {}}, ""),
+    ],
+)
+def test_an_answer_is_read_whatever_its_shape(answer: dict[str, Any], text: str) -> None:
+    assert forms.answer_text(answer) == text
+
+
+@pytest.mark.parametrize(
+    ("profile", "form", "form_type", "email", "source"),
+    [
+        ("p@example.com", "f@example.com", "prechat", "p@example.com", "profile"),
+        (None, "f@example.com", "prechat", "f@example.com", "prechat"),
+        (None, "f@example.com", "postchat", "f@example.com", "postchat"),
+        (None, "f@example.com", "ask_for_email", "f@example.com", "ask_for_email"),
+        (None, "f@example.com", None, "f@example.com", "prechat"),
+        (None, "f@example.com", "ticket", "f@example.com", None),
+        ("", "f@example.com", "prechat", "f@example.com", "prechat"),
+        ("broken@", "f@example.com", "prechat", "f@example.com", "prechat"),
+        ("broken@", "also broken", "prechat", "broken@", "profile"),
+        (None, "broken", "prechat", "broken", "prechat"),
+        (None, "", "prechat", None, None),
+        (" UP@Example.com ", "", "prechat", "UP@Example.com", "profile"),
+    ],
+)
+def test_the_email_comes_from_the_profile_or_else_from_a_form(
+    profile: str | None, form: str, form_type: str | None, email: str | None, source: str | None
+) -> None:
+    field = {"type": "email", "label": "E-mail", "answer": form}
+    event = filled_form(field, **({"form_type": form_type} if form_type else {}))
+
+    record = visitor_of(chat(event, customer={"email": profile}))
+
+    assert (record["email"], record["email_source"]) == (email, source)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last", "origin"),
+    [
+        ("Thomas Anderson", "Thomas", "Anderson", "given"),
+        ("Dr. Juan de la Vega Jr.", "Juan", "de la Vega", "given"),
+        ("van der Berg, Pieter", "Pieter", "van der Berg", "given"),
+        ("María José Carreño Quiñones", "María José Carreño", "Quiñones", "given"),
+        ("山田 太郎", "太郎", "山田", "given"),
+        ("Anna", "Anna", None, "given"),
+        ("anna@example.com", None, None, "given"),
+        ("Client", None, None, "default"),
+        ("visitor", None, None, "default"),
+        ("Customer", None, None, "default"),
+        ("", None, None, "default"),
+        (None, None, None, "default"),
+    ],
+)
+def test_names_are_split_and_default_names_are_not(
+    name: str | None, first: str | None, last: str | None, origin: str
+) -> None:
+    record = visitor.from_customer({"id": "c1", "name": name})
+
+    assert (record["first_name"], record["last_name"]) == (first, last)
+    assert record["name_is_default"] is (origin == "default")
+
+
+def test_a_name_from_the_form_replaces_a_default_name() -> None:
+    event = filled_form({"type": "name", "label": "Name", "answer": "Grace Hopper"})
+
+    record = visitor_of(chat(event, customer={"name": "Client"}))
+
+    assert (record["name"], record["first_name"], record["last_name"]) == (
+        "Grace Hopper",
+        "Grace",
+        "Hopper",
+    )
+    assert record["name_is_default"] is False
+
+
+@given(
+    st.from_regex(r"[A-Z][a-z]{2,8} [A-Z][a-z]{2,8}", fullmatch=True)
+    | st.sampled_from(["Mary Ann", "John Esq", "Sir Elton", "Van Gogh", "Anna Phd", "Abdul Salam"])
+)
+def test_the_short_cut_for_plain_names_says_what_the_library_says(name: str) -> None:
+    assert names.split(name) == names.parsed(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "geolocation", "place"),
+    [
+        (None, {"city": "Cork", "country": "Ireland", "country_code": "IE"}, "Cork Ireland IE"),
+        (
+            {"city": "Rome", "country": "Italy"},
+            {"city": "Cork", "country_code": "IE"},
+            "Rome Italy None",
+        ),
+        (
+            {"city": "Rome", "country": "Italy"},
+            {"country": "Italy", "country_code": "IT"},
+            "Rome Italy IT",
+        ),
+        ({"address": "Via Appia 1"}, {"city": "Cork", "country": "Ireland"}, "Cork Ireland None"),
+        (None, None, "None None None"),
+    ],
+)
+def test_a_place_is_never_half_stated_and_half_guessed(
+    address: Any, geolocation: Any, place: str
+) -> None:
+    record = visitor.from_customer(
+        {"id": "c1", "address": address, "visit": {"geolocation": geolocation}}
+    )
+
+    assert " ".join(str(record[name]) for name in ("city", "country", "country_code")) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2019-12-17T08:53:20.693553+01:00", "2019-12-17T07:53:20.693553Z"),
+        ("2017-10-12T13:56:16Z", "2017-10-12T13:56:16.000000Z"),
+        ("2017-10-12T15:19:21.010200Z", "2017-10-12T15:19:21.010200Z"),
+        ("2017-10-12T15:19:21.01Z", "2017-10-12T15:19:21.010000Z"),
+        ("2017-10-12 15:19:21", "2017-10-12T15:19:21.000000Z"),
+        ("", None),
+        ("yesterday", None),
+        (None, None),
+        (17, None),
+    ],
+)
+def test_times_become_utc_with_six_digits(text: object, utc: str | None) -> None:
+    assert normalise(text) == utc
+
+
+def test_two_threads_on_one_page_are_one_row_with_the_newest_facts() -> None:
+    form = filled_form({"type": "email", "label": "E-mail", "answer": "f@example.com"})
+    older = chat(form, tags=["sales"], customer={"name": "Client"})
+    newer = chat(tags=["support"], customer={"name": "Ada Lovelace"})
+    newer["thread"] |= {"id": "NEXT", "created_at": "2026-01-02T10:00:00.000000Z"}
+
+    [record] = ArchiveVisitors.rows(None, [Thread.of(older), Thread.of(newer)])  # type: ignore[arg-type] # no state
+
+    assert record["email"] == "f@example.com"
+    assert record["name"] == "Ada Lovelace"
+    assert record["last_thread_id"] == "NEXT"
+    assert record["tags"] == ["sales", "support"]
+    assert record["last_activity_at"] == "2026-01-02T10:00:00.000000Z"
+
+
+RECORDS = st.builds(
+    lambda **of: {**visitor.from_customer({"id": "c1"}), **of},
+    email=st.sampled_from([None, "a@example.com", "b@example.com", "broken@"]),
+    city=st.sampled_from([None, "Cork", "Rome"]),
+    country=st.sampled_from([None, "Ireland", "Italy"]),
+    phone=st.sampled_from([None, "+1", "+2"]),
+    ip=st.sampled_from([None, "198.51.100.1"]),
+    last_page_url=st.sampled_from([None, "https://www.example.com"]),
+    tags=st.lists(st.sampled_from(["sales", "support"]), unique=True),
+    session_fields=st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy")),
+    last_activity_at=st.sampled_from(
+        ["2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000000Z"]
+    ),
+)
+
+
+@given(RECORDS, RECORDS, RECORDS)
+def test_where_pages_end_makes_no_difference_to_a_merged_visitor(
+    first: dict[str, Any], second: dict[str, Any], third: dict[str, Any]
+) -> None:
+    merge = visitor.merge
+
+    assert merge(merge(first, second), third) == merge(first, merge(second, third))
+    assert merge(first, first) == first
+
+
+def side_by_side() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The same person as list_archives, list_customers and the CDP have them."""
+    visit = {
+        "started_at": "2026-01-01T09:59:00.000000Z",
+        "ended_at": "2026-01-01T10:30:00.000000Z",
+        "referrer": "https://www.example.org/",
+        "ip": "198.51.100.7",
+        "user_agent": "Firefox",
+        "geolocation": {
+            "country": "Poland",
+            "country_code": "PL",
+            "region": "Dolnoslaskie",
+            "city": "Wroclaw",
+            "timezone": "Europe/Warsaw",
+            "latitude": "51.1043015",
+            "longitude": "17.0335007",
+        },
+        "last_pages": [
+            {"opened_at": "2026-01-01T09:59:00.000000Z", "url": "https://a.example", "title": "A"},
+            {"opened_at": "2026-01-01T10:01:00.000000Z", "url": "https://b.example", "title": "B"},
+        ],
+    }
+    counts = {"chats_count": 1, "threads_count": 2, "visits_count": 3, "page_views_count": 4}
+    common = {
+        "id": "c1",
+        "type": "customer",
+        "name": "Thomas Anderson",
+        "email": "t.anderson@example.com",
+        "created_at": "2025-12-31T23:00:00+01:00",
+        "customer_last_event_created_at": "2026-01-01T10:20:00.000000Z",
+        "agent_last_event_created_at": "2026-01-01T10:10:00.000000Z",
+        "session_fields": [{"plan": "free"}, {"cart": "3"}, {"plan": "team"}],
+        "statistics": counts,
+    }
+    archives = chat(customer={**common, "phone_number": "+48100200300", "visit": visit})
+    customers = {**common, "last_visit": visit}
+    cdp = {
+        "customer_id": "c1",
+        "monitoring": {
+            "name": "Thomas Anderson",
+            "name_is_default": False,
+            "email": "t.anderson@example.com",
+            "phone_number": "+48100200300",
+            "session_fields": [
+                {"key": "plan", "value": "free"},
+                {"key": "cart", "value": "3"},
+                {"key": "plan", "value": "team"},
+            ],
+            "created_at": "2025-12-31T22:00:00Z",
+            "visits": [
+                {"started_at": "2025-12-01T00:00:00Z", "ip": "198.51.100.1", "pages": []},
+                {
+                    "started_at": visit["started_at"],
+                    "ip": "198.51.100.7",
+                    "user_agent": "Firefox",
+                    "page_referrer": "https://www.example.org/",
+                    "geolocation": visit["geolocation"],
+                    "pages": [
+                        {
+                            "started_at": page["opened_at"],
+                            "url": page["url"],
+                            "title": page["title"],
+                        }
+                        for page in visit["last_pages"]  # type: ignore[attr-defined] # a literal
+                    ],
+                },
+            ],
+        },
+        "statistics": {**counts, "last_activity_at": "2026-01-01T10:20:00Z"},
+    }
+    return (
+        visitor_of(archives),
+        visitor.from_customer(customers),
+        visitor.from_cdp(cdp),
+    )
+
+
+@pytest.mark.parametrize("name", list(schemas.VISITOR))
+def test_the_three_sources_agree_on_the_same_person(name: str) -> None:
+    archives, customers, cdp = (record[name] for record in side_by_side())
+
+    if name in {"last_chat_id", "last_thread_id", "tags", "group_ids", "agents", "form_answers"}:
+        assert not customers, "only archives have threads"
+        assert not cdp
+    elif name == "phone":
+        assert archives == cdp == "+48100200300"
+        assert customers is None, "version 3.5 has no phone numbers"
+    else:
+        assert archives == customers == cdp
+        assert (archives is None) == (name == "postal_code"), "nobody has stated an address"
+
+
+@needs_samples
+@pytest.mark.parametrize("name", sorted(path.stem for path in SAMPLES.glob("*.json")))
+def test_every_sample_of_the_vendor_passes(name: str) -> None:
+    payload = sample(name)
+    records = []
+    if name.endswith("-customer"):
+        records = [("visitors", visitor.from_customer(payload))]
+    elif "users" in payload and "threads" in payload:
+        payload = {**payload, "thread": payload["threads"][0]}
+        records = rows_of(payload)
+    elif name.endswith("-thread"):
+        records = rows_of(
+            {"id": "C", "users": [sample("agent-chat-v3.6-customer")], "thread": payload}
+        )
+    elif "created_at" in payload and "id" in payload:
+        records = rows_of(chat(payload, customer=sample("agent-chat-v3.6-customer")))
+    elif name.startswith("configuration"):
+        records = directory_rows(name, payload)
+    else:
+        records = rows_of(chat(customer={"carts": payload}, properties=payload))
+    for stream, record in records:
+        jsonschema.validate(record, schemas.to_schema(FIELDS[stream], ()))
+
+
+def directory_rows(name: str, payload: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    kind = {"listAgents": Agents, "listGroups": Groups, "listTags": Tags}.get(name.split("-")[2])
+    return [(kind.name, kind.record(row)) for row in payload] if kind else []
+
+
+def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    item = Thread.of(payload)
+    return [
+        (kind.name, row)
+        for kind in (ArchiveVisitors, Chats, ChatEvents)
+        for row in kind.rows(None, [item])  # type: ignore[arg-type] # rows keep no state
+    ]
+
+
+@needs_samples
+def test_the_sample_customer_becomes_this_record() -> None:
+    record = visitor.from_customer(sample("agent-chat-v3.5-customer"))
+
+    jsonschema.validate(record, VISITOR_SCHEMA)
+    assert record["first_name"] == "Thomas"
+    assert record["last_name"] == "Anderson"
+    assert record["city"] == "Wroclaw"
+    assert record["last_page_title"] == "LiveChat - Tour"
+    assert record["session_fields"] == {
+        "custom_key": "custom_value",
+        "another_custom_key": "another_custom_value",
+    }
+    assert record["last_activity_at"] == "2017-10-12T15:19:21.010200Z"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"id": "C"},
+        {"id": "C", "users": None, "thread": None},
+        {"id": "C", "users": [None, {}, {"type": "customer"}], "thread": {"events": [None, {}]}},
+        chat(restricted_access="You can't access threads older than 60 days on starter plan"),
+        chat(customer={"visit": {"geolocation": {"latitude": "?"}, "last_pages": [None]}}),
+        chat(customer={"session_fields": [None, {"a": None}, {"a": 1}], "statistics": None}),
+        chat({"id": "E", "type": "message", "deleted": True}),
+        chat({"id": "E", "type": "custom", "content": [1, {"a": None}], "created_at": "?"}),
+    ],
+)
+def test_absent_and_odd_values_pass(payload: dict[str, Any]) -> None:
+    for stream, record in rows_of(payload):
+        assert record, stream
+
+
+def test_a_chat_tells_its_duration_its_first_response_and_its_rating() -> None:
+    def said(second: int, author: str, **of: Any) -> dict[str, Any]:
+        at = f"2026-01-01T10:00:{second:02}.000000Z"
+        return {"id": f"E{second}", "type": "message", "created_at": at, "author_id": author, **of}
+
+    payload = chat(
+        said(1, "bot", text="Hello!"),
+        said(5, "c1", text="Is anybody there?"),
+        said(7, "smith@example.com", visibility="agents", text="(mine)"),
+        said(15, "smith@example.com", text="Yes!"),
+        said(20, "", type="system_message", system_message_type="chat_transferred"),
+        properties={"rating": {"score": 0, "comment": "slow"}},
+        tags=["sales"],
+    )
+    item = Thread.of(payload)
+
+    record = thread.chat_record(payload, item.events, item.times)
+
+    assert record["duration_seconds"] == 20
+    assert record["first_response_seconds"] == 10
+    assert (record["rating"], record["rating_comment"]) == ("bad", "slow")
+    assert record["transfers_count"] == 1
+    assert record["agents"] == ["smith@example.com"]
+    assert record["ended_at"] == "2026-01-01T10:00:20.000000Z"
+
+
+def test_a_later_moment_may_be_the_smaller_text() -> None:
+    earlier, later = parse("2026-01-01T10:30:00Z"), parse("2026-01-01T11:00:00-01:00")
+
+    assert earlier is not None
+    assert later is not None
+    assert earlier < later

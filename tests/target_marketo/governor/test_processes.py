@@ -1,0 +1,143 @@
+"""Four processes on one store, some of them killed, frozen or with a wrong clock.
+
+The short form is scaled: window, latencies, time-outs and graces by the same factor (facts: 1.2,
+"keep the window : latency ratio"). What must never happen is asserted in both forms; speed with
+much slack in the short one, since the machine is shared.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.target_marketo.governor.fleet import Fleet, Seen
+from tests.target_marketo.governor.worker import lease_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.target_marketo.governor.postgresql import PostgreSQL
+
+SEED = 20261120
+SCALE = 0.1
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {line}", end="")
+
+    return say
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql" and not request.config.getoption("--long"):
+        pytest.skip("--long: the short form of PostgreSQL is the last test")
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.fresh("fleet")
+
+
+def assert_never_exceeded(seen: Seen) -> None:
+    assert seen.refused == 0
+    assert seen.most_in_window <= 100
+    assert seen.most_in_flight <= 10
+
+
+def test_four_processes_share_one_budget(
+    *, store: str, long: bool, say: Callable[[str], None]
+) -> None:
+    scale, seconds = (1.0, 165.0) if long else (SCALE, 8.0)
+    with Fleet(store, scale=scale, seed=SEED) as fleet:
+        for number in range(4):
+            fleet.start(number, seconds)
+        said = fleet.finish()
+        seen = fleet.seen()
+    first = seen.served[99][0] - seen.served[0][0]
+    shares = seen.shares()
+    attempts = sum(worker["attempts"] for worker in said) / seconds
+    steady = seen.steady(20.0 * scale)
+    say(
+        f"seed {SEED}: {len(seen.served)} calls, steady {steady:.1%}, {seen.refused} refused,"
+        f" most in a window {seen.most_in_window}, in flight {seen.most_in_flight},"
+        f" first 100 in {first:.2f} s, shares {shares}, {attempts:.0f} store visits/s"
+    )
+    assert_never_exceeded(seen)
+    assert len(shares) == 4
+    assert shares[-1] <= (1.2 * shares[0] if long else 1.5 * shares[0] + 5)
+    assert steady >= (0.985 if long else 0.7)
+    if long:
+        assert first <= 3.5
+
+
+def test_killed_and_frozen_processes_leave_the_limits_alone(
+    *, store: str, long: bool, say: Callable[[str], None]
+) -> None:
+    random = Random(SEED)
+    seconds = 120.0 if long else 8.0
+    killed = frozen = 0
+    with Fleet(store, scale=SCALE, seed=SEED) as fleet:
+        living = {number: fleet.start(number, seconds) for number in range(4)}
+        fleet.wait_for(4)
+        started = fleet.elapsed
+        while fleet.elapsed < started + seconds - 5.0:
+            time.sleep(random.uniform(0.5, 1.5))
+            victim, sleeper = random.sample(sorted(living), 2)
+            living[sleeper].send_signal(signal.SIGSTOP)
+            living[victim].kill()
+            living[victim] = fleet.start(victim + 4, started + seconds - fleet.elapsed)
+            time.sleep(random.uniform(0.2, 3.0 if long else 1.0))
+            living[sleeper].send_signal(signal.SIGCONT)
+            killed, frozen = killed + 1, frozen + 1
+        last_kill = fleet.elapsed
+        said = fleet.finish()
+        seen = fleet.seen()
+    # A place in the window is held for the lease and the window; a slot for the lease.
+    back = last_kill + 20.0 * SCALE + lease_seconds(SCALE)
+    rate = seen.rate(back, back + 2.0) if long else seen.rate(last_kill, seen.served[-1][0])
+    say(
+        f"seed {SEED}: {killed} killed, {frozen} frozen, {len(seen.served)} calls,"
+        f" {seen.refused} refused, most in a window {seen.most_in_window},"
+        f" in flight {seen.most_in_flight}, leases lost {sum(one['lost'] for one in said)},"
+        f" {rate:.1f} calls/s at the end"
+    )
+    assert_never_exceeded(seen)
+    assert rate >= 10.0
+
+
+def test_a_postgresql_restart_and_wrong_clocks_leave_the_limits_alone(
+    *, postgresql: PostgreSQL, long: bool, say: Callable[[str], None]
+) -> None:
+    """Clients are 0.5 s apart, and their wall clocks jump by an hour each second."""
+    seconds = 60.0 if long else 8.0
+    restarts = 5 if long else 1
+    with Fleet(postgresql.fresh("fleet"), scale=SCALE, seed=SEED) as fleet:
+        for number in range(4):
+            fleet.start(number, seconds, ahead=0.5 * number)
+        fleet.wait_for(4)
+        for _ in range(restarts):
+            time.sleep(seconds / (restarts + 1))
+            postgresql.restart()
+        restarted = fleet.elapsed
+        fleet.finish()
+        seen = fleet.seen()
+    rate = seen.rate(restarted, seen.served[-1][0])
+    say(
+        f"seed {SEED}: {restarts} restarts, {len(seen.served)} calls, {seen.refused} refused,"
+        f" most in a window {seen.most_in_window}, {rate:.1f} calls/s after the last"
+    )
+    assert_never_exceeded(seen)
+    assert rate >= 10.0

@@ -1,0 +1,175 @@
+"""Hours at the API's own scale, in simulated time; with `--long` more of them, and three seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_marketo.governor import turnstile
+from tests.target_marketo.governor.simulation import (
+    FAST,
+    MIDDLE,
+    Figures,
+    Latency,
+    Simulation,
+    limits,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHORT_SEEDS, LONG_SEEDS = (1,), (1, 2, 3)
+
+
+@pytest.fixture(autouse=True)
+def look_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cancelled before the end: looking twice a second would take most of the time."""
+    monkeypatch.setattr(turnstile, "LOOK_SECONDS", 10.0)
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Figures are shown also when the test passes."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {line}", end="")
+
+    return say
+
+
+def alone(seed: int, seconds: float, latency: Latency, processes: int) -> Simulation:
+    simulation = Simulation(seed, latency=latency)
+    for _ in range(processes):
+        simulation.process(16 // processes, limits(), seconds)
+    simulation.run()
+    return simulation
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+@pytest.mark.parametrize(
+    ("latency", "least", "first"), [(FAST, 0.985, 3.5), (MIDDLE, 0.94, 16.0)], ids=["fast", "mid"]
+)
+def test_alone_the_ceiling_is_reached_and_never_passed(
+    *,
+    processes: int,
+    latency: Latency,
+    least: float,
+    first: float,
+    long: bool,
+    say: Callable[[str], None],
+) -> None:
+    if processes > 1 and latency is MIDDLE and not long:
+        pytest.skip("--long")
+    for seed in LONG_SEEDS if long else SHORT_SEEDS:
+        simulation = alone(seed, 4000.0 if long else 430.0, latency, processes)
+        figures, checker = simulation.figures, simulation.checker
+        shares = sorted(figures.by_process.values())
+        say(
+            f"seed {seed}: {processes} processes, {figures.verdicts.total()} calls,"
+            f" steady {figures.steady(100):.2%}, {figures.refused} refused,"
+            f" most in a window {checker.most_in_window}, in flight {checker.most_in_flight},"
+            f" first 100 in {figures.first(100):.1f} s, shares {shares}"
+        )
+        assert figures.verdicts.total() >= 2000
+        assert figures.refused == 0
+        assert figures.steady(100) >= least
+        assert figures.first(100) < first
+        assert shares[-1] <= 1.2 * shares[0]
+
+
+def beside(
+    seed: int, seconds: float, rate: float, *, counting: bool, calls: int, adapts: bool
+) -> Figures:
+    simulation = Simulation(seed, refused_count=counting, adapts=adapts)
+    simulation.process(16, limits(calls, 10 if calls > 50 else 5), seconds)
+    simulation.others(lambda _now: rate, seconds)
+    return simulation.run()
+
+
+@pytest.mark.parametrize("counting", [False, True], ids=["refused calls free", "refused count"])
+def test_beside_others_at_one_call_a_second_few_are_refused(
+    *, counting: bool, long: bool, say: Callable[[str], None]
+) -> None:
+    seconds = 4000.0 if long else 800.0
+    for seed in LONG_SEEDS if long else SHORT_SEEDS:
+        figures = beside(seed, seconds, 1.0, counting=counting, calls=100, adapts=True)
+        say(
+            f"seed {seed}: beside 1/s, {figures.rate(0, seconds):.2f} calls/s,"
+            f" {figures.refused_per_1000:.1f} of 1,000 refused,"
+            f" {figures.others_refused_percent:.1f} % of the others'"
+        )
+        assert figures.refused_per_1000 <= 10.0
+        assert figures.others_refused_percent <= 6.0
+        assert figures.rate(0, seconds) >= 0.8 * 4.0
+
+
+@pytest.mark.parametrize("counting", [False, True], ids=["refused calls free", "refused count"])
+@pytest.mark.parametrize("rate", [1.0, 2.5])
+def test_the_default_budget_never_collapses(
+    *, counting: bool, rate: float, long: bool, say: Callable[[str], None]
+) -> None:
+    """50 calls and 5 slots, beside others that leave room for 50 at least."""
+    seconds = 4000.0 if long else 300.0
+    for seed in LONG_SEEDS if long else SHORT_SEEDS:
+        figures = beside(seed, seconds, rate, counting=counting, calls=50, adapts=True)
+        say(
+            f"seed {seed}: 50 beside {rate}/s, {figures.rate(0, seconds):.2f} calls/s,"
+            f" {figures.refused_per_1000:.1f} of 1,000 refused,"
+            f" {figures.others_refused_percent:.1f} % of the others'"
+        )
+        assert figures.rate(0, seconds) >= 0.6 * min(2.5, 5.0 - rate)
+        assert figures.others_refused_percent <= 10.0
+
+
+def test_figures_beside_others(*, long: bool, say: Callable[[str], None]) -> None:
+    """The table of the closing note; nothing is asserted of the budgets that do not adapt.
+
+    At 2.5 a second with refused calls counting, the others' own retries keep the window full once a
+    single burst of 75 calls has tipped them, whatever we do then (facts: 1.5).
+    """
+    if not long:
+        pytest.skip("--long")
+    policies = {"adaptive 100": (100, True), "fixed 100": (100, False), "fixed 50": (50, False)}
+    for counting in (False, True):
+        for rate in (1.0, 2.5):
+            for name, (calls, adapts) in policies.items():
+                every = [
+                    beside(seed, 2000.0, rate, counting=counting, calls=calls, adapts=adapts)
+                    for seed in LONG_SEEDS
+                ]
+                ours = [f"{figures.rate(0, 2000):.2f}" for figures in every]
+                refused = [f"{figures.refused_per_1000:.1f}" for figures in every]
+                others = [f"{figures.others_refused_percent:.1f}" for figures in every]
+                say(
+                    f"seeds {LONG_SEEDS}, others {rate}/s,"
+                    f" refused {'count' if counting else 'free'},"
+                    f" {name}: calls/s {ours}, refused per 1,000 {refused}, others % {others}"
+                )
+
+
+@pytest.mark.parametrize("minutes", [5, 30])
+def test_an_outage_is_probed_seldom_and_left_at_once(
+    *, minutes: int, long: bool, say: Callable[[str], None]
+) -> None:
+    start, end = 60.0, 60.0 + 60.0 * minutes
+    for seed in LONG_SEEDS if long else SHORT_SEEDS:
+        simulation = Simulation(seed, outages=[(start, end)])
+        for _ in range(4):
+            simulation.process(3, limits(), end + 40.0)
+        figures = simulation.run()
+        wasted = len(figures.waste)
+        back = [at - end for at in figures.served if at >= end]
+        say(
+            f"seed {seed}: {minutes} min outage, {wasted} calls wasted"
+            f" ({wasted / minutes:.1f} a minute), 100 calls served {back[99]:.1f} s after its end"
+        )
+        assert wasted <= 10 * minutes
+        assert back[99] <= 20.0
+        assert figures.refused == 0

@@ -1,0 +1,165 @@
+"""A run takes in anything at all: no traceback, and every record is accounted for."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from target_marketo.marketo.client import Field, Marketo
+from target_marketo.run import Run, Stop
+from target_marketo.settings import Settings
+from target_marketo.store.cache import Cache
+from target_marketo.store.database import open_database
+from target_marketo.store.error_log import ErrorLog
+from tests.target_marketo.fake_marketo import FakeInstance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FIELDS = [
+    Field("id", "integer", searchable=True),
+    Field("email", "email", 255, searchable=True),
+    Field("firstName", "string", 20),
+    Field("chats", "integer"),
+    Field("lastChatAt", "datetime"),
+    Field("tags", "text"),
+]
+STREAMS = {
+    "visitors": {
+        "fields": {
+            "email": "email",
+            "firstName": {"from": "name.first", "write": "if_empty"},
+            "chats": {"from": "chats", "write": "greatest"},
+            "lastChatAt": {"from": "at", "clear": True},
+            "tags": {"from": "tags", "write": "append"},
+        }
+    }
+}
+
+
+class Room:
+    """Runs without a process: a Marketo, a store, and what came out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = open_database(f"sqlite:///{folder / 'store.sqlite'}")
+        self.cache = Cache(self.database)
+        self.error_log = ErrorLog(self.database, "run")
+        self.settings = Settings.of(
+            {
+                "endpoint": "https://123-abc-456.example.com",
+                "client_id": "x",
+                "client_secret": "y",
+                "streams": STREAMS,
+            }
+        )
+
+    def run(self, lines: list[bytes], marketo: FakeInstance) -> tuple[Run, list[Any], Stop | None]:
+        """The run, its STATE lines, and how it stopped, if it did."""
+        output = io.StringIO()
+        run = Run(
+            self.settings, cast("Marketo", marketo), self.error_log, self.cache, output=output
+        )
+        stop = None
+        try:
+            run.consume(io.BytesIO(b"\n".join(lines) + b"\n"))
+        except Stop as error:
+            stop = error
+        return run, [json.loads(line) for line in output.getvalue().splitlines()], stop
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    room = Room(tmp_path_factory.mktemp("run"))
+    yield room
+    room.database.close()
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = st.sampled_from(["a@example.com", "A@example.com", "b@example.com", "bad@", "", None])
+RECORDS = st.fixed_dictionaries(
+    {"email": KEYS | VALUES},
+    optional={
+        "name": st.fixed_dictionaries({"first": VALUES}) | VALUES,
+        "chats": st.integers(0, 9) | VALUES,
+        "at": st.datetimes().map(str) | VALUES,
+        "tags": st.lists(st.sampled_from(["x", "y"])) | VALUES,
+    },
+)
+
+
+def message(kind: str, **members: Any) -> bytes:
+    return json.dumps({"type": kind, **members}, allow_nan=False, default=str).encode()
+
+
+SCHEMA = message("SCHEMA", stream="visitors", schema={"properties": {}})
+
+
+def _clean(value: Any) -> Any:
+    """Without NaN and infinities, which JSON does not have."""
+    return json.loads(json.dumps(value, default=str), parse_constant=str)
+
+
+MESSAGES = st.one_of(
+    RECORDS.map(lambda each: message("RECORD", stream="visitors", record=_clean(each))),
+    st.integers(0, 99).map(lambda each: message("STATE", value={"at": each})),
+    st.just(b""),
+    st.just(message("SCHEMA", stream="visitors", schema={"properties": {}})),
+    st.just(message("ACTIVATE_VERSION", stream="visitors", version=1)),
+)
+ODD = st.one_of(
+    st.binary(max_size=30).map(lambda each: each.replace(b"\n", b" ")),
+    VALUES.map(lambda each: json.dumps(_clean(each)).encode()),
+    st.dictionaries(
+        st.sampled_from(["type", "stream", "record", "schema", "value"]),
+        st.sampled_from(["RECORD", "STATE", "SCHEMA", "visitors"]) | VALUES,
+        max_size=4,
+    ).map(lambda each: json.dumps(_clean(each)).encode()),
+)
+RELAXED = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@RELAXED
+@given(lines=st.lists(MESSAGES, max_size=25))
+def test_records_of_any_shape_are_all_accounted_for(room: Room, lines: list[bytes]) -> None:
+    logged = room.error_log.count()
+    marketo = FakeInstance(described=FIELDS)
+
+    run, states, stop = room.run([SCHEMA, *lines], marketo)
+
+    summary = run.summary
+    assert stop is None
+    assert summary.received == sum(b'"RECORD"' in line for line in lines)
+    assert summary.received == summary.settled
+    assert room.error_log.count() - logged == summary.rejected
+    emails = [str(person["email"]).lower() for person in marketo.people.values()]
+    assert len(emails) == len(set(emails)), "nobody is there twice"
+    sent = [json.loads(line)["value"] for line in lines if b'"STATE"' in line]
+    assert states[-1:] == sent[-1:]
+
+
+@RELAXED
+@given(lines=st.lists(MESSAGES, max_size=10), odd=ODD, more=st.lists(MESSAGES, max_size=5))
+def test_lines_of_any_shape_end_in_a_line_of_text_at_most(
+    room: Room, lines: list[bytes], odd: bytes, more: list[bytes]
+) -> None:
+    run, states, stop = room.run([SCHEMA, *lines, odd, *more], FakeInstance(described=FIELDS))
+
+    before = [json.loads(line)["value"] for line in lines if b'"STATE"' in line]
+    assert run.summary.received == run.summary.settled
+    if stop is not None:
+        assert "\n" not in str(stop)
+        assert states[-1:] == before[-1:], "STATE covers what came before the line, and no more"
