@@ -78,3 +78,10 @@ def test_every_file_of_python_is_free_of_the_package_that_breaks_the_sdk() -> No
     for path in ROOT.glob("*/pyproject.toml"):
         wanted = re.findall(r'^\s+"(backoff)\b', path.read_text(), re.MULTILINE)
         assert wanted == [], path
+
+
+def test_the_targets_readme_lists_every_setting_as_about_does() -> None:
+    text = (ROOT / "target-marketo" / "README.md").read_text()
+
+    for name, schema in SCHEMA["properties"].items():
+        assert re.search(rf"^\| `{name}`.*{re.escape(schema['description'])} \|$", text, re.MULTILINE), name

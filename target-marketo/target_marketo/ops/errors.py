@@ -1,0 +1,7 @@
+"""What ends a command, as one line."""
+
+from __future__ import annotations
+
+
+class OpsError(Exception):
+    """What happened, where, and what to do. No secret and no e-mail address."""
