@@ -30,6 +30,7 @@ _UNITED = ("tags", "group_ids", "agents")
 _OVERLAID = ("session_fields", "form_answers")
 _NAME = ("name", "first_name", "last_name", "name_is_default")
 _PLACE = ("city", "region", "country", "country_code", "postal_code")
+_STATED = ("city", "state", "country", "postal_code")
 _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title")
 
 
@@ -199,8 +200,7 @@ def _record(
 ) -> Record:
     email = email.strip() if isinstance(email, str) else None
     source = "profile" if email else None
-    form_is_better = not forms.is_plausible_email(email) and forms.is_plausible_email(filled.email)
-    if filled.email and (not email or form_is_better):
+    if filled.email and (not email or _is_better(filled.email, email)):
         email, source = filled.email, filled.email_source
     name = name.strip() if isinstance(name, str) else None
     if name_is_default and filled.name:
@@ -242,11 +242,15 @@ def _record(
     }
 
 
+def _is_better(form: str, profile: str) -> bool:
+    return not forms.is_plausible_email(profile) and forms.is_plausible_email(form)
+
+
 def _place(address: Mapping[str, Any], geolocation: Mapping[str, Any]) -> Record:
     """What the visitor stated, or else what the connection suggests: never half of each."""
     country = geolocation.get("country") or None
     code = geolocation.get("country_code") or None
-    if not any(address.get(key) for key in ("city", "state", "country", "postal_code")):
+    if not address or not any(address.get(key) for key in _STATED):
         return {
             "city": geolocation.get("city") or None,
             "region": geolocation.get("region") or None,

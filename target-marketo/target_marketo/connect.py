@@ -35,7 +35,7 @@ def governor(settings: Settings, database: Database) -> Governor:
 
 def marketo(settings: Settings, database: Database) -> Marketo:
     """The instance; nothing is sent yet."""
-    session = pooled_session(settings.max_concurrent_calls)
+    session = pooled_session(settings.max_concurrent_calls, settings.endpoint)
     return Marketo(
         endpoint=settings.endpoint,
         token=Token(session, settings.identity, settings.client_id, settings.client_secret),

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from target_marketo.rules import Kind, Value
@@ -121,14 +122,19 @@ def converter(data_type: str, limit: Limit, delimiter: str = ";") -> Callable[[A
     if kind := simple.get(kind_of(data_type)):
         return kind
 
+    # No text of fewer characters can be too long.
+    always_fits = limit.characters if limit.characters is not None else (limit.bytes or 0) // 4
+
     def text(value: Any) -> Value:
         if type(value) is not str:
             value = _as_text(value, delimiter)
-        return _fitted(value.strip(), limit) or None
+        value = value.strip()
+        return (value if len(value) <= always_fits else _fitted(value, limit)) or None
 
     return text
 
 
+@lru_cache(maxsize=4096)  # an address is looked at as key, as field, and in the row that leaves
 def is_email(text: str) -> bool:
     """Whether Marketo accepts the address: ASCII, and of the usual form."""
     return bool(_EMAIL.fullmatch(text)) and ".." not in text and text[0] != "." and ".@" not in text

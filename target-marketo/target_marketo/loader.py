@@ -17,7 +17,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -195,7 +195,7 @@ class Loader:
         self._buffers: dict[str, Buffer] = {}
         self._active: dict[PersonId, Entry] = {}
         self._parked: dict[PersonId, Entry] = {}
-        self._pending: dict[tuple[str, str], _Pending] = {}
+        self._pending: defaultdict[tuple[str, str], _Pending] = defaultdict(_Pending)
         self._held: list[tuple[float, int, list[Entry]]] = []
         self._again: deque[list[Entry]] = deque()
         self._held_number = itertools.count()
@@ -225,7 +225,7 @@ class Loader:
         buffer = self._buffers.get(plan.key)
         if buffer is None:
             buffer = self._buffers[plan.key] = Buffer(plan.key, self._options.batch_size)
-        buffer.lookup_fields.update(dict.fromkeys(plan.lookup_fields))
+        buffer.serve(plan)
         active = self._active.get(person)
         if active is not None and active.known_fields.issuperset(plan.lookup_fields):
             if active.leads is None:  # its lookup is under way
@@ -234,7 +234,7 @@ class Loader:
             if self._waiting(active):
                 self._pending_of(active).pop(active)
                 active.add(plan, mapped, received)
-                self._decide(active)
+                self._decide([active])
                 return
         entry = self._parked.get(person) if active else buffer.get(person)
         if entry is None:
@@ -273,10 +273,7 @@ class Loader:
             while len(buffer) and (ending or aged or buffer.full):
                 self._look_up(buffer.take())
         # At the end, rows that lookups still bring may fill up a call.
-        flush = ending and not self._lookups_flying
-        for (action, key_field), pending in self._pending.items():
-            while pending.entries and (flush or self._ripe(pending, now)):
-                self._send(action, key_field, pending.take(self._options.batch_size))
+        self._send_ripe(all_of_it=ending and not self._lookups_flying)
 
     def handle(self, done: Done) -> None:
         """Takes in the end of a call."""
@@ -303,7 +300,7 @@ class Loader:
 
     def _look_up(self, entries: list[Entry]) -> None:
         key_field = entries[0].person[0]
-        fields = frozenset(self._buffers[key_field].lookup_fields)
+        fields = self._buffers[key_field].lookup_fields
         for entry in entries:
             self._active[entry.person] = entry
             entry.known_fields = fields
@@ -322,38 +319,42 @@ class Loader:
         for entry in call.entries:
             entry.since += away  # the age limit is about waiting for company, not for Marketo
             entry.leads = by_key.get(entry.person[1].casefold(), [])
-            self._decide(entry)
+        self._decide(call.entries)
 
     # Decisions
 
-    def _decide(self, entry: Entry) -> None:
-        decision = decide(entry.steps, entry.leads or (), self._options.duplicates)
-        entry.decision = decision
-        if decision.too_many:
-            advice = of_row("1007")
-            self._refuse([(entry, None)], "1007", advice.cure, "")
-        elif decision.create is not None:
-            self._row_by_row(CREATE, entry, [dict(decision.create)])
-        elif decision.updates:
-            rows = [{"id": update.lead_id, **update.values} for update in decision.updates]
-            self._row_by_row(UPDATE, entry, rows)
-        else:
-            self._end(entry)
+    def _decide(self, entries: list[Entry]) -> None:
+        unchanged = []
+        for entry in entries:
+            decision = decide(entry.steps, entry.leads or (), self._options.duplicates)
+            entry.decision = decision
+            if decision.too_many:
+                advice = of_row("1007")
+                self._refuse([(entry, None)], "1007", advice.cure, "")
+            elif decision.create is not None:
+                self._row_by_row(CREATE, entry, [decision.create])
+            elif decision.updates:
+                rows = [{"id": update.lead_id, **update.values} for update in decision.updates]
+                self._row_by_row(UPDATE, entry, rows)
+            else:
+                unchanged.append(entry)
+        self._end(unchanged)
+        self._send_ripe()
 
-    def _row_by_row(self, action: str, entry: Entry, rows: list[dict[str, Any]]) -> None:
+    def _row_by_row(self, action: str, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
             refused = self._check(row)
             if refused is not None:
                 self._refuse([(entry, None)], refused.code, refused.reason, "", refused.field)
                 return
         entry.rows = [msgspec.json.encode(row) for row in rows]
-        self._put(action, entry)
+        self._pending[action, entry.person[0]].put(entry)
 
-    def _put(self, action: str, entry: Entry) -> None:
-        pending = self._pending.setdefault((action, entry.person[0]), _Pending())
-        pending.put(entry)
-        if self._ripe(pending, self._now()):
-            self._send(action, entry.person[0], pending.take(self._options.batch_size))
+    def _send_ripe(self, *, all_of_it: bool = False) -> None:
+        now = self._now()
+        for (action, key_field), pending in self._pending.items():
+            while pending.entries and (all_of_it or self._ripe(pending, now)):
+                self._send(action, key_field, pending.take(self._options.batch_size))
 
     def _ripe(self, pending: _Pending, now: float) -> bool:
         first = next(iter(pending.entries.values()))
@@ -373,7 +374,7 @@ class Loader:
     def _pending_of(self, entry: Entry) -> _Pending:
         assert entry.decision is not None  # noqa: S101 - callers ask only for decided entries
         action = CREATE if entry.decision.create is not None else UPDATE
-        return self._pending.setdefault((action, entry.person[0]), _Pending())
+        return self._pending[action, entry.person[0]]
 
     # Writes
 
@@ -391,7 +392,11 @@ class Loader:
         self._start(call, lambda: self._leads.sync(action, lookup_field, rows, partition))
 
     def _written(self, call: _Call, answer: Answer) -> None:
+        if all(row.status != "skipped" for row in answer.rows):
+            self._end(call.entries)
+            return
         rows = iter(enumerate(answer.rows))
+        ended: list[Entry] = []
         again: list[Entry] = []
         later: list[Entry] = []
         refused: dict[str, list[tuple[Entry, int | None]]] = {}
@@ -399,7 +404,7 @@ class Loader:
             own = list(itertools.islice(rows, len(entry.rows)))
             skipped = [(position, row) for position, row in own if row.status == "skipped"]
             if not skipped:
-                self._end(entry)
+                ended.append(entry)
                 continue
             position, row = skipped[0]
             kind = of_row(row.code).kind
@@ -410,6 +415,7 @@ class Loader:
                 again.append(entry)
             else:
                 later.append(entry)
+        self._end(ended)
         for code, entries in refused.items():
             self._refuse(entries, code, of_row(code).cure, answer.request_id)
         self._hold(again, _AFTER_RACE_SECONDS)
@@ -461,26 +467,31 @@ class Loader:
 
     # Ends
 
-    def _end(self, entry: Entry) -> None:
-        """The person is as the records want them to be."""
-        decision, summary = entry.decision, self._summary
-        assert decision is not None  # noqa: S101 - only decided entries end
-        records = len(entry.received)
-        summary.kept.update(decision.kept)
-        if decision.create is not None:
-            summary.created += 1
-            summary.filled.update(decision.create.keys())
-        for update in decision.updates:
-            summary.filled.update(update.values.keys())
-        if decision.create is None and not decision.updates:
-            summary.unchanged_people += 1
-            summary.unchanged += records
-        else:
-            summary.updated += 1 if decision.updates else 0
-            summary.delivered += records
-        self._arrived(entry)
-        self._settle([received.ticket for received in entry.received])
-        self._release(entry)
+    def _end(self, entries: list[Entry]) -> None:
+        """The people are as the records want them to be."""
+        summary = self._summary
+        filled: list[str] = []
+        for entry in entries:
+            decision, records = entry.decision, len(entry.received)
+            assert decision is not None  # noqa: S101 - only decided entries end
+            if decision.kept:
+                summary.kept.update(decision.kept)
+            if decision.create is not None:
+                summary.created += 1
+                summary.delivered += records
+                filled += decision.create
+            elif decision.updates:
+                summary.updated += 1
+                summary.delivered += records
+                for update in decision.updates:
+                    filled += update.values
+            else:
+                summary.unchanged_people += 1
+                summary.unchanged += records
+            self._arrived(entry)
+            self._release(entry)
+        summary.filled.update(filled)
+        self._settle([received.ticket for entry in entries for received in entry.received])
 
     def _refuse(
         self,

@@ -7,8 +7,10 @@ Everything that can be wrong with a mapping is found here, before the first row:
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+
+import msgspec
 
 from target_marketo import fields
 from target_marketo.fields import Refused
@@ -63,18 +65,17 @@ _OPTIONS: dict[str, tuple[type, str]] = {
 _KEY_TYPES = frozenset({"email", "integer", "string", "phone", "text", "url"})
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """A record as a step towards one person."""
 
     key: str
     values: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class _PlannedField:
+class _PlannedField(NamedTuple):
     name: str
-    read: Callable[[Record], Any]
+    source: str
+    dig: Callable[[Record], Any] | None  # for a path into nested values
     convert: Callable[[Any], Value]
     clear: bool
 
@@ -89,16 +90,37 @@ class StreamPlan:
     rules: Rules
     lookup_fields: tuple[str, ...]
     planned: tuple[_PlannedField, ...]
+    constants: Mapping[str, Value]
     key_source: str
     read_key: Callable[[Record], Any]
     convert_key: Callable[[Any], Value]
+    key_properties: frozenset[str] = frozenset()
+    decoder: msgspec.json.Decoder[Record] = field(init=False)
+
+    def __post_init__(self) -> None:
+        sources = [self.key_source, *(planned.source for planned in self.planned)]
+        object.__setattr__(self, "decoder", _decoder([*sources, *self.key_properties]))
 
     def has_key_among(self, properties: Container[str]) -> bool:
         """Whether records with these properties can have the key at all."""
         return self.key_source in properties or self.key_source.split(".")[0] in properties
 
+    def read(self, record: msgspec.Raw) -> Record:
+        """Those properties of a JSON object that this plan looks at.
+
+        Raises:
+            ValueError: It is no JSON object.
+        """
+        try:
+            return self.decoder.decode(record)
+        except msgspec.DecodeError:
+            raise ValueError("not a JSON object") from None
+
     def map(self, record: Record) -> Mapped | Refused | None:
         """The record as a step; None if it has no key, which is normal for visitors."""
+        if not record.keys() >= self.key_properties:
+            name = min(self.key_properties - record.keys())
+            return Refused("missing_key", "", f"the record has no `{name}`, a key of its stream")
         raw = self.read_key(record)
         if raw is None:
             return None
@@ -107,15 +129,14 @@ class StreamPlan:
             key = self.convert_key(raw)
             if key is None:
                 return None
-            values: dict[str, Value] = {}
-            for planned in self.planned:
-                name = planned.name
-                value = planned.read(record)
+            values = {**self.constants}
+            for name, source, dig, convert, clear in self.planned:
+                value = record.get(source) if dig is None else dig(record)
                 if value is not None:
-                    value = planned.convert(value)
+                    value = convert(value)
                 if value is not None:
                     values[name] = value
-                elif planned.clear:
+                elif clear:
                     values[name] = None
         except fields.Unfit as unfit:
             return Refused(unfit.code, name, str(unfit))
@@ -143,17 +164,20 @@ class Mapper:
         # All entries are checked at once, whatever streams the tap will send.
         self._plans = {name: self._from_entry(name) for name in self._streams}
 
-    def plan(self, stream: str, properties: Mapping[str, Any]) -> StreamPlan:
+    def plan(
+        self, stream: str, properties: Mapping[str, Any], key_properties: Iterable[str] = ()
+    ) -> StreamPlan:
         """The plan of a stream with these properties (JSON Schema; may be empty if unknown).
 
         Raises:
             SettingError: The mapping names a property that the stream does not have.
         """
-        if stream not in self._plans:
-            return self._by_names(stream, properties)
-        if properties:
+        plan = self._plans.get(stream)
+        if plan is None:
+            plan = self._by_names(stream, properties)
+        elif properties:
             self._check_sources(stream, properties)
-        return self._plans[stream]
+        return replace(plan, key_properties=frozenset(key_properties))
 
     def check(self, row: Mapping[str, Any]) -> Refused | None:
         """What is wrong with a row that is about to leave, if anything is."""
@@ -195,12 +219,17 @@ class Mapper:
         # A new person needs the key, whether or not `fields` says so.
         entries = {key: {"from": key, "write": Write.ON_CREATE}} | dict(entries)
         self._check = None
-        planned, rules = [], []
+        planned, constants, rules = [], {}, []
         for name, options in entries.items():
             field = self._described(f"{where}.fields", name)
             self._planned[name] = field
             rules.append(self._rule(f"{where}.fields", field, options))
-            planned.append(_planned(field, options, rules[-1]))
+            convert = _converter(field, options, rules[-1])
+            if "value" in options:
+                constants[name] = _constant(field, options, convert)
+            else:
+                source, clear = options["from"], options.get("clear", False)
+                planned.append(_PlannedField(name, source, _digger(source), convert, clear))
         key_options = entries[key]
         return StreamPlan(
             stream=stream,
@@ -213,6 +242,7 @@ class Mapper:
                 )
             ),
             planned=tuple(planned),
+            constants={name: each for name, each in constants.items() if each is not None},
             key_source=str(key_options.get("from", key)),
             read_key=_reader(key_options),
             convert_key=fields.converter(
@@ -306,19 +336,26 @@ def _options(where: str, spec: Any) -> dict[str, Any]:
     return options
 
 
-def _planned(field: Field, options: Mapping[str, Any], rule: Rule) -> _PlannedField:
+def _converter(field: Field, options: Mapping[str, Any], rule: Rule) -> Callable[[Any], Value]:
+    if rule.write is Write.APPEND:
+        return fields.items
     truncate = options.get("truncate", False)
     limit = fields.limit_of(field.data_type, field.length, truncate=truncate)
-    convert: Callable[[Any], Value] = fields.converter(field.data_type, limit, rule.delimiter)
-    if rule.write is Write.APPEND:
-        convert = fields.items
-    if "value" in options:
-        try:
-            constant = convert(options["value"])
-        except fields.Unfit as unfit:
-            raise SettingError(f"`value` of `{field.name}` does not fit: {unfit}") from None
-        return _PlannedField(field.name, lambda _: constant, lambda value: value, clear=False)
-    return _PlannedField(field.name, _reader(options), convert, clear=options.get("clear", False))
+    return fields.converter(field.data_type, limit, rule.delimiter)
+
+
+def _constant(field: Field, options: Mapping[str, Any], convert: Callable[[Any], Value]) -> Value:
+    try:
+        return convert(options["value"])
+    except fields.Unfit as unfit:
+        raise SettingError(f"`value` of `{field.name}` does not fit: {unfit}") from None
+
+
+def _decoder(sources: Iterable[str]) -> msgspec.json.Decoder[Record]:
+    """Reads of a record only these properties: most of a visitor is of no interest to Marketo."""
+    properties: Any = {name: Any for source in sources for name in (source, source.split(".")[0])}
+    make: Any = TypedDict  # the names are known at run time only
+    return msgspec.json.Decoder(make("Properties", properties, total=False))
 
 
 def _reader(options: Mapping[str, Any]) -> Callable[[Record], Any]:
@@ -326,11 +363,16 @@ def _reader(options: Mapping[str, Any]) -> Callable[[Record], Any]:
         constant = options["value"]
         return lambda _: constant
     source: str = options["from"]
+    return _digger(source) or (lambda record: record.get(source))
+
+
+def _digger(source: str) -> Callable[[Record], Any] | None:
+    """How to read a path into nested values; None for a property of the record itself."""
     if "." not in source:
-        return lambda record: record.get(source)
+        return None
     path = source.split(".")
 
-    def read(record: Record) -> Any:
+    def dig(record: Record) -> Any:
         if source in record:
             return record[source]
         value: Any = record
@@ -343,7 +385,7 @@ def _reader(options: Mapping[str, Any]) -> Callable[[Record], Any]:
                 return None
         return value
 
-    return read
+    return dig
 
 
 def _plain(name: str) -> str:

@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import Enum, StrEnum, auto
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -80,11 +80,14 @@ class Rules:
 
     all: tuple[Rule, ...]
     alone: tuple[Rule, ...] = field(init=False)
+    lists: tuple[Rule, ...] = field(init=False)  # those that append
     groups: tuple[tuple[Rule, ...], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         names = dict.fromkeys(rule.group for rule in self.all if rule.group)
         object.__setattr__(self, "alone", tuple(rule for rule in self.all if not rule.group))
+        appending = tuple(rule for rule in self.all if rule.write is Write.APPEND)
+        object.__setattr__(self, "lists", appending)
         object.__setattr__(
             self,
             "groups",
@@ -92,24 +95,21 @@ class Rules:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one record, or several folded ones of a stream, say of a person."""
 
     rules: Rules
     values: Values
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """The fields that change of the person with this Marketo id."""
 
     lead_id: int
     values: Values
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What becomes of a person: at most one of create, updates and too_many is set.
 
     `kept` names the fields where the record brought another value and Marketo's stays.
@@ -273,11 +273,14 @@ def _chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[
 
 
 def _creation(steps: Sequence[Step]) -> Decision:
-    person: Person = {}
-    kept: list[str] = []
-    for position, step in enumerate(steps):
-        kept += apply(step, person, new=position == 0)
-    filled = {name: value for name, value in person.items() if not is_empty(value)}
+    # To a person who is not there yet the first step brings all its values: none has a rival.
+    first, *others = steps
+    person: Person = {**first.values}
+    for rule in first.rules.lists:
+        if rule.field in person:
+            person[rule.field] = _appended(rule, person[rule.field], None)
+    kept = [name for step in others for name in apply(step, person, new=False)]
+    filled = {name: value for name, value in person.items() if value or value == 0}
     return Decision(create=filled, kept=tuple(kept))
 
 

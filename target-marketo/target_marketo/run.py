@@ -281,7 +281,7 @@ class Run:
         assert self._mapper is not None  # noqa: S101 - _prepare comes before the loop
         open_ended = message.schema.get("additionalProperties") is True
         properties = {} if open_ended else message.schema.get("properties") or {}
-        plan = self._mapper.plan(message.stream, properties)
+        plan = self._mapper.plan(message.stream, properties, message.key_properties or ())
         self._plans[message.stream] = plan
         if properties and not plan.has_key_among(properties):
             logger.info("Stream %s has no %s: nobody comes of it", message.stream, plan.key)
@@ -294,14 +294,20 @@ class Run:
             self._checkpoint.state(value)
 
     def _record(self, message: Message) -> None:
-        stream, record = message.stream, message.record
-        if stream is None or record is None:
+        stream = message.stream
+        if stream is None:
             raise Malformed("is a RECORD without stream or record")
         plan = self._plans.get(stream)
         if plan is None:
             raise Malformed("is a RECORD of a stream without SCHEMA")
+        try:
+            record = plan.read(message.record)
+        except ValueError:
+            raise Malformed("is a RECORD without stream or record") from None
         self.summary.received += 1
-        received = Received(self._checkpoint.received(), stream, record, self.summary.received)
+        received = Received(
+            self._checkpoint.received(), stream, message.record, self.summary.received
+        )
         mapped = plan.map(record)
         if isinstance(mapped, Mapped):
             self._loader.add(plan, mapped, received)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from target_marketo.rules import Decision, Step, fold
 
 if TYPE_CHECKING:
@@ -27,8 +29,17 @@ class Received(NamedTuple):
 
     ticket: Ticket
     stream: str
-    record: Record
+    written: Record | msgspec.Raw
     number: int = 0
+
+    @property
+    def record(self) -> Record:
+        """The whole record. It is read for those that are refused only."""
+        if not isinstance(self.written, msgspec.Raw):
+            return self.written
+        # Nobody has looked at all of its bytes yet.
+        text = bytes(self.written).decode("utf-8", "replace")
+        return msgspec.json.decode(text, type=dict[str, Any])
 
 
 @dataclass(slots=True, eq=False)
@@ -62,12 +73,19 @@ class Buffer:
 
     def __init__(self, key_field: str, size: int) -> None:
         self.key_field = key_field
-        self.lookup_fields: dict[str, None] = {}
+        self.lookup_fields: frozenset[str] = frozenset()
+        self._plan: StreamPlan | None = None
         self._size = size
         self._entries: dict[PersonId, Entry] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def serve(self, plan: StreamPlan) -> None:
+        """Makes the next lookup ask for what this plan needs."""
+        if plan is not self._plan:  # mostly the same as before
+            self._plan = plan
+            self.lookup_fields |= frozenset(plan.lookup_fields)
 
     @property
     def full(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -123,6 +124,7 @@ class TargetMarketo(Target):
     def invoke(cls, **options: Any) -> None:
         """Runs the target; what a user can cause ends as one line and an exit code."""
         logging.getLogger("urllib3").setLevel(logging.INFO)  # its DEBUG shows addresses
+        _favour_throughput()
         try:
             super().invoke(**options)
         except Stop as stop:
@@ -145,6 +147,16 @@ class _Reader(SimpleSingerReader):
     ) -> Counter[str]:
         del callbacks
         return self._consume(file_input or self.default_input)
+
+
+def _favour_throughput() -> None:
+    """Tells the interpreter what kind of program this is."""
+    # A call gives the interpreter up some twenty times, mostly to the store. To get it back from
+    # the thread that maps records takes 5 ms each time, unless told otherwise.
+    sys.setswitchinterval(0.0005)
+    # Records leave no cycles behind: those that wait need not be searched again and again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _environment_problem() -> str:

@@ -152,7 +152,7 @@ def pairs_per_second(store: str, seconds: float, processes: int = PROCESSES) -> 
 
 
 def speed(seconds: float) -> None:
-    print(f"acquire and release, {PROCESSES} processes, {seconds:g} s, committed to disk:")
+    print(f"acquire and release, {PROCESSES} processes, {seconds:g} s, grants on disk:")
     with tempfile.TemporaryDirectory() as folder, running_server() as server:
         stores = {"SQLite": f"sqlite:///{folder}/store.sqlite", "PostgreSQL": server.url()}
         for name, store in stores.items():

@@ -39,7 +39,10 @@ def serve(
     app_factory: Callable[[dict[str, Any]], ASGIApp], arguments: Sequence[str] | None = None
 ) -> None:
     """Serve the application that `app_factory` makes of the `--options` JSON, until stdin ends."""
-    import uvicorn  # noqa: PLC0415  (the parent's side has no use for a web server)
+    # The parent's side has no use for a web server.
+    import uvicorn  # noqa: PLC0415
+
+    from tests.sandbox.transport import OpenProtocol  # noqa: PLC0415
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--options", default="{}", help="a JSON object; see the server's Options")
@@ -50,7 +53,7 @@ def serve(
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=OpenProtocol,
             ws="none",
             access_log=False,
             log_level="error",

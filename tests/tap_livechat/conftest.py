@@ -83,6 +83,7 @@ class Tap:
         self,
         streams: Sequence[str] | None = ARCHIVES,
         state: dict[str, Any] | None = None,
+        log_level: str = "INFO",
         **settings: Any,
     ) -> Output:
         done = subprocess.run(
@@ -91,7 +92,7 @@ class Tap:
             text=True,
             check=False,
             timeout=120,
-            env=self.environment,
+            env={**self.environment, "TAP_LIVECHAT_LOGLEVEL": log_level},
         )
         return Output(done.returncode, done.stdout, done.stderr)
 

@@ -345,7 +345,7 @@ def test_an_access_token_that_ended_is_renewed_and_the_call_goes_on() -> None:
 
     sent = [headers.get("Authorization") for headers in server.headers]
     assert sent == [None, "Bearer one", None, "Bearer two"]
-    assert livechat.authenticator.scopes == {"chats--all:ro", "customers:ro"}
+    assert livechat.authenticator.scopes == frozenset({"chats--all:ro", "customers:ro"})
     assert livechat.count.total == 2, "only calls of the Web API are billed"
 
 

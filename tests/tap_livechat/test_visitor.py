@@ -252,7 +252,7 @@ def test_where_pages_end_makes_no_difference_to_a_merged_visitor(
 
 def side_by_side() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The same person as list_archives, list_customers and the CDP have them."""
-    visit = {
+    visit: dict[str, Any] = {
         "started_at": "2026-01-01T09:59:00.000000Z",
         "ended_at": "2026-01-01T10:30:00.000000Z",
         "referrer": "https://www.example.org/",
@@ -313,7 +313,7 @@ def side_by_side() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
                             "url": page["url"],
                             "title": page["title"],
                         }
-                        for page in visit["last_pages"]  # type: ignore[attr-defined] # a literal
+                        for page in visit["last_pages"]
                     ],
                 },
             ],
@@ -367,14 +367,17 @@ def test_every_sample_of_the_vendor_passes(name: str) -> None:
 
 
 def directory_rows(name: str, payload: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    kind = {"listAgents": Agents, "listGroups": Groups, "listTags": Tags}.get(name.split("-")[2])
-    return [(kind.name, kind.record(row)) for row in payload] if kind else []
+    kinds = {"listAgents": Agents, "listGroups": Groups, "listTags": Tags}
+    method = name.split("-")[2]
+    if method not in kinds:
+        return []
+    return [(method.removeprefix("list").lower(), kinds[method].record(row)) for row in payload]
 
 
 def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     item = Thread.of(payload)
     return [
-        (kind.name, row)
+        (str(kind.name), row)
         for kind in (ArchiveVisitors, Chats, ChatEvents)
         for row in kind.rows(None, [item])  # type: ignore[arg-type] # rows keep no state
     ]

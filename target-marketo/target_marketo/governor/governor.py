@@ -15,7 +15,7 @@ import socket
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from target_marketo.governor.clock import Clock, SystemClock
 from target_marketo.governor.decisions import (
@@ -99,8 +99,6 @@ class _Denied:
 
 _WOKEN_BY_RELEASE = {Why.SLOT, Why.OUTAGE, Why.RESET, Why.TURN}
 
-T = TypeVar("T")
-
 
 class Governor:
     """Threads of a process share one. All governors of an instance share its leases.
@@ -175,7 +173,8 @@ class Governor:
         if outcome is Outcome.OK:
             self._retries.earn()
         try:
-            self._transact(lambda _ledger, _state, _now: None)
+            # A release that is lost leaves the lease as it was granted, which is longer.
+            self._transact(lambda _ledger, _state, _now: None, durable=False)
         except StoreError as error:
             logger.warning("A lease could not be released yet: %s", error)
         self._released.set()
@@ -294,12 +293,14 @@ class Governor:
             window_until=busy_until + self.limits.seconds + MARGIN_SECONDS,
         )
 
-    def _transact(self, change: Callable[[Ledger, State, Now], State | None]) -> None:
+    def _transact(
+        self, change: Callable[[Ledger, State, Now], State | None], *, durable: bool = True
+    ) -> None:
         """Settle what is still to be settled, then make a change, in one transaction."""
         with self._lock:
             unsettled, self._unsettled = self._unsettled, []
         try:
-            with self._leases.transaction(self.instance) as ledger:
+            with self._leases.transaction(self.instance, durable=durable) as ledger:
                 now = self._now(ledger)
                 before = State.read(ledger.document)
                 state = refresh(before, self.limits, now)

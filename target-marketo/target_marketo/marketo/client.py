@@ -114,9 +114,16 @@ class Calls:
         return self.by_kind.total()
 
 
-def pooled_session(connections: int) -> requests.Session:
-    """A session that keeps one connection per call that may be in flight, and retries nothing."""
+def pooled_session(connections: int, url: str) -> requests.Session:
+    """A session that keeps one connection per call that may be in flight, and retries nothing.
+
+    The environment's proxies and certificates for `url` are looked up once: for every call it costs
+    as much as the call itself.
+    """
     session = requests.Session()
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify = dict(found["proxies"]), found["verify"]
+    session.trust_env = False
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -170,6 +177,11 @@ class Marketo:
         self.governor.note_usage(total)
         return total
 
+    def partitions(self) -> list[str]:
+        """The names of the instance's lead partitions."""
+        reply = self._call(Request("partitions", "GET", "/v1/leads/partitions.json"))
+        return [str(row["name"]) for row in reply.get("result") or () if "name" in row]
+
     def lookup(
         self, filter_type: str, values: Sequence[str], fields: Iterable[str]
     ) -> list[dict[str, Any]]:
@@ -189,7 +201,9 @@ class Marketo:
     def _pages(self, form: dict[str, str]) -> Iterator[dict[str, Any]]:
         page: str | None = ""
         while page is not None:
-            body = urlencode(form | {"nextPageToken": page} if page else form).encode()
+            # "@" and "," need no escape in a form; where nothing needs one, this is ten times as fast.
+            fields = form | {"nextPageToken": page} if page else form
+            body = urlencode(fields, safe="@,").encode()
             reply = self._call(Request("lookup", "POST", "/v1/leads.json", _FORM, body))
             yield from reply.get("result", ())
             page = reply.get("nextPageToken") if reply.get("moreResult") else None
@@ -331,6 +345,7 @@ class _Throttled(MarketoError):
 _ACCESS_DENIED = "603"
 _RAISED: dict[Class, type[MarketoError]] = {
     Class.CONCURRENCY: _Throttled,
+    Class.PERMANENT: SendFewer,  # one of the rows; alone it goes to the error log
     Class.QUOTA: QuotaSpent,
     Class.RATE: _Throttled,
     Class.SPLIT: SendFewer,

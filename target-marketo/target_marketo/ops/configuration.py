@@ -74,7 +74,7 @@ def tap(files: Sequence[str] = ()) -> dict[str, Any]:
         "api_version",
         "region",
     )
-    found = _configuration("tap-livechat", dict.fromkeys(names, {"type": ["string"]}), files)
+    found = _configuration("tap-livechat", {name: {"type": ["string"]} for name in names}, files)
     return {name: value for name, value in found.items() if value not in (None, "")}
 
 
@@ -92,9 +92,7 @@ def _configuration(
     return config | _of_environment(prefix, properties) if "ENV" in files else config
 
 
-def _of_environment(
-    prefix: str, properties: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+def _of_environment(prefix: str, properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     given = variables()
     return {
         name: _typed(prefix + name.upper(), given[prefix + name.upper()], schema.get("type", ()))

@@ -40,15 +40,15 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(title=Text(title), title_justify="left", header_style="bold")
+    screen = console()
+    screen.print(Text(title, style="bold"))
+    table = Table(header_style="bold", show_header=any(columns))
     for name in columns:
         number = name.endswith("#")
-        table.add_column(
-            name.rstrip(" #"), justify="right" if number else "left", overflow="fold"
-        )
+        table.add_column(name.rstrip(" #"), justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    console().print(table)
+    screen.print(table)
 
 
 def short(at: datetime | str | None) -> str:

@@ -91,9 +91,7 @@ def find(database: Database, wanted: Filter, limit: int | None = None) -> list[L
         return [LoggedError(*row) for row in connection.execute(query)]
 
 
-def with_records(
-    database: Database, wanted: Filter
-) -> list[tuple[LoggedError, dict[str, Any]]]:
+def with_records(database: Database, wanted: Filter) -> list[tuple[LoggedError, dict[str, Any]]]:
     """Entries with their whole records, person by person, each person's oldest first."""
     query = select(*_COLUMNS, ERRORS.c.record).where(*wanted.conditions()).order_by(ERRORS.c.id)
     with database.read() as connection:

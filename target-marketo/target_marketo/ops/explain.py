@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from target_marketo.mapping import DEFAULT_STREAMS
 from target_marketo.marketo.errors import RECORD, RESPONSE, of_row
 from target_marketo.store.error_log import mask
 
@@ -31,6 +30,9 @@ _OURS = {
     "key_with_comma": Explained(
         "the key has a comma, so Marketo cannot look it up", "correct it at its source"
     ),
+    "missing_key": Explained(
+        "the record lacks a key property of its stream", "correct it at its source"
+    ),
     "too_long": Explained(
         "a value is longer than Marketo's field", "set `truncate: true` for the field, then replay"
     ),
@@ -53,18 +55,24 @@ def explained(code: str, advice: str = "") -> Explained:
 
 def shape(value: Any) -> str:
     """What kind of value it is, without the value. Times, true and false are shown."""
+    found = "null"
     match value:
         case None:
-            return "null"
+            pass
         case bool():
-            return "true" if value else "false"
+            found = "true" if value else "false"
         case int() | float():
-            return "a number"
+            found = "a number"
         case list():
-            return f"a list of {len(value)}"
+            found = f"a list of {len(value)}"
         case dict():
-            return f"an object of {len(value)}"
-    text = str(value)
+            found = f"an object of {len(value)}"
+        case _:
+            found = _shape_of_text(str(value))
+    return found
+
+
+def _shape_of_text(text: str) -> str:
     if _TIME.fullmatch(text):
         return text
     if "@" in text and len(text.split()) == 1:
@@ -81,6 +89,8 @@ def sample(
     stream: str, field: str, record: Mapping[str, Any], streams: Mapping[str, Any] | None
 ) -> str:
     """The shape of the value that a field was to be filled with; empty where that is unknown."""
+    from target_marketo.mapping import DEFAULT_STREAMS  # noqa: PLC0415 - takes a second to import
+
     fields = ((streams or DEFAULT_STREAMS).get(stream) or {}).get("fields") or {}
     spec = fields.get(field) if field else None
     source = spec.get("from") if isinstance(spec, dict) else spec

@@ -16,6 +16,7 @@ its start (BEGIN IMMEDIATE), so what it reads cannot change before it writes.
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,7 +66,10 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One write transaction: committed at the end of the block, rolled back by an exception."""
+        """One write transaction: committed at the end of the block, rolled back by an exception.
+
+        Not to be nested: on SQLite the inner one would wait for the outer one.
+        """
         with self._errors(), self._engine.begin() as connection:
             yield connection
 
@@ -73,7 +77,10 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """One consistent view; on SQLite it neither waits for a writer nor holds one up."""
         with self._errors(), self._engine.connect() as connection:
-            connection = connection.execution_options(store_begin="DEFERRED")  # noqa: PLW2901 - SQLAlchemy returns the same connection
+            if self.is_sqlite:
+                connection.execution_options(store_begin="DEFERRED")
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
 
@@ -84,6 +91,24 @@ class Database:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATE_TABLES_LOCK})")
             METADATA.create_all(connection, tables=tables)
             add_missing_columns(connection, tables)
+
+    def overwrite_deleted(self) -> None:
+        """Leave no trace of deleted rows in SQLite's files; PostgreSQL's vacuum does it by itself.
+
+        It waits for other processes' transactions, and then copies the file.
+        """
+        if not self.is_sqlite:
+            return
+        with self._errors(), self._engine.connect() as connection:
+            # Beside SQLAlchemy, which would begin a transaction, where VACUUM is refused.
+            raw: Any = connection.connection.driver_connection
+            try:
+                raw.execute("VACUUM")
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"store {self.name}: {error}; what was deleted may be readable in the file"
+                ) from None
 
     def close(self) -> None:
         self._engine.dispose()

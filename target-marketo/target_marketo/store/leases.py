@@ -105,8 +105,10 @@ class Ledger(Protocol):
 
 
 class Leases(Protocol):
-    def transaction(self, instance: str) -> AbstractContextManager[Ledger]:
+    def transaction(self, instance: str, *, durable: bool = True) -> AbstractContextManager[Ledger]:
         """All that happens inside is kept when the block ends, or none of it.
+
+        If it need not be `durable`, a crash of the database server may undo what it kept.
 
         Raises:
             StoreError: it is not known to be kept.
@@ -125,11 +127,12 @@ class DatabaseLeases:
         database.create_tables(INSTANCES, LEASES)
 
     @contextmanager
-    def transaction(self, instance: str) -> Iterator[Ledger]:
+    def transaction(self, instance: str, *, durable: bool = True) -> Iterator[Ledger]:
         with self._database.write() as connection:
             # SQLite's write lock is held by now: it is the whole file's.
             if not self._database.is_sqlite:
-                connection.exec_driver_sql(self._sql.lock, {"key": lock_number(instance)})
+                lock = self._sql.lock if durable else self._sql.lock_and_commit_later
+                connection.exec_driver_sql(lock, {"key": lock_number(instance)})
             ledger = self._open(connection, instance)
             yield ledger
             ledger.close()
@@ -229,6 +232,7 @@ class _Statements:
         self._mark = ":{}" if database.is_sqlite else "%({})s"
         leases = ", ".join(Row.__slots__)
         self.lock = f"SELECT pg_advisory_xact_lock({self._at('key')})"
+        self.lock_and_commit_later = f"{self.lock}, set_config('synchronous_commit', 'off', true)"
         self.read_instance = (
             f"SELECT {clock.expression}, clock_epoch, clock_offset, clock_now, document"  # noqa: S608 - all names are ours
             f" FROM (SELECT 1) AS always LEFT JOIN {INSTANCES} ON instance = {self._at('instance')}"

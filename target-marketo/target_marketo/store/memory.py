@@ -21,7 +21,8 @@ class MemoryLeases:
         self._documents: dict[str, str | None] = {}
 
     @contextmanager
-    def transaction(self, instance: str) -> Iterator[_MemoryLedger]:
+    def transaction(self, instance: str, *, durable: bool = True) -> Iterator[_MemoryLedger]:
+        del durable
         with self._lock:
             rows = self._rows.get(instance, {})
             ledger = _MemoryLedger(self._monotonic(), rows, self._documents.get(instance))

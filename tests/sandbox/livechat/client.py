@@ -10,9 +10,11 @@ from tests.sandbox.livechat.options import Options, moment, parse
 from tests.sandbox.process import ServerProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from tests.sandbox.crowd import Crowd, LightCrowd
+    from tests.sandbox.faults import Fault
 
 
 class LiveChatSandbox(ServerProcess):
@@ -108,6 +110,10 @@ class LiveChatSandbox(ServerProcess):
         """Answer the next `requests` calls with an error."""
         body = {"requests": requests, "type": kind, "retry_after_seconds": retry_after_seconds}
         self.control("POST", "/_sandbox/refuse", body)
+
+    def set_faults(self, faults: Iterable[Fault]) -> None:
+        """Begin a new script of faults; none ends the trouble."""
+        self.change(faults=list(faults))
 
     def expire_access_tokens(self) -> None:
         self.control("POST", "/_sandbox/tokens/expire")

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.sandbox.crowd import microseconds
+from tests.sandbox.faults import Script
 from tests.sandbox.livechat import wire
 from tests.sandbox.livechat.errors import KINDS
 from tests.sandbox.livechat.expected import expected
@@ -64,6 +65,8 @@ class Control:
 
     def _change_options(self, asked: dict[str, Any]) -> Any:
         self._server.options = changed(self._server.options, asked)
+        if "faults" in asked:
+            self._server.script = Script(self._server.options.faults, self._server.options.seed)
         return self._server.options
 
     def _clock(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What may turn a call away before its method is reached.
 
 A gate is asked in turn with the method's name and the monotonic time; it raises `ApiError`, or lets
-the call pass. A fault script is one gate more.
+the call pass. What a script of faults does is `trouble.py`'s business.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from tests.sandbox.crowd import Crowd, LightCrowd
+from tests.sandbox.faults import Fault  # noqa: TC001  (msgspec reads the annotations)
 
 ALL_SCOPES = (
     "customers:ro",
@@ -79,6 +80,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     # The time a reply takes: `latency_seconds` is the median, `latency_sigma` the spread.
     latency_seconds: float = 0.0
     latency_sigma: float = 0.0
+
+    # What goes wrong; kinds of calls are the journal's methods, such as `list_archives`.
+    faults: tuple[Fault, ...] = ()
 
     def period(self) -> tuple[datetime, datetime]:
         """The crowd's start and end."""

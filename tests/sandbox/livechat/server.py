@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.sandbox.crowd import microseconds
-from tests.sandbox.livechat import accounts, configuration, wire
+from tests.sandbox.faults import Script
+from tests.sandbox.livechat import accounts, configuration, trouble, wire
 from tests.sandbox.livechat.access import Tokens
 from tests.sandbox.livechat.agent_chat import AgentChat
 from tests.sandbox.livechat.call import Call
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    from tests.sandbox.faults import Fault
     from tests.sandbox.livechat.access import Grant
     from tests.sandbox.livechat.call import Reply
 
@@ -63,6 +65,7 @@ class Server:
         self.tokens = Tokens(self.options)
         self.journal = Journal()
         self.refusals = Refusals()
+        self.script = Script(self.options.faults, self.options.seed)
         self.gates: list[Gate] = [RateLimit(), self.refusals]
         self._latency = Random(self.options.seed)
         self._methods = _methods(AgentChat(self.store))
@@ -129,9 +132,13 @@ class Server:
     ) -> Response:
         arrived = self.journal.arrive()
         authenticated, rows, error, body = False, 0, None, b""
+        fault: Fault | None = None
         try:
             body = await request.body()
             await self._take_time()
+            fault = self.script.draw(name, body)
+            if fault is not None:
+                await trouble.before(fault, self.tokens)
             grant = self.tokens.authenticate(request.headers.get("Authorization"), self.options)
             authenticated = True
             self._check(request, name)
@@ -159,7 +166,8 @@ class Server:
             rows=rows,
             body=body,
         )
-        return Response(reply, status, headers, _JSON)
+        whole = Response(reply, status, headers, _JSON)
+        return whole if fault is None else trouble.after(fault, whole)
 
     def _check(self, request: Request, name: str) -> None:
         """What is wrong with a call whatever its method."""

@@ -13,6 +13,8 @@ from .errors import ResponseError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.sandbox.faults import Fault
+
     from .counts import JournalEntry
 
 JSON = "application/json"
@@ -32,6 +34,8 @@ class Call:
     body: bytes
     authorization: str
     entry: JournalEntry
+    # What goes wrong with it.
+    fault: Fault | None = None
     # The body as a form, on top of the query; read once.
     _form: dict[str, str] | None = None
     # What is to be given back when the reply has been sent.

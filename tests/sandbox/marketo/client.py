@@ -14,6 +14,8 @@ from .options import Options
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tests.sandbox.faults import Fault
+
 
 class MarketoSandbox(ServerProcess):
     """A Marketo instance in a process of its own; the keyword arguments are those of `Options`.
@@ -64,6 +66,10 @@ class MarketoSandbox(ServerProcess):
     def set_options(self, **changes: Any) -> None:
         """Change options while the sandbox runs."""
         self.control("POST", "/_sandbox/options", changes)
+
+    def set_faults(self, faults: Iterable[Fault]) -> None:
+        """Begin a new script of faults; none ends the trouble."""
+        self.set_options(faults=list(faults))
 
     def reset(self, **changes: Any) -> None:
         """Start over: nobody there but the seeded, all limits fresh, the options of the start."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -47,6 +49,8 @@ class JournalRow(msgspec.Struct, omit_defaults=True, gc=False):
     key: str | None = None
     codes: tuple[str, ...] = ()
     changed: bool = False
+    # What was written, if the option `journal_values` asks for it.
+    values: dict[str, Any] | None = None
 
 
 class JournalEntry(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -63,3 +67,7 @@ class JournalEntry(msgspec.Struct, omit_defaults=True, kw_only=True):
     values: int = 0
     found: int = 0
     rows: list[JournalRow] = []
+    # When the rows were written, which may be long after the client has gone.
+    applied: float = 0.0
+    # What the script of faults did to the call.
+    fault: str = ""

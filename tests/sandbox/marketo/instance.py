@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tests.sandbox.faults import Script
+
 from .call import FORM, IdRow, IdRows
 from .clock import Clock
 from .counts import Counts, JournalEntry, JournalRow
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     Routes = dict[str, tuple[str, dict[str, Callable[[Call], Finish]]]]
 
 
+IDENTITY_PATH = "/identity/oauth/token"
+
+
 class Instance:
     """The state of the sandbox, and the API's calls upon it."""
 
@@ -43,6 +48,8 @@ class Instance:
         self.options = options
         self.random = Random(f"{options.seed}/ids")
         self.latency_random = Random(f"{options.seed}/latency")
+        self.fault_random = Random(f"{options.seed}/damage")
+        self.script = Script(options.faults, options.seed)
         self.clock = Clock(options.clock_start)
         now = self.clock.now()
         self.counts = Counts()
@@ -73,6 +80,8 @@ class Instance:
         options = self.options.replaced(changes)
         if options.clock_start != self.options.clock_start:
             self.clock = Clock(options.clock_start)
+        if "faults" in changes:
+            self.script = Script(options.faults, options.seed)
         self.options = options
         self.limits.options = options
         self.database.configure(options)
@@ -91,6 +100,13 @@ class Instance:
         return counts
 
     # --- one call --------------------------------------------------------------------------------
+
+    def strike(self, call: Call) -> None:
+        """Asks the script what goes wrong with a call that has just arrived."""
+        kind = "identity" if call.path == IDENTITY_PATH else self._route(call)[0]
+        call.fault = self.script.draw(kind, call.body)
+        if call.fault is not None:
+            call.entry.fault = call.fault.what
 
     def begin(self, call: Call) -> Finish:
         """The call arrives: authenticate it, admit it, start it. What it holds from now on, such
@@ -211,9 +227,12 @@ class Instance:
     def _sync(self, call: Call) -> Finish:
         sync = self.syncs.prepare(call.json(SyncBody))
         call.at_end.append(lambda: self.syncs.release(sync))
+        if call.fault is not None and call.fault.what == "row":
+            sync.refuse_some(call.fault, self.fault_random)
 
         def finish() -> Content:
-            results, call.entry.rows = self.syncs.apply(sync, self.clock.now())
+            now = call.entry.applied = self.clock.now()
+            results, call.entry.rows = self.syncs.apply(sync, now)
             return {"result": results}
 
         return finish

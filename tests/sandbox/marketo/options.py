@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from tests.sandbox.faults import Fault  # noqa: TC001  (as above)
+
 DataType = Literal[
     "string",
     "text",
@@ -87,6 +89,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     seed_leads: int = 0
     # Fields under "Block Field Updates": what they hold is silently kept.
     blocked_fields: tuple[str, ...] = ()
+
+    # What goes wrong; see `tests/sandbox/faults.py`. Kinds of calls are those of the journal.
+    faults: tuple[Fault, ...] = ()
+    # Whether the journal keeps what each row of a sync wrote.
+    journal_values: bool = False
 
     # The open questions.
     same_key_twice: Literal["create_twice", "last_wins", "error_1036"] = "create_twice"

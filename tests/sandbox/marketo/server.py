@@ -19,12 +19,14 @@ from starlette.routing import Mount, Route
 
 from tests.sandbox.crowd.leads import leads
 from tests.sandbox.crowd.people import person
+from tests.sandbox.damage import HTML, Reset, damaged, page
 
 from . import latency
 from .call import Call
 from .counts import JournalEntry
 from .errors import RecordError, ResponseError
-from .instance import Instance
+from .instance import IDENTITY_PATH, Instance
+from .misshapen import misshapen
 from .options import Options
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
+    from tests.sandbox.faults import Fault
+
 CONTENT_TYPE = "application/json;charset=UTF-8"
-IDENTITY_PATH = "/identity/oauth/token"
-HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+UNAUTHENTICATED = frozenset({"600", "601", "602"})
 
 
 def application(options: dict[str, Any]) -> Starlette:
@@ -135,6 +138,13 @@ async def _identity(instance: Instance, call: Call) -> Response:
     before, after = latency.draw(instance.options, instance.latency_random)
     await _pass_time(before + after)
     now = instance.clock.now()
+    instance.strike(call)
+    fault = call.fault
+    if fault is not None and fault.what in {"status", "reset", "late"}:
+        entry = JournalEntry(kind="identity", arrival=now, reply=now, fault=fault.what)
+        instance.journal.append(entry)
+        await _pass_time(fault.seconds)
+        return page(int(fault.code)) if fault.what == "status" else Reset()
     if call.method in {"GET", "POST"}:
         status, content = instance.identity(call.form())
     else:
@@ -144,17 +154,19 @@ async def _identity(instance: Instance, call: Call) -> Response:
     instance.journal.append(
         JournalEntry(kind="identity", arrival=now, reply=now, http_status=status)
     )
-    return Response(
-        msgspec.json.encode(content),
+    if fault is not None and fault.what == "wrong_type":
+        content = misshapen("wrong_type", {"result": []}, instance.fault_random)
+    body = msgspec.json.encode(content)
+    response = None if fault is None else damaged(fault, body)
+    return response or Response(
+        body,
         status,
         {"Cache-Control": "no-store", "Pragma": "no-cache", "Content-Type": CONTENT_TYPE},
     )
 
 
 async def _answer(instance: Instance, call: Call) -> Response:
-    """The envelope of any other call. This is where a script of faults would step in: before
-    `begin`, between `begin` and `finish`, and on the finished envelope.
-    """
+    """The reply to any other call."""
     before, after = latency.draw(instance.options, instance.latency_random)
     await _pass_time(before)
     now = instance.clock.now()
@@ -162,17 +174,56 @@ async def _answer(instance: Instance, call: Call) -> Response:
     entry.arrival = now
     entry.request_id = f"{instance.random.randrange(0x18000):x}#{int(now * 1000):x}"
     instance.journal.append(entry)
+    instance.strike(call)
     try:
-        finish = instance.begin(call)
-        await _pass_time(after)
-        content = finish()
+        content = await _carry_out(instance, call, after)
     except ResponseError as error:
         entry.code = error.code
         instance.refused(error)
-        envelope = {"requestId": entry.request_id, "success": False, "errors": [error.as_json()]}
+        content = {"success": False, "errors": [error.as_json()]}
     else:
-        envelope = {"requestId": entry.request_id, **content, "success": True}
+        if content is None:
+            return _no_envelope(call)
+        content = {**content, "success": True}
+    envelope = {"requestId": entry.request_id, **content}
+    if call.fault is not None:
+        return _struck(instance, call.fault, envelope)
     return Response(msgspec.json.encode(envelope), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _carry_out(instance: Instance, call: Call, latency_left: float) -> dict[str, Any] | None:
+    """What the call answers; None if the fault that strikes it leaves no envelope."""
+    fault = call.fault
+    if fault is None:
+        finish = instance.begin(call)
+        await _pass_time(latency_left)
+        return finish()
+    if fault.what == "token_expires":
+        instance.tokens.lapse()
+    elif fault.what == "answer" and fault.code in UNAUTHENTICATED:
+        raise ResponseError(fault.code)
+    finish = instance.begin(call)
+    fails = fault.what in {"answer", "status", "reset"}
+    if fault.applied or not fails:
+        await _pass_time(latency_left + (fault.seconds if fault.what == "late" else 0.0))
+        content = finish()
+    if fault.what == "answer":
+        raise ResponseError(fault.code, text=f"sandbox: {fault.code}")
+    return None if fails else content
+
+
+def _no_envelope(call: Call) -> Response:
+    fault = call.fault
+    if fault is None or fault.what == "reset":
+        return Reset()
+    call.entry.http_status = int(fault.code)
+    return page(int(fault.code))
+
+
+def _struck(instance: Instance, fault: Fault, envelope: dict[str, Any]) -> Response:
+    changed = misshapen(fault.what, envelope, instance.fault_random)
+    body = msgspec.json.encode(changed)
+    return damaged(fault, body) or Response(body, headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _pass_time(seconds: float) -> None:

@@ -19,6 +19,10 @@ from .leads import key_of
 from .values import IGNORED, format_instant
 
 if TYPE_CHECKING:
+    from random import Random
+
+    from tests.sandbox.faults import Fault
+
     from .leads import LeadDatabase
 
 ACTIONS = ("createOnly", "updateOnly", "createOrUpdate", "createDuplicate")
@@ -57,6 +61,16 @@ class SyncCall:
     rows: list[PlannedRow]
     held_keys: list[str] = field(default_factory=list)
 
+    def refuse_some(self, fault: Fault, random: Random) -> None:
+        """Let rows be skipped: those that hold what the fault names, or a share of all."""
+        marked = fault.holding.lower()
+        for row in self.rows:
+            if row.error is not None:
+                continue
+            text = str(row.values).lower() if marked else ""
+            if marked in text if marked else random.random() < fault.share:
+                row.error = RecordError(fault.code, text=f"sandbox: {fault.code}")
+
 
 class Syncs:
     """The sync calls of one database, with the keys that are in flight."""
@@ -94,6 +108,8 @@ class Syncs:
         journal = []
         for row in call.rows:
             result, journal_row = self._apply_row(call, row, instant)
+            if self.database.options.journal_values:
+                journal_row.values = row.values
             results.append(result)
             journal.append(journal_row)
         return results, journal

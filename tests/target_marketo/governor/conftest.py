@@ -65,13 +65,18 @@ class Instance:
         calls: int = 10,
         concurrent: int = 5,
         daily: int = 1000,
+        lease_seconds: float = 130.0,
         store_patience_seconds: float = 30.0,
         outage_patience_seconds: float = 3600.0,
     ) -> Governor:
         return Governor(
             self.name,
             Limits(
-                calls=calls, seconds=20.0, concurrent=concurrent, daily=daily, lease_seconds=130.0
+                calls=calls,
+                seconds=20.0,
+                concurrent=concurrent,
+                daily=daily,
+                lease_seconds=lease_seconds,
             ),
             self.leases,
             clock=self.clock,

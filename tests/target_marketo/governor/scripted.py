@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from target_marketo.governor import Governor, Outcome
 from target_marketo.store.clock import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
+LATENCY = 0.2
 NOON = datetime(2026, 11, 20, 18, tzinfo=UTC)  # in Chicago
 
 
@@ -47,3 +49,22 @@ class ScriptedClock:
 
     def reading(self, shown: float, before: float) -> Reading:
         return Reading(self.boot, self.now, before, self.now)
+
+
+def call(governor: Governor, clock: ScriptedClock, outcome: Outcome = Outcome.OK) -> float:
+    """One call; when it was sent."""
+    lease = governor.acquire()
+    lease.check()
+    sent = clock.now
+    clock.now += LATENCY
+    governor.release(lease, outcome)
+    return sent
+
+
+def after(clock: ScriptedClock, seconds: float) -> None:
+    clock.now += seconds
+
+
+def fail_until_it_opens(governor: Governor, clock: ScriptedClock) -> None:
+    while governor.snapshot().breaker == "closed":
+        call(governor, clock, Outcome.UNAVAILABLE)

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import stat
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +13,11 @@ from target_marketo.store import database as databases
 from target_marketo.store import filesystem
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.filesystem import filesystem_type
+from target_marketo.store.leases import DatabaseLeases
 
 if TYPE_CHECKING:
     from tests.target_marketo.governor.postgresql import PostgreSQL
+
 MOUNTS = r"""22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:25 / /proc rw,nosuid - proc proc rw
 41 22 0:40 / /home rw,relatime shared:20 - nfs4 files.example:/home rw,vers=4.2
@@ -132,8 +134,16 @@ def test_a_failed_block_changes_nothing(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_reader_sees_one_moment_and_holds_nobody_up(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path / 'store.sqlite'}")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.fresh("fresh")
+
+
+def test_a_reader_sees_one_moment_and_holds_nobody_up(url: str) -> None:
+    database = open_database(url)
     table = Table("rows", MetaData(), Column("number", Integer))
     with database.write() as connection:
         table.create(connection)
@@ -145,25 +155,15 @@ def test_a_reader_sees_one_moment_and_holds_nobody_up(tmp_path: Path) -> None:
     database.close()
 
 
-CREATE = """
-import sys
-from target_marketo.store.database import open_database
-from target_marketo.store.leases import DatabaseLeases
-DatabaseLeases(open_database(sys.argv[1]))
-"""
+def test_those_that_start_at_once_create_the_tables_once(url: str) -> None:
+    start = Barrier(8)
 
+    def open_store() -> None:
+        start.wait()
+        database = open_database(url)
+        DatabaseLeases(database)
+        database.close()
 
-@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_processes_that_start_at_once_create_the_tables_once(
-    store: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
-    if store == "postgresql":
-        server: PostgreSQL = request.getfixturevalue("postgresql")
-        url = server.fresh("fresh")
-    started = [
-        subprocess.Popen([sys.executable, "-c", CREATE, url], stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    ended = [(process.communicate()[1], process.returncode) for process in started]
-    assert ended == [("", 0)] * 4
+    with ThreadPoolExecutor(8) as pool:
+        for opened in [pool.submit(open_store) for _ in range(8)]:
+            opened.result()

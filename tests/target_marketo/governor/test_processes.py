@@ -77,7 +77,8 @@ def test_four_processes_share_one_budget(
     )
     assert_never_exceeded(seen)
     assert len(shares) == 4
-    assert shares[-1] <= (1.2 * shares[0] if long else 1.5 * shares[0] + 5)
+    # In the short form nobody starves; test_simulation.py asserts the 20 % in simulated time.
+    assert shares[-1] <= (1.2 if long else 4.0) * shares[0]
     assert steady >= (0.985 if long else 0.7)
     if long:
         assert first <= 3.5
@@ -129,7 +130,7 @@ def test_a_postgresql_restart_and_wrong_clocks_leave_the_limits_alone(
             fleet.start(number, seconds, ahead=0.5 * number)
         fleet.wait_for(4)
         for _ in range(restarts):
-            time.sleep(seconds / (restarts + 1))
+            time.sleep(0.6 * seconds / (restarts + 1))
             postgresql.restart()
         restarted = fleet.elapsed
         fleet.finish()

@@ -1,0 +1,234 @@
+"""The command line. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_marketo.store.database import Database
+
+_config = click.option(
+    "--config",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="The target's configuration, as target-marketo takes it; ENV stands for the environment. "
+    "Without it: meltano.yml, .env and TARGET_MARKETO_* variables.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+class _Commands(click.Group):
+    """Ends with one line, and no traceback, on whatever a user can cause."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if type(error).__module__.startswith("target_marketo."):
+                raise click.ClickException(str(error)) from None
+            raise
+
+
+class _ListByDefault(click.Group):
+    """`errors` is `errors list`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="target-marketo", prog_name="marketo-ops")
+def commands() -> None:
+    """Operations of target-marketo: what went wrong, what to do, and one e-mail a day."""
+
+
+@commands.command()
+@_config
+@click.option(
+    "--tap-config",
+    "tap_files",
+    multiple=True,
+    metavar="FILE",
+    help="The tap's configuration; without it meltano.yml, .env and TAP_LIVECHAT_* variables.",
+)
+@_json
+def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) -> None:
+    """Try credentials, permissions, limits, fields, store and mail server.
+
+    Uses about seven of Marketo's daily calls and one billed request to LiveChat, writes nothing,
+    and ends with 1 if anything is wrong.
+    """
+    from target_marketo.ops.check import run_checks, show  # noqa: PLC0415 - when it is used
+
+    results = run_checks(files, tap_files)
+    show(results, as_json=as_json)
+    sys.exit(0 if results.ok else 1)
+
+
+@commands.group(cls=_ListByDefault)
+def errors() -> None:
+    """Records that Marketo did not take."""
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--since", metavar="WHEN", help="Seen since: 2026-01-31, 12h, 7d."),
+        click.option("--stream", metavar="NAME", help="Only this stream."),
+        click.option("--code", "codes", multiple=True, metavar="CODE", help="Only this code."),
+    ):
+        command = option(command)
+    return command
+
+
+@errors.command("list")
+@_config
+@_filters
+@click.option("--all", "resolved_too", is_flag=True, help="Also those that are resolved.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1))
+@_json
+def errors_list(
+    files: tuple[str, ...],
+    codes: tuple[str, ...],
+    stream: str | None,
+    since: str | None,
+    limit: int,
+    *,
+    resolved_too: bool,
+    as_json: bool,
+) -> None:
+    """The entries that were seen last; keys are masked."""
+    from target_marketo.ops import listing  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.entries import Filter  # noqa: PLC0415
+
+    wanted = Filter(codes, stream, listing.instant(since), resolved_too=resolved_too)
+    with closing(_store(files)) as database:
+        listing.show_list(database, wanted, limit, as_json=as_json)
+
+
+@errors.command("show")
+@_config
+@click.argument("entry_id", metavar="ID", type=int)
+@click.option("--reveal", is_flag=True, help="Show the record with its values: personal data.")
+@_json
+def errors_show(files: tuple[str, ...], entry_id: int, *, reveal: bool, as_json: bool) -> None:
+    """One entry: what happened, what to do, and the shape of its record."""
+    from target_marketo.ops import listing  # noqa: PLC0415 - when it is used
+
+    with closing(_store(files)) as database:
+        listing.show_entry(database, entry_id, reveal=reveal, as_json=as_json)
+
+
+@commands.command()
+@_config
+@_filters
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--force", is_flag=True, help="Also what cannot succeed unchanged.")
+@_json
+def replay(
+    files: tuple[str, ...],
+    codes: tuple[str, ...],
+    stream: str | None,
+    since: str | None,
+    *,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Send rejected records again: marketo-ops replay | target-marketo --config=ENV
+
+    Writes Singer messages. In a Meltano project:
+    meltano invoke marketo-ops replay | meltano invoke target-marketo
+    """
+    from target_marketo.ops import configuration  # noqa: PLC0415 - when it is used
+    from target_marketo.ops import replay as replaying  # noqa: PLC0415
+    from target_marketo.ops.entries import Filter  # noqa: PLC0415
+    from target_marketo.ops.listing import instant  # noqa: PLC0415
+
+    wanted = Filter(codes, stream, instant(since))
+    config = configuration.target(files)
+    with closing(_store(files)) as database:
+        plan = replaying.plan(database, config, wanted, force=force)
+        if dry_run or as_json:
+            replaying.show(plan, as_json=as_json)
+        else:
+            replaying.write(plan, sys.stdout)
+
+
+@commands.command()
+@_config
+@click.option("--email", required=True, help="Whom to forget; - reads the address from stdin.")
+@_json
+def purge(files: tuple[str, ...], email: str, *, as_json: bool) -> None:
+    """Forget a person everywhere in the store."""
+    from target_marketo.ops import purge as purging  # noqa: PLC0415 - when it is used
+
+    address = sys.stdin.readline() if email == "-" else email
+    with closing(_store(files)) as database:
+        purging.show(purging.purge(database, address.strip()), as_json=as_json)
+
+
+@commands.command()
+@_config
+@click.option("--ask", is_flag=True, help="Ask Marketo for everybody's calls: one call more.")
+@_json
+def usage(files: tuple[str, ...], *, ask: bool, as_json: bool) -> None:
+    """Calls used today, by us and by everybody, and the runs of the last day."""
+    from target_marketo.ops import configuration  # noqa: PLC0415 - when it is used
+    from target_marketo.ops import usage as using  # noqa: PLC0415
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        using.show(using.measure(settings, database, ask=ask), as_json=as_json)
+
+
+@commands.command()
+@_config
+@click.option(
+    "--preview",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True, path_type=None),
+    help="Write the mail's HTML here; nothing is sent, and nothing counts as told.",
+)
+@click.option("--heartbeat", is_flag=True, help="Mail also when there is no news.")
+@_json
+def digest(files: tuple[str, ...], preview: str | None, *, heartbeat: bool, as_json: bool) -> None:
+    """Mail what is new since the last digest that the mail server accepted."""
+    from target_marketo.ops import digest as digesting  # noqa: PLC0415 - when it is used
+
+    with closing(_store(files)) as database:
+        result = digesting.run(database, files, preview=preview, heartbeat=heartbeat)
+    digesting.show(result, as_json=as_json)
+    sys.exit(0 if result.ok else 1)
+
+
+def _store(files: tuple[str, ...]) -> Database:
+    from target_marketo.ops import configuration  # noqa: PLC0415 - when it is used
+    from target_marketo.store.database import open_database  # noqa: PLC0415
+    from target_marketo.store.error_log import ErrorLog  # noqa: PLC0415
+    from target_marketo.store.run_ledger import RunLedger  # noqa: PLC0415
+
+    database = open_database(configuration.store_url(files))
+    # Their tables must be there, also before the first run.
+    ErrorLog(database)
+    RunLedger(database, "", "")
+    return database
+
+
+def main() -> None:
+    """The console script."""
+    commands()
+
+
+if __name__ == "__main__":
+    main()

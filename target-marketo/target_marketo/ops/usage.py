@@ -1,0 +1,106 @@
+"""Calls used, and what the runs of the last day did with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import select
+
+from target_marketo import connect
+from target_marketo.ops.console import print_json, print_table, short
+from target_marketo.store.error_log import moment
+from target_marketo.store.run_ledger import COUNTS, RUNS
+
+if TYPE_CHECKING:
+    from target_marketo.governor import Usage
+    from target_marketo.settings import Settings
+    from target_marketo.store.database import Database
+
+_PERIOD = timedelta(hours=24)
+_RUNS_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A moment of the instance, and the runs of the last day, newest first."""
+
+    now: Usage
+    runs: list[dict[str, Any]]
+    calls: Counter[str]
+
+
+def measure(settings: Settings, database: Database, *, ask: bool = False) -> Measured:
+    """Reads the store; asks Marketo for everybody's calls only if told to."""
+    if ask:
+        marketo = connect.marketo(settings, database)
+        marketo.learn_usage()
+        snapshot = marketo.governor.snapshot()
+    else:
+        snapshot = connect.governor(settings, database).snapshot()
+    since = moment(datetime.now(UTC) - _PERIOD)
+    query = select(RUNS).where(RUNS.c.alive_at >= since).order_by(RUNS.c.started_at.desc())
+    with database.read() as connection:
+        runs = [dict(row) for row in connection.execute(query).mappings()]
+    calls: Counter[str] = Counter()
+    for run in runs:
+        run["calls"] = msgspec.json.decode(run["calls"])
+        run["throttled"] = msgspec.json.decode(run["throttled"])
+        calls.update(run["calls"])
+    return Measured(snapshot, runs, calls)
+
+
+def show(measured: Measured, *, as_json: bool) -> None:
+    """Prints it."""
+    now = measured.now
+    if as_json:
+        hidden = {"reported"}
+        print_json(
+            now.as_dict()
+            | {
+                "calls_by_kind_24h": dict(measured.calls),
+                "runs_24h": [
+                    {name: value for name, value in run.items() if name not in hidden}
+                    for run in measured.runs
+                ],
+            }
+        )
+        return
+    everybody = f"{now.today_everybody:,}" if now.everybody_known else f"{now.today_ours:,} or more"
+    left = max(0, now.daily_limit - now.today_everybody)
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(measured.calls.items()))
+    print_table(
+        f"Calls to {now.instance}",
+        ("", ""),
+        (
+            ("today, by us", f"{now.today_ours:,}"),
+            ("today, by everybody", everybody),
+            ("left of max_daily_calls", f"{left:,} of {now.daily_limit:,}"),
+            ("the day ends", f"{short(now.day_ends)} UTC"),
+            ("in the rate window", f"{now.calls_in_window} of {now.calls_budget}"),
+            ("at this moment", f"{now.slots_in_flight} of {now.slots_budget}"),
+            ("refused today", f"{now.rejected_606} x 606, {now.rejected_615} x 615"),
+            ("paused until", f"{short(now.paused_until)} UTC" if now.paused_until else "no"),
+            ("Marketo answers", "yes" if now.breaker == "closed" else f"no ({now.breaker})"),
+            ("in 24 hours", kinds or "none"),
+        ),
+    )
+    if measured.runs:
+        print_table(
+            "Runs of the last 24 hours (times are UTC)",
+            ("started", "ended", "exit #", *(f"{name} #" for name in COUNTS), "calls #", "error"),
+            (
+                (
+                    short(run["started_at"]),
+                    short(run["ended_at"]) or "under way",
+                    "" if run["exit_code"] is None else run["exit_code"],
+                    *(run[name] for name in COUNTS),
+                    sum(run["calls"].values()),
+                    run["error_code"],
+                )
+                for run in measured.runs[:_RUNS_SHOWN]
+            ),
+        )

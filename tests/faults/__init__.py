@@ -1,0 +1,24 @@
+"""What goes wrong, done on purpose, and what is left of the data afterwards.
+
+    matrix.py      the faults, as data
+    people.py      the input, and what Marketo must hold in the end
+    launch.py      starts a real command with short times, time stamps and, at a named point, a kill
+    scheduler.py   runs a command from its last STATE until it is done, and keeps the evidence
+    invariants.py  looks for violations in the evidence: A to I, pure
+    rounds.py      one round: a Marketo, an input, a fault, a verdict
+    kills.py       rounds in which the process, or its disk, is what fails
+    pairs.py       rounds of tap | target, in which LiveChat fails
+    __main__.py    the command line and its table
+
+The invariants; I the input, D what Marketo holds, Q the error log:
+
+    A  nothing is lost: in the end, every record is in D or in Q
+    B  STATE is never ahead: when it is written, all records before it are in D or in Q
+    C  no phantom, no corruption: what Marketo was sent is what the records say
+    D  repeats are bounded: no more rows are written twice than were in flight when a run broke off
+    E  each person ends as the last of their records, and the first of their places, say
+    F  nobody is in two calls at once, and nobody is created twice
+    G  the limits hold, across restarts too
+    H  the exit code agrees with the summary line
+    I  no secret, no e-mail and no name in any log
+"""

@@ -1,0 +1,238 @@
+"""`python -m tests.faults.launch COMMAND ARGUMENT…`: a real command, observed and made impatient.
+
+The command is the one that its console script starts. Around it, from the outside:
+
+- its waits are shortened as the sandbox's times are (a lease's grace, back-off, a lost reply's
+  hold), so that a round takes seconds;
+- each STATE line, and each commit of the error log, is stamped with the time just before the line
+  is written and just after the commit is done;
+- at one of `POINTS`, the n-th time it is passed, the process is killed as `kill -9` does it;
+- the wall clock may be days ahead, for the run that comes after a spent quota.
+
+What to do is read from the variable FAULTS_PLAN, which no product code knows.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+VARIABLE = "FAULTS_PLAN"
+TIME_SCALE = 0.1
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a process is to go through."""
+
+    stamps: str
+    kill_at: str = ""
+    occurrence: int = 1
+    days_later: int = 0
+    # RLIMIT_FSIZE: a disk that is full as far as this process is concerned.
+    max_file_bytes: int | None = None
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A STATE that is about to be written, or the records of a commit of the error log."""
+
+    at: float
+    state: str = ""
+    logged: list[int] = []
+
+
+class Point(NamedTuple):
+    """A function, and whether the point lies before or after it."""
+
+    module: str
+    function: str
+    after: bool = False
+
+
+POINTS = {
+    "before the fields are cached": Point("target_marketo.store.cache", "Cache.put"),
+    "after the run's row is written": Point(
+        "target_marketo.store.run_ledger", "RunLedger.started", after=True
+    ),
+    "before a lease": Point("target_marketo.governor.governor", "Governor.acquire"),
+    "after a lease": Point("target_marketo.governor.governor", "Governor.acquire", after=True),
+    "before a lookup": Point("target_marketo.marketo.client", "Marketo.lookup"),
+    "after a lookup": Point("target_marketo.marketo.client", "Marketo.lookup", after=True),
+    "before a write": Point("target_marketo.marketo.client", "Marketo.sync"),
+    "after a write": Point("target_marketo.marketo.client", "Marketo.sync", after=True),
+    "before a lease ends": Point("target_marketo.governor.governor", "Governor.release"),
+    "before a write is noted": Point("target_marketo.loader", "Loader._end"),
+    "before the error log": Point("target_marketo.store.error_log", "ErrorLog.store"),
+    "after the error log": Point("target_marketo.store.error_log", "ErrorLog.store", after=True),
+    "before STATE": Point("", "write"),
+    "after STATE": Point("", "flush", after=True),
+    "before the run's row ends": Point("target_marketo.store.run_ledger", "RunLedger.ended"),
+}
+"""Where a process can be killed. The two without a module are points of its standard output."""
+
+
+class Observer:
+    """Stamps what a process does, and ends it where the plan says."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._left = plan.occurrence
+        self._stamps = os.open(plan.stamps, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._guards_left = threading.Lock()
+
+    def passed(self, point: str) -> None:
+        """A point was reached."""
+        if point != self._plan.kill_at:
+            return
+        with self._guards_left:
+            self._left -= 1
+            if not self._left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def stamp(self, **what: Any) -> None:
+        """One line, in one write: a kill does not tear it."""
+        if self._plan.max_file_bytes is None or what.get("state"):
+            line = msgspec.json.encode(Stamp(at=time.time(), **what)) + b"\n"
+            os.write(self._stamps, line)
+
+
+class StampedOutput:
+    """Standard output: Singer's lines as they are, each stamped before it goes out."""
+
+    def __init__(self, output: IO[str], observer: Observer) -> None:
+        self._output = output
+        self._observer = observer
+
+    def write(self, text: str) -> int:
+        self._observer.stamp(state=text.strip())
+        self._observer.passed("before STATE")
+        return self._output.write(text)
+
+    def flush(self) -> None:
+        self._output.flush()
+        self._observer.passed("after STATE")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._output, name)
+
+
+def main(arguments: list[str]) -> None:
+    """Starts the command; its exit code is the process's."""
+    command, *rest = arguments
+    observer = Observer(msgspec.json.decode(os.environ[VARIABLE], type=Plan))
+    plan = observer._plan
+    sys.argv = [command, *rest]
+    if command == "target-marketo":
+        _hurry_target()
+        _watch(observer)
+        if plan.days_later:
+            _put_forward(timedelta(days=plan.days_later))
+        sys.stdout = StampedOutput(sys.stdout, observer)  # type: ignore[assignment]  # a text stream to whoever writes to it
+    else:
+        _hurry_tap()
+    if plan.max_file_bytes is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error of the write, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (plan.max_file_bytes, plan.max_file_bytes))
+    _entry_point(command)()
+
+
+def _entry_point(command: str) -> Callable[[], Any]:
+    module, plugin = {
+        "target-marketo": ("target_marketo.target", "TargetMarketo"),
+        "tap-livechat": ("tap_livechat.tap", "TapLiveChat"),
+    }[command]
+    cli: Callable[[], Any] = getattr(importlib.import_module(module), plugin).cli
+    return cli
+
+
+def _hurry_target() -> None:
+    from target_marketo import connect, loader  # noqa: PLC0415 - the tap has no use for them
+    from target_marketo.governor import breaker  # noqa: PLC0415
+    from target_marketo.marketo import client  # noqa: PLC0415
+
+    connect._LEASE_GRACE_SECONDS *= TIME_SCALE
+    connect.Limits = functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE)  # type: ignore[misc,assignment]  # the same, with one default shortened
+    loader._AFTER_TRANSIENT_SECONDS *= TIME_SCALE
+    breaker.FIRST_PROBE_SECONDS *= TIME_SCALE
+    breaker.PROBE_SECONDS *= TIME_SCALE
+    jitter = client.full_jitter
+
+    def shorter(attempt: int, **options: Any) -> float:
+        return jitter(attempt, **options) * TIME_SCALE
+
+    client.full_jitter = shorter
+
+
+def _hurry_tap() -> None:
+    from tap_livechat import retries  # noqa: PLC0415 - the target has no use for it
+
+    uniform = retries.random.uniform
+    retries.random.uniform = lambda low, high: uniform(low, high) * TIME_SCALE  # type: ignore[method-assign]  # shortens every wait
+
+
+def _put_forward(by: timedelta) -> None:
+    from target_marketo.governor.clock import SystemClock  # noqa: PLC0415 - as above
+
+    SystemClock.utc = lambda _: datetime.now(UTC) + by  # type: ignore[method-assign]  # only the day is told from it
+
+
+def _watch(observer: Observer) -> None:
+    from target_marketo.store.error_log import ErrorLog  # noqa: PLC0415 - as above
+
+    store = ErrorLog.store
+
+    def stamped(log: ErrorLog, failures: Iterable[Any], resolved: Iterable[str] = ()) -> None:
+        kept = list(failures)
+        store(log, kept, resolved)
+        if kept:
+            observer.stamp(logged=[int(failure.record["serial"]) for failure in kept])
+
+    ErrorLog.store = stamped  # type: ignore[method-assign]  # the same, and stamped
+    for name, point in POINTS.items():
+        if point.module:
+            _wrap(point, functools.partial(observer.passed, name))
+
+
+def _wrap(point: Point, passed: Callable[[], None]) -> None:
+    owner, _, name = point.function.partition(".")
+    parent = getattr(importlib.import_module(point.module), owner)
+    inner = getattr(parent, name)
+
+    @functools.wraps(inner)
+    def wrapper(*arguments: Any, **options: Any) -> Any:
+        if not point.after:
+            passed()
+        result = inner(*arguments, **options)
+        if point.after:
+            passed()
+        return result
+
+    setattr(parent, name, wrapper)
+
+
+def environment(plan: Plan, base: dict[str, str]) -> dict[str, str]:
+    """The variables of a process that is to follow this plan."""
+    root = str(Path(__file__).resolve().parents[2])
+    return base | {VARIABLE: msgspec.json.encode(plan).decode(), "PYTHONPATH": root}
+
+
+def command(name: str, *arguments: str) -> list[str]:
+    """The command line that starts a command so."""
+    return [sys.executable, "-m", "tests.faults.launch", name, *arguments]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

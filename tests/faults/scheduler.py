@@ -1,0 +1,204 @@
+"""Runs the target from its last STATE until it is done, as a scheduler would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tests.faults.launch import Plan, Stamp, command, environment
+from tests.faults.people import streams_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from tests.faults.people import People
+    from tests.sandbox.marketo.client import MarketoSandbox
+
+# The target's settings, in the sandbox's times: what takes 20 s there takes 2 s here.
+RATE_CALLS, RATE_SECONDS, SLOTS, TIMEOUT_SECONDS, ROWS_A_CALL = 40, 2, 5, 1, 20
+MAX_ATTEMPTS = 25
+PATIENCE_SECONDS = 90.0
+BUDGET_SPENT = 75
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What happens to the process of one attempt: a kill at a point, or a signal after a time."""
+
+    kill_at: str = ""
+    occurrence: int = 1
+    signal_after: float | None = None
+    number: int = signal.SIGKILL
+    max_file_bytes: int | None = None
+
+    @property
+    def kills(self) -> bool:
+        return bool(self.kill_at) or (
+            self.signal_after is not None and self.number == signal.SIGKILL
+        )
+
+
+NO_BLOW = Blow()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One process: where it began, how it ended, what it said, and when."""
+
+    start: int  # records that an earlier STATE had covered
+    code: int  # as a shell tells it: 128 + n for signal n
+    killed: bool
+    states: list[tuple[float, int]]  # when each STATE was written, and the records it covers
+    logged: list[tuple[float, list[int]]]  # when records were in the error log
+    err: str
+    seconds: float
+    # From the signal to the end; None if there was none.
+    wound_up: float | None = None
+
+
+@dataclass
+class Evidence:
+    """All attempts of a round. `done`: the last one ended with exit code 0."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def done(self) -> bool:
+        return bool(self.attempts) and self.attempts[-1].code == 0
+
+    @property
+    def broken_off(self) -> int:
+        return sum(attempt.code != 0 for attempt in self.attempts)
+
+
+class Job:
+    """`target-marketo` with a store and settings of its own."""
+
+    def __init__(self, marketo: MarketoSandbox, folder: Path, **settings: Any) -> None:
+        self.marketo = marketo
+        self.folder = folder
+        self.store = folder / "store.sqlite"
+        self.settings: dict[str, Any] = {
+            "endpoint": marketo.endpoint,
+            "identity": marketo.identity,
+            "client_id": marketo.client_id,
+            "client_secret": marketo.client_secret,
+            "store_url": f"sqlite:///{self.store}",
+            "streams": streams_setting(),
+            "rate_limit_calls": RATE_CALLS,
+            "rate_limit_seconds": RATE_SECONDS,
+            "max_concurrent_calls": SLOTS,
+            "batch_size_rows": ROWS_A_CALL,
+            "max_batch_age_seconds": 1,
+            "request_timeout_seconds": TIMEOUT_SECONDS,
+            **settings,
+        }
+
+    def run_until_done(
+        self, people: People, blow: Callable[[int], Blow] = lambda _: NO_BLOW
+    ) -> Evidence:
+        """Attempt after attempt, each from the last STATE; `blow` says what befalls which."""
+        evidence = Evidence()
+        position = days_later = 0
+        for number in range(MAX_ATTEMPTS):
+            attempt = self.attempt(people.lines(position), position, blow(number), days_later)
+            evidence.attempts.append(attempt)
+            position = attempt.states[-1][1] if attempt.states else position
+            if attempt.code == 0:
+                break
+            days_later += attempt.code == BUDGET_SPENT  # the next try is tomorrow's
+        return evidence
+
+    def attempt(
+        self, lines: Iterable[str], start: int, blow: Blow = NO_BLOW, days_later: int = 0
+    ) -> Attempt:
+        """One process on these lines."""
+        stamps = self.folder / "stamps.jsonl"
+        stamps.unlink(missing_ok=True)
+        plan = Plan(
+            stamps=str(stamps),
+            kill_at=blow.kill_at,
+            occurrence=blow.occurrence,
+            days_later=days_later,
+            max_file_bytes=blow.max_file_bytes,
+        )
+        began = time.monotonic()
+        process = self._start(plan)
+        signalled: list[float] = []
+        timer = _timer(process, blow, signalled)
+        text = "".join(f"{line}\n" for line in lines)
+        try:
+            out, err = process.communicate(text, timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            err += f"\nHARNESS: no end within {PATIENCE_SECONDS:g} s"
+        finally:
+            timer.cancel()
+        ended = time.monotonic()
+        code = process.returncode
+        return Attempt(
+            start=start,
+            code=128 - code if code < 0 else code,
+            killed=code == -signal.SIGKILL,
+            states=_states(out, stamps),
+            logged=[(stamp.at, stamp.logged) for stamp in _stamps(stamps) if stamp.logged],
+            err=err,
+            seconds=ended - began,
+            wound_up=ended - signalled[0] if signalled else None,
+        )
+
+    def _start(self, plan: Plan) -> subprocess.Popen[str]:
+        config = self.folder / "config.json"
+        config.write_text(json.dumps(self.settings))
+        return subprocess.Popen(
+            command("target-marketo", "--config", str(config)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(plan, own_environment()),
+            cwd=self.folder,
+        )
+
+
+def own_environment() -> Mapping[str, str] | dict[str, str]:
+    """The environment without settings of the person who runs this."""
+    ours = ("TARGET_", "TAP_", "MELTANO_", "MARKETO_OPS_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+def _timer(process: subprocess.Popen[str], blow: Blow, signalled: list[float]) -> threading.Timer:
+    def strike() -> None:
+        if process.poll() is None:
+            signalled.append(time.monotonic())
+            process.send_signal(blow.number)
+
+    seconds = PATIENCE_SECONDS * 2 if blow.signal_after is None else blow.signal_after
+    timer = threading.Timer(seconds, strike)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _stamps(path: Path) -> list[Stamp]:
+    if not path.exists():
+        return []
+    return [msgspec.json.decode(line, type=Stamp) for line in path.read_bytes().splitlines()]
+
+
+def _states(out: str, stamps: Path) -> list[tuple[float, int]]:
+    """The complete STATE lines; the stamp of one that a kill kept from coming out is passed over."""
+    times = [stamp.at for stamp in _stamps(stamps) if stamp.state]
+    lines = [line for line in out.splitlines(keepends=True) if line.endswith("\n")]
+    positions = [int(json.loads(line)["position"]) for line in lines]
+    return list(zip(times, positions, strict=False))

@@ -1,0 +1,449 @@
+"""The digest: told once, never lost, legible, small, and without anybody's data."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_marketo.ops import render
+from target_marketo.ops.report import FailedRun, Kind, Report, State, Told
+from target_marketo.store.run_ledger import RunLedger
+from tests.sandbox.mailbox import Mailbox
+
+from .conftest import (
+    EMAILS,
+    MailServer,
+    Ops,
+    Store,
+    assert_nothing_leaks,
+    failure,
+    mail_variables,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
+
+
+def ran(store: Store, run: str = "r", *, code: int = 0, ago: float = 0.1, **counts: Any) -> None:
+    """A run in the ledger that ended `ago` hours ago."""
+    at = datetime.now(UTC) - timedelta(hours=ago)
+    with closing(store.open()) as database:
+        ledger = RunLedger(database, run, "instance", lambda: at)
+        ledger.started()
+        ledger.ended(counts, code, "607" if code else "", "it is told why" if code else "")
+
+
+def bodies(mailbox: Mailbox, number: int = -1) -> tuple[str, str]:
+    """Text and HTML of a mail."""
+    text, html = mailbox.bodies(number)
+    assert_nothing_leaks(mailbox.raw[number].decode() + text + html)
+    return text, html
+
+
+def test_news_is_mailed_once_and_then_there_is_none(
+    ops: Ops, store: Store, mail_server: MailServer
+) -> None:
+    mailbox = mail_server.start()
+    variables = mail_variables(mailbox)
+    ran(store, delivered=7)
+    store.add(failure(), failure(EMAILS[1], "invalid_email", field="email"))
+
+    first = ops("digest", **variables)
+    second = ops("digest", **variables)
+
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output
+    assert "no news, so no mail" in second.output
+    assert len(mailbox.messages) == 1
+    text, html = bodies(mailbox)
+    for part in (text, html):
+        assert "j***@p***.example" in part
+        assert "invalid_email email" in part
+        assert "marketo-ops replay --code 1003" in part
+        assert "email is b***@***, 12 characters" in part
+    assert mailbox.messages[0]["Subject"].startswith("[marketo 127] 2 new, 2 rejections, ")
+
+
+def test_what_comes_back_is_recurring_and_what_arrived_is_resolved(
+    ops: Ops, store: Store, mail_server: MailServer
+) -> None:
+    mailbox = mail_server.start()
+    variables = mail_variables(mailbox)
+    ran(store)
+    store.add(failure(), failure(code="1006"))
+    ops("digest", **variables)
+    store.resolve(failure(code="1006"))
+    store.add(failure(), failure(), failure("max@planted.example"), failure(code="1077"))
+
+    told = ops.json("digest", **variables)
+
+    kinds = {each["code"]: each for each in told["report"]["kinds"]}
+    assert {code: each["state"] for code, each in kinds.items()} == {
+        "1077": "new",
+        "1003": "recurring",
+        "1006": "resolved",
+    }
+    assert (kinds["1003"]["count"], kinds["1003"]["open"]) == (3, 2)
+    assert "1 new, 1 recurring, 1 resolved, 4 rejections" in mailbox.messages[1]["Subject"]
+    assert ops.json("digest", **variables)["has_news"] is False
+
+
+def test_a_server_that_is_down_fails_loudly_and_the_next_mail_covers_both_days(
+    ops: Ops, store: Store, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    mailbox = mail_server.start()
+    variables = mail_variables(mailbox)
+    ran(store, "1", delivered=3)
+    store.add(failure())
+    mail_server.stop()
+
+    down = ops("digest", **variables)
+    store.add(failure(code="1006"))
+    ran(store, "2", delivered=4)
+    mailbox = mail_server.start(port=mailbox.port)
+    up = ops("digest", **variables)
+
+    assert (down.exit_code, up.exit_code) == (1, 0)
+    assert "no connection" in down.output
+    text, _ = bodies(mailbox)
+    assert "1003" in text
+    assert "1006" in text
+    assert "7 records delivered" in text
+
+
+def test_the_same_news_has_the_same_message_id_and_other_news_another(
+    ops: Ops, store: Store, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = mail_server.start()
+    variables = mail_variables(mailbox)
+    ran(store)
+    store.add(failure())
+    # As if the process died between the server's 250 and the mark.
+    monkeypatch.setattr("target_marketo.ops.digest._mark", lambda *_: None)
+    ops("digest", **variables)
+    ops("digest", **variables)
+    store.add(failure(code="1006"))
+    ops("digest", **variables)
+
+    identities = [str(each["Message-ID"]) for each in mailbox.messages]
+    assert identities[0] == identities[1] != identities[2]
+
+
+def test_what_is_logged_while_the_mail_is_on_its_way_comes_with_the_next(
+    ops: Ops, store: Store, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = mail_server.start()
+    variables = mail_variables(mailbox)
+    ran(store)
+    store.add(failure())
+    subject = render.subject
+
+    def meanwhile(report: Report) -> str:
+        monkeypatch.setattr(render, "subject", subject)
+        store.add(failure(), failure(code="1006"))  # after the report was read
+        return subject(report)
+
+    monkeypatch.setattr(render, "subject", meanwhile)
+    ops("digest", **variables)
+    told = ops.json("digest", **variables)
+
+    kinds = {each["code"]: (each["state"], each["count"]) for each in told["report"]["kinds"]}
+    assert kinds == {"1003": ("recurring", 1), "1006": ("new", 1)}
+
+
+def test_a_partly_refused_digest_counts_as_told_and_ends_with_1(
+    ops: Ops, store: Store, mail_server: MailServer
+) -> None:
+    mailbox = mail_server.start()
+    mailbox.refused["bob@ops.test"] = ["550 no such user"]
+    ran(store)
+    store.add(failure())
+
+    result = ops("digest", **mail_variables(mailbox))
+
+    assert result.exit_code == 1
+    assert "refuses b***@o***.test (550)" in result.output
+    assert ops.json("digest", **mail_variables(mailbox))["has_news"] is False
+
+
+def test_no_news_is_mailed_only_with_a_heartbeat(
+    ops: Ops, store: Store, mail_server: MailServer
+) -> None:
+    mailbox = mail_server.start()
+    ran(store, delivered=3)
+
+    ops("digest", **mail_variables(mailbox))
+    assert mailbox.messages == []
+    ops("digest", "--heartbeat", **mail_variables(mailbox))
+
+    assert "all is well" in mailbox.messages[0]["Subject"]
+    assert "3 records delivered" in bodies(mailbox)[0]
+
+
+def test_a_preview_is_written_and_nothing_counts_as_told(
+    ops: Ops, store: Store, tmp_path: Path
+) -> None:
+    store.add(failure())
+
+    assert ops("digest", "--preview", "digest.html").exit_code == 0
+    page = (tmp_path / "digest.html").read_text()
+
+    assert "1003" in page
+    assert_nothing_leaks(page)
+    assert ops.json("digest", "--preview", "digest.html")["has_news"] is True
+    assert "cannot be written" in ops("digest", "--preview", "no/such/file").output
+
+
+def test_nothing_has_run_for_too_long_is_news(ops: Ops, store: Store) -> None:
+    ran(store, ago=8)
+
+    silent = ops.json("digest", "--preview", "x.html")
+    patient = ops.json("digest", "--preview", "x.html", MARKETO_OPS_SILENCE_HOURS="9")
+
+    assert (silent["report"]["silent_hours"], silent["has_news"]) == (8, True)
+    assert patient["has_news"] is False
+
+
+def test_runs_that_failed_or_were_killed_are_news(ops: Ops, store: Store) -> None:
+    ran(store, "failed", code=75)
+    ran(store, "good", ago=0.2)
+    with closing(store.open()) as database:
+        an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+        RunLedger(database, "killed", "x", lambda: an_hour_ago).started()
+        RunLedger(database, "under way", "x").started()
+
+    report = ops.json("digest", "--preview", "x.html")["report"]
+
+    assert [run["what"] for run in report["failed_runs"]] == ["exit code 75", "killed"]
+    assert report["runs"] == 3
+
+
+def test_meltanos_failures_are_news_unless_our_ledger_tells_them(
+    ops: Ops, store: Store, tmp_path: Path, mail_server: MailServer
+) -> None:
+    (tmp_path / "meltano.yml").write_text("project_id: x\n")
+    folder = tmp_path / ".meltano"
+    folder.mkdir()
+    now = datetime.now(UTC).replace(tzinfo=None)
+
+    def row(number: int, state: str, ago: float, error: str = "") -> tuple[Any, ...]:
+        began, ended = now - timedelta(hours=ago), now - timedelta(hours=ago - 0.2)
+        return number, "prod:job", state, str(began), str(ended), f'{{"error": "{error}"}}'
+
+    with closing(sqlite3.connect(folder / "meltano.db")) as connection:
+        connection.execute(
+            "CREATE TABLE runs (id INTEGER, job_name, state, started_at, ended_at, payload)"
+        )
+        rows = [row(1, "SUCCESS", 5), row(2, "FAIL", 3, "Extractor failed"), row(3, "FAIL", 2)]
+        connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.commit()
+    ran(store, "ours", code=1, ago=1.9)
+    mailbox = mail_server.start()
+    variables = mail_variables(mailbox)
+
+    first = ops.json("digest", **variables)["report"]["failed_runs"]
+    again = ops.json("digest", **variables)
+
+    assert [run["source"] for run in first] == ["target-marketo", "Meltano: prod:job"]
+    assert first[1]["what"] == "Extractor failed"
+    assert again["has_news"] is False
+
+
+def test_open_entries_that_the_retention_will_delete_are_news(ops: Ops, store: Store) -> None:
+    ran(store)
+    store.add(failure(), now=lambda: datetime.now(UTC) - timedelta(days=86))
+
+    assert ops.json("digest", "--preview", "x.html")["report"]["deleted_soon"] == 1
+
+
+def test_the_dead_man_switch_is_called_on_start_success_and_failure(
+    ops: Ops, store: Store, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    mailbox = mail_server.start()
+    ran(store)
+    called: list[str] = []
+
+    class Reply:
+        ok = True
+
+    def get(url: str, **options: Any) -> Reply:
+        called.append(url)
+        return Reply()
+
+    monkeypatch.setattr("requests.get", get)
+    ping = {"MARKETO_OPS_PING_URL": "https://ping.example/planted-ping-token"}
+    ops("digest", **mail_variables(mailbox), **ping)
+    store.add(failure())
+    mail_server.stop()
+    ops("digest", **mail_variables(mailbox), **ping)
+
+    assert [url.partition("planted-ping-token")[2] for url in called] == [
+        "/start", "", "/start", "/fail",
+    ]  # fmt: skip
+
+
+def test_a_switch_that_does_not_answer_stops_nothing_and_is_not_shown(
+    ops: Ops, store: Store, mail_server: MailServer
+) -> None:
+    ran(store)
+    store.add(failure())
+    ping = {"MARKETO_OPS_PING_URL": "http://127.0.0.1:9/planted-ping-token"}
+
+    result = ops("digest", **mail_variables(mail_server.start()), **ping)
+
+    assert result.exit_code == 0
+    assert "ping address does not answer" in result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TIMEZONE", "Mars/Olympus", "must be a zone"),
+        ("SILENCE_HOURS", "soon", "number of hours"),
+        ("PING_URL", "http://ping.example/planted-ping-token", "must start with https://"),
+        ("MAIL_FROM", "", "`MARKETO_OPS_MAIL_FROM` is missing"),
+    ],
+)
+def test_a_wrong_setting_ends_the_digest_with_one_line(
+    ops: Ops, variable: str, value: str, said: str
+) -> None:
+    variables = mail_variables(Mailbox(9)) | {f"MARKETO_OPS_{variable}": value}
+
+    result = ops("digest", **variables)
+
+    assert result.exit_code == 1
+    assert said in result.output
+
+
+# How it looks
+
+
+def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
+    """A report with so many kinds; names as long and as hostile as they come."""
+    states = list(State)
+    made = tuple(
+        Kind(
+            state=states[number % 3],
+            stream="visitors<script>",
+            code=str(1000 + number),
+            field="<b>aCustomFieldWithARatherLongName</b>",
+            meaning="a value is longer than Marketo's field & more",
+            cure="set `truncate: true` for the field, then replay",
+            count=number + 1,
+            open=number,
+            resolved=1,
+            first_seen="2026-11-19T12:00:00+00:00",
+            last_seen="2026-11-20T06:00:00+00:00",
+            who="j***@p***.example",
+            sample="phone is text of 300 characters",
+            replay=f"marketo-ops replay --code {1000 + number} | target-marketo --config=ENV",
+        )
+        for number in range(kinds)
+    )
+    failed = FailedRun("2026-11-20T05:00:00+00:00", "target-marketo", "exit code 1", "x" * 400)
+    values: dict[str, Any] = {
+        "instance": "123-abc-456.mktorest.com",
+        "environment": "prod",
+        "timezone": "Europe/Berlin",
+        "since": "2026-11-19T06:00:00+00:00",
+        "until": "2026-11-20T06:00:00+00:00",
+        "kinds": made,
+        "failed_runs": (failed,) * runs,
+        "runs": 24,
+        "last_run": "2026-11-20T05:00:00+00:00",
+        "silent_hours": 0,
+        "received": 5000,
+        "delivered": 4000,
+        "unchanged": 900,
+        "rejected": 100,
+        "open_entries": 120,
+        "oldest_open": "2026-11-01T06:00:00+00:00",
+        "deleted_soon": 3,
+        "hours": tuple((f"{hour:02}", hour * hour) for hour in range(24)),
+        "calls": {"lookup": 20, "createOnly": 12},
+        "throttled": 2,
+        "calls_today": 40,
+        "calls_today_everybody": 12_000,
+        "calls_limit": 40_000,
+        "told": Told(),
+    }
+    return Report(**(values | changes))
+
+
+class Page(HTMLParser):
+    """Tags that are open, and what would be fetched."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.seen: set[str] = set()
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+        self.fetched += [str(value) for name, value in attrs if name in {"src", "href"}]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("kinds", [0, 1, 3, 30, 500, 2000])
+def test_it_stays_below_80_kb_and_is_whole_html_that_fetches_nothing(kinds: int) -> None:
+    html = render.html(report(kinds))
+    page = Page(html)
+
+    assert len(html.encode()) < 80_000
+    assert page.open == []
+    assert page.fetched == []
+    assert "url(" not in html
+    assert not page.seen & {"script", "img", "link", "iframe", "form", "svg"}
+    if kinds <= 500:
+        assert len(set(re.findall(r"\b1\d{3} &lt;b", html))) == kinds, "each kind has its place"
+
+
+def test_names_of_other_systems_are_only_text() -> None:
+    html = render.html(report(30))
+
+    assert "<script" not in html
+    assert "&lt;b&gt;aCustom" in html
+
+
+def test_it_has_a_dark_side_and_a_phones_width() -> None:
+    html = render.html(report())
+
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert "prefers-color-scheme:dark" in html
+    assert "width=device-width" in html
+    assert "max-width:640px" in html
+
+
+def test_the_text_is_complete_by_itself() -> None:
+    text = render.text(report(500))
+
+    assert len(set(re.findall(r"  1\d{3} <b>", text))) == 500
+    assert "RUNS THAT FAILED (2)" in text
+    assert "4,000 records delivered" in text
+    assert "11-20 07:00 (Europe/Berlin)" in text
+    assert "\n\n\n" not in text
+
+
+def test_the_subject_is_numbers_and_our_own_words() -> None:
+    hostile = report(3, environment="=?utf-8?q?a=0D=0ABcc:_e?=\r\n<x>")
+
+    assert render.subject(report(3)) == (
+        "[marketo prod] 2 runs failed, 1 new, 1 recurring, 1 resolved, 6 rejections, 2026-11-20"
+    )
+    assert re.fullmatch(r"\[marketo [\w-]+\] [\w ,-]+", render.subject(hostile))
