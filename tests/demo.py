@@ -1,8 +1,9 @@
 """`python -m tests.demo`: the main job, end to end, with nothing to configure.
 
 Starts LiveChat and Marketo on loopback, runs `meltano run livechat-to-marketo` twice in a Meltano
-project of its own (your `.env`, bookmarks and stores are not touched), looks for itself at what
-Marketo holds afterwards, and says so. Exit code 0 only if every check held.
+project of its own (your `.env`, bookmarks and stores are not touched), mails the digest of errors
+to a mailbox on loopback, looks for itself at what Marketo and the mailbox hold afterwards, and says
+so. Exit code 0 only if every check held.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.sandbox.environment import Sandbox
+from tests.sandbox.mailbox import Mailbox, open_mailbox
 from tests.sandbox.process import REPOSITORY_ROOT
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from tests.sandbox.marketo.counts import Counts
 
 JOB = "livechat-to-marketo"
+DIGEST = "error-digest"
 VISITORS = 1500
 ROWS_A_CALL = 300
 GEOGRAPHY = ("city", "state", "country", "postalCode")
@@ -76,11 +80,14 @@ def main() -> int:
         _meltano(sandbox, project, "install")
         first = _job(sandbox, project, console, "First run")
         second = _job(sandbox, project, console, "Second run: nothing new at LiveChat")
+        with open_mailbox() as mailbox:
+            digest_code = _digest(sandbox, project, console, mailbox)
         checks = [
             *_delivery(sandbox, before, first),
             *_geography(before, first),
             *_calls(sandbox, first),
             *_repeat(first, second),
+            *_mail(sandbox, mailbox, digest_code),
             *_limits(sandbox, [first, second]),
         ]
     console.print(_table(checks))
@@ -106,13 +113,14 @@ def _project(folder: Path) -> Path:
     return project
 
 
-def _meltano(sandbox: Sandbox, project: Path, *arguments: str) -> int:
+def _meltano(sandbox: Sandbox, project: Path, *arguments: str, **variables: str) -> int:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("TAP_LIVECHAT_", "TARGET_MARKETO_", "MELTANO_"))
+        if not name.startswith(("TAP_LIVECHAT_", "TARGET_MARKETO_", "MARKETO_OPS_", "MELTANO_"))
     }
     environment |= sandbox.environment
+    environment |= variables
     environment["XDG_STATE_HOME"] = str(sandbox.folder / "state")
     command = [str(Path(sys.executable).with_name("meltano")), "--log-format=plain", *arguments]
     log = sandbox.folder / "meltano.log"
@@ -151,6 +159,28 @@ def _job(sandbox: Sandbox, project: Path, console: Console, title: str) -> Seen:
         f"{_counted(counts)} calls to Marketo, {seen.billed} billed requests to LiveChat"
     )
     return seen
+
+
+def _digest(sandbox: Sandbox, project: Path, console: Console, mailbox: Mailbox) -> int:
+    started = time.monotonic()
+    with console.status(f"meltano run {DIGEST}"):
+        code = _meltano(
+            sandbox,
+            project,
+            "run",
+            DIGEST,
+            MARKETO_OPS_SMTP_HOST="127.0.0.1",
+            MARKETO_OPS_SMTP_PORT=str(mailbox.port),
+            MARKETO_OPS_SMTP_SECURITY="none",
+            MARKETO_OPS_MAIL_FROM="sync@example.com",
+            MARKETO_OPS_MAIL_TO="operations@example.com",
+        )
+    subject = mailbox.messages[0]["Subject"] if mailbox.messages else "no mail"
+    console.print(
+        f"[bold]Digest[/]: `meltano run {DIGEST}` took {time.monotonic() - started:.1f} s: ", end=""
+    )
+    console.print(subject, markup=False)
+    return code
 
 
 def _leads(sandbox: Sandbox) -> dict[int, Lead]:
@@ -263,6 +293,34 @@ def _repeat(first: Seen, second: Seen) -> list[Check]:
             f"exit code {second.exit_code}, {writes} writes, "
             f"{_counted(second.marketo)} calls to see that",
         )
+    ]
+
+
+def _mail(sandbox: Sandbox, mailbox: Mailbox, exit_code: int) -> list[Check]:
+    """One mail, with every kind of rejected record in both of its parts, and nobody's address."""
+    parts = mailbox.bodies() if mailbox.messages else ("", "")
+    store = sandbox.folder / "store.sqlite"
+    with closing(sqlite3.connect(store)) as connection:
+        query = "SELECT code, key_masked FROM errors"
+        rejected = connection.execute(query).fetchall()
+    told = all(code in part for code, _ in rejected for part in parts)
+    masked = any(key in part for _, key in rejected for part in parts)
+    people = {each["email"] for each in sandbox.livechat.expected()["emails"].values()}
+    everybody = {each.strip().lower() for each in people | _logged(store)} - {""}
+    mail = "\n".join(parts).lower()
+    leaks = sum(each in mail for each in everybody)
+    return [
+        Check(
+            "The digest arrived, with each kind of rejected record, masked",
+            exit_code == 0 and len(mailbox.messages) == 1 and bool(rejected) and told and masked,
+            f"{len(mailbox.messages)} mail of {sum(map(len, mailbox.raw)):,} bytes, "
+            f"{len(rejected)} records of {len({code for code, _ in rejected})} kinds",
+        ),
+        Check(
+            "It shows nobody's address",
+            not leaks,
+            f"{len(everybody)} addresses looked for, {leaks} seen",
+        ),
     ]
 
 

@@ -16,13 +16,14 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from tap_livechat.windows import AHEAD_PAGES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 W = TypeVar("W")
 
 HEAD_PAGES = 4
-AHEAD_PAGES = 256
 _FASTEST = 1
 
 

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 # What is written now may be listed a moment later.
 SAFETY_LAG = timedelta(seconds=15)
-# Parts shorter than this are not worth a partly filled page, longer ones too much to hold ready.
+# Parts shorter than this are not worth a partly filled page.
 FEWEST_PAGES = 10
-MOST_PAGES = 125
+# So many pages may be held ready for their turn, by all parts that are read ahead together.
+AHEAD_PAGES = 112
 _SHORTEST = timedelta(seconds=1)
 
 
@@ -63,15 +64,20 @@ def parts(rows: int, page_size: int, concurrency: int) -> int:
 
     Each part may end with a page that is partly filled, so n parts cost at most n - 1 requests
     more than one. Two connections make no more than two parts; more make two each where there is
-    enough, so that a part that turns out long does not keep all others waiting. A part longer than
-    `MOST_PAGES` is cut, which makes at most one request in `MOST_PAGES` surplus.
+    enough, so that a part that turns out long does not keep all others waiting. Only what cannot
+    be held ready (`most_pages`) is cut further.
     """
     pages = math.ceil(rows / page_size)
-    most = pages // FEWEST_PAGES
-    if concurrency == 1 or most < 2:  # noqa: PLR2004 - two is plural
+    enough = pages // FEWEST_PAGES
+    if concurrency == 1 or enough < 2:  # noqa: PLR2004 - two is plural
         return 1
-    wanted = 2 * concurrency if most >= 2 * concurrency > 4 else concurrency  # noqa: PLR2004 - 2 x 2
-    return max(min(wanted, most), math.ceil(pages / MOST_PAGES))
+    wanted = 2 * concurrency if enough >= 2 * concurrency > 4 else concurrency  # noqa: PLR2004 - 2 x 2
+    return max(min(wanted, enough), math.ceil(pages / most_pages(concurrency)))
+
+
+def most_pages(concurrency: int) -> int:
+    """How long a part may be: while one is written, all others are held ready."""
+    return max(FEWEST_PAGES, AHEAD_PAGES // max(concurrency - 1, 1))
 
 
 class Planner:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 OURS, STOCK = "target-marketo", "stock BatchSink"
 ROUNDS = 3
+CALLS, SLOTS = 100, 10  # what Marketo allows an instance in 20 s, and at once
+WINDOWS = 7
 
 _UNLIMITED = """
 from target_marketo.settings import SCHEMA
@@ -56,11 +58,16 @@ class Bench:
         self._runs = 0
 
     def run(
-        self, target: str, feed: Sequence[str], command: Sequence[str] = (), **settings: Any
+        self,
+        target: str,
+        feed: Sequence[str],
+        settings: Mapping[str, Any] | None = None,
+        command: Sequence[str] = (),
     ) -> Measured:
         self._runs += 1
-        config = self._server | settings
+        config: dict[str, Any] = dict(self._server)
         if target == OURS:
+            config |= settings or {}
             config["store_url"] = f"sqlite:///{self._folder / f'{self._runs}.sqlite'}"
         path = self._folder / "config.json"
         path.write_text(json.dumps(config))
@@ -134,15 +141,121 @@ def instant(folder: Path, *, long: bool) -> None:
         command = (sys.executable, "-c", _UNLIMITED)
         ours, stock = [], []
         for _ in range(ROUNDS):  # in turn, so that a busy machine is busy for both
-            ours.append(bench.run(OURS, lines_of(path, few), command, **unlimited))
+            ours.append(bench.run(OURS, lines_of(path, few), unlimited, command))
             stock.append(bench.run(STOCK, lines_of(path, few)))
         ratio = median(b.seconds / a.seconds for a, b in zip(ours, stock, strict=True))
         middle = sorted(ours, key=lambda run: run.seconds)[ROUNDS // 2]
         row(OURS, few, middle, f"{ratio:.1f} times stock, median of {ROUNDS}")
         row(STOCK, few, sorted(stock, key=lambda run: run.seconds)[ROUNDS // 2])
-        large = bench.run(OURS, lines_of(path, many), command, **unlimited)
+        large = bench.run(OURS, lines_of(path, many), unlimited, command)
         growth = 100 * (large.mebibytes / middle.mebibytes - 1)
         row(OURS, many, large, f"peak memory {growth:+.1f} %")
+
+
+def limits(folder: Path, *, long: bool) -> None:
+    scale = 1.0 if long else 0.1
+    window = round(20 * scale)
+    batch = 300 if long else 30  # calls are what is measured: the sandbox looks at each row
+    people = WINDOWS * CALLS * batch // 2  # everybody is new: looked up and created
+    print(f"\nThe sandbox at {CALLS} calls in {window} s and {SLOTS} slots")
+    table = Table("calls", "s", "of ceiling", "refused", "peak MiB")
+    for mean_seconds, middle in ((0.24, 0.2), (1.2, 1.0)):
+        options = {
+            "rate_calls": CALLS,
+            "rate_seconds": float(window),
+            "slots": SLOTS,
+            "latency_median": middle * scale,
+            "latency_sigma": 0.6,
+            "latency_min": middle * scale / 4,
+            "latency_max": middle * scale * 4,
+            # Calls overtake each other on the way, which a log of send times does not see.
+            "arrival_fraction_min": 0.05,
+            "arrival_fraction_max": 0.5,
+        }
+        settings = {
+            "rate_limit_calls": CALLS,
+            "rate_limit_seconds": window,
+            "max_concurrent_calls": SLOTS,
+            "batch_size_rows": batch,
+        }
+        path = folder / "limits.jsonl"
+        for target, rows in ((OURS, people), (STOCK, WINDOWS * 300 * CALLS // 20)):
+            with path.open("w", encoding="utf-8") as file:
+                visitors.write(file, rows)
+            with MarketoSandbox(**options) as marketo:
+                bench = Bench(folder, settings_of(marketo))
+                run = bench.run(target, ["cat", str(path)], settings)
+                counts, journal = marketo.counts(), marketo.journal()
+            arrivals = sorted(call.arrival for call in journal)
+            table.row(
+                f"{target}, mean latency {mean_seconds * scale:g} s",
+                f"{len(arrivals):,}",
+                f"{run.seconds:.1f}",
+                f"{100 * share_of_ceiling(arrivals, window):.1f} %",
+                f"{sum(counts.rejected.values())}",
+                f"{run.mebibytes:.1f}",
+                note=f"at most {counts.worst_in_window} in a window, "
+                f"{counts.worst_in_flight} in flight",
+            )
+
+
+def share_of_ceiling(arrivals: list[float], window: float) -> float:
+    """How much of the calls that are allowed were made, in the long run.
+
+    A burst of all the calls of a window at its beginning would pass for more than can last. So each
+    call is compared with the one that came whole windows of calls later.
+    """
+    turns = len(arrivals) // CALLS - 1
+    if turns < 1:  # fewer calls than that: as many as came in the time that they took
+        return (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) * window / CALLS
+    later = arrivals[turns * CALLS :]
+    return window * turns / mean(end - start for start, end in zip(arrivals, later, strict=False))
+
+
+_GEOGRAPHY = {"city": "Wroclaw", "state": "Dolnoslaskie", "country": "Poland"}
+_SAME = {"firstName": "Thomas", "lastName": "Anderson", **_GEOGRAPHY}
+_OTHER = {"city": "Berlin", "state": "Berlin", "country": "Germany"}  # and no name yet
+
+
+def calls(folder: Path, *, long: bool) -> None:
+    del long  # there is nothing to scale
+    people = 3_000
+    print(f"\n{people:,} people; calls beside those for the description and the usage of the day")
+    table = Table("records", "calls", "for 1,000", "overwritten")
+    # Who is there, how often each person comes, and whether everybody else comes in between.
+    scenarios: dict[str, tuple[list[dict[str, str]], int, bool]] = {
+        "all new": ([], 1, False),
+        "all changed": ([_OTHER] * people, 1, False),
+        "half unchanged": ([_SAME, _OTHER] * (people // 2), 1, False),
+        "five times in a row": ([], 5, False),
+        "five times, all others in between": ([], 5, True),
+    }
+    path = folder / "calls.jsonl"
+    with MarketoSandbox(rate_calls=100, rate_seconds=1.0) as marketo:
+        bench = Bench(folder, settings_of(marketo))
+        for name, (there, visits, apart) in scenarios.items():
+            with path.open("w", encoding="utf-8") as file:
+                visitors.write(file, people, visits=visits, apart=apart)
+            for target in (OURS, STOCK):
+                marketo.reset()
+                marketo.seed(
+                    {"email": f"visitor{number:07}@example.com", **fields}
+                    for number, fields in enumerate(there)
+                )
+                quick = {"rate_limit_calls": 100, "rate_limit_seconds": 1}
+                bench.run(target, ["cat", str(path)], quick)
+                counts = marketo.counts()
+                made = counts.calls.get("lookup", 0) + counts.calls["sync"]
+                table.row(
+                    f"{target}, {name}",
+                    f"{people * visits:,}",
+                    f"{made}",
+                    f"{1000 * made / people:.1f}",
+                    f"{sum(counts.overwritten.values()):,}",
+                )
+
+
+_PARTS = {"instant": instant, "limits": limits, "calls": calls}
 
 
 def main() -> None:
@@ -154,8 +267,6 @@ def main() -> None:
         for name in arguments.only:
             _PARTS[name](Path(folder), long=arguments.long)
 
-
-_PARTS = {"instant": instant}
 
 if __name__ == "__main__":
     main()

@@ -48,20 +48,17 @@ _VISITOR: dict[str, Any] = {
 }
 
 
-def write(file: IO[str], people: int, *, visits: int = 1, **values: Any) -> None:
-    """Writes messages of visitors, each person once per visit, with a STATE now and then.
+def write(file: IO[str], people: int, *, visits: int = 1, apart: bool = False) -> None:
+    """Writes the messages of so many people, each of whom visits so often, and STATE now and then.
 
-    Args:
-        people: How many.
-        visits: How often each comes, with everybody else in between.
-        values: Properties that are other than the model's.
+    `apart` puts everybody else's visit between two of a person; otherwise they follow each other.
     """
     schema = schemas.to_schema(schemas.VISITOR, ("visitor_id",))
     head = {"type": "SCHEMA", "stream": "visitors", "schema": schema}
     file.write(json.dumps({**head, "key_properties": ["visitor_id"]}) + "\n")
-    record = {"type": "RECORD", "stream": "visitors", "record": _VISITOR | values}
+    record = {"type": "RECORD", "stream": "visitors", "record": _VISITOR}
     line = json.dumps(record, separators=(",", ":")) + "\n"
     for row in range(people * visits):
-        file.write(line.replace(_NUMBER, f"{row % people:07}"))
+        file.write(line.replace(_NUMBER, f"{row % people if apart else row // visits:07}"))
         if (row + 1) % STATE_EVERY == 0:
             file.write(f'{{"type":"STATE","value":{{"bookmarks":{{"visitors":{row + 1}}}}}}}\n')

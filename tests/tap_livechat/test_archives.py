@@ -298,7 +298,7 @@ def test_requests_stay_within_the_bound(count: int, concurrency: int) -> None:
     pages = math.ceil(count / 5)
     assert len(done.ids("chats", "thread_id")) == count
     surplus = {1: 1, 2: 2}.get(concurrency, 2 * concurrency)
-    if concurrency == 2 and pages > 240:
+    if concurrency == 2 and pages > 210:
         surplus = 3
     assert len(archive.requests) <= max(pages, 1) + surplus
 

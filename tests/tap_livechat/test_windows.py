@@ -90,10 +90,10 @@ def test_parts_stay_within_the_bound_that_the_readme_states(
     pages = math.ceil(rows / page_size)
     parts = windows.parts(rows, page_size, concurrency)
 
-    assert 1 <= parts <= max(2 * concurrency, math.ceil(pages / windows.MOST_PAGES))
+    assert 1 <= parts <= max(2 * concurrency, math.ceil(pages / windows.most_pages(concurrency)))
     if concurrency == 1:
         assert parts == 1
-    if concurrency == 2 and pages <= 2 * windows.MOST_PAGES:
+    if concurrency == 2 and pages <= 2 * windows.AHEAD_PAGES:
         assert parts <= 2, "one surplus page at most"
 
 

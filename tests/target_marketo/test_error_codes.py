@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import requests
+from urllib3 import HTTPResponse
 
 from target_marketo.governor import Governor, Limits, Outcome
 from target_marketo.loader import Loader, Options, Rejection
@@ -99,7 +100,8 @@ def skipping(code: str) -> tuple[int, Any]:
 def http(status: int, body: Any) -> requests.Response:
     reply = requests.Response()
     reply.status_code = status
-    reply._content = b"" if body is None else json.dumps(body).encode()
+    content = b"" if body is None else json.dumps(body).encode()
+    reply.raw = HTTPResponse(io.BytesIO(content), preload_content=False)
     return reply
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from target_marketo.marketo.client import Field, Marketo
 from target_marketo.run import Run, Stop
 from target_marketo.settings import Settings
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
-from target_marketo.store.error_log import ErrorLog
+from target_marketo.store.error_log import ERRORS, ErrorLog
 from tests.target_marketo.fake_marketo import FakeInstance
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Room:
                 "streams": STREAMS,
             }
         )
+
+    def times_logged(self) -> int:
+        """The same record failing again is counted in its entry, not entered again."""
+        with self.database.read() as connection:
+            return int(connection.execute(select(func.sum(ERRORS.c.times_seen))).scalar() or 0)
 
     def run(self, lines: list[bytes], marketo: FakeInstance) -> tuple[Run, list[Any], Stop | None]:
         """The run, its STATE lines, and how it stopped, if it did."""
@@ -135,7 +141,7 @@ RELAXED = settings(
 @RELAXED
 @given(lines=st.lists(MESSAGES, max_size=25))
 def test_records_of_any_shape_are_all_accounted_for(room: Room, lines: list[bytes]) -> None:
-    logged = room.error_log.count()
+    logged = room.times_logged()
     marketo = FakeInstance(described=FIELDS)
 
     run, states, stop = room.run([SCHEMA, *lines], marketo)
@@ -144,7 +150,7 @@ def test_records_of_any_shape_are_all_accounted_for(room: Room, lines: list[byte
     assert stop is None
     assert summary.received == sum(b'"RECORD"' in line for line in lines)
     assert summary.received == summary.settled
-    assert room.error_log.count() - logged == summary.rejected
+    assert room.times_logged() - logged == summary.rejected
     emails = [str(person["email"]).lower() for person in marketo.people.values()]
     assert len(emails) == len(set(emails)), "nobody is there twice"
     sent = [json.loads(line)["value"] for line in lines if b'"STATE"' in line]

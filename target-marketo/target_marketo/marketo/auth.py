@@ -17,9 +17,12 @@ import msgspec
 import requests
 
 from target_marketo.marketo.errors import NotAuthorized, Unavailable
+from target_marketo.marketo.transport import TransportError, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from target_marketo.marketo.transport import Reply
 
 _ENDING_SECONDS = 2.0  # a token that ends so soon is waited out
 _ATTEMPTS = 2
@@ -70,7 +73,7 @@ class Token:
         for attempt in range(_ATTEMPTS):
             reply = self._ask()
             token, seconds = reply.get("access_token"), reply.get("expires_in", 0)
-            if not isinstance(token, str) or not isinstance(seconds, int | float):
+            if not isinstance(token, str) or not isinstance(seconds, int | float) or seconds < 0:
                 raise Unavailable("the identity service sent no token: check `identity`")
             if seconds >= _ENDING_SECONDS or attempt == _ATTEMPTS - 1:
                 self._ends = self.now() + float(seconds)
@@ -87,30 +90,24 @@ class Token:
         for attempt in range(_ATTEMPTS):
             try:
                 reply = self._send("POST", data=secrets)
-                if reply.status_code in (400, 401, 405, 415):
+                if reply.status in (400, 401, 405, 415):
                     reply = self._send("GET", params=secrets)
-            except requests.RequestException as error:
-                # The exception's text holds the address, and the address may hold the secret.
-                kind = type(error).__name__
+            except TransportError as error:
+                kind = str(error)
             else:
-                if reply.status_code in (400, 401):
+                if reply.status in (400, 401):
                     raise NotAuthorized(_BAD_CREDENTIALS)
                 try:
                     body = msgspec.json.decode(reply.content)
                 except msgspec.DecodeError:
                     body = None
-                if reply.status_code == requests.codes.ok and isinstance(body, dict):
+                if reply.status == requests.codes.ok and isinstance(body, dict):
                     return body
-                kind = f"HTTP {reply.status_code}"
+                kind = f"HTTP {reply.status}"
             if attempt < _ATTEMPTS - 1:
                 self.sleep(2.0**attempt)
         raise Unavailable(f"the identity service cannot be used ({kind}): check `identity`")
 
-    def _send(self, method: str, **options: Any) -> requests.Response:
-        return self.session.request(
-            method,
-            f"{self.identity}/oauth/token",
-            timeout=self.timeout,
-            allow_redirects=False,
-            **options,
-        )
+    def _send(self, method: str, **options: Any) -> Reply:
+        address = f"{self.identity}/oauth/token"
+        return exchange(self.session, method, address, timeout=self.timeout, **options)

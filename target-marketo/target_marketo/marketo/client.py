@@ -9,24 +9,18 @@ upserts).
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    MaxRetryError,
-    NameResolutionError,
-    NewConnectionError,
-    SSLError,
-)
 
 from target_marketo.governor import LeaseLost, Outcome
 from target_marketo.governor.jitter import full_jitter
@@ -41,12 +35,14 @@ from target_marketo.marketo.errors import (
     Unavailable,
     of_response,
 )
+from target_marketo.marketo.transport import NotSent, TimedOut, TransportError, exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from target_marketo.governor import Governor, Lease
     from target_marketo.marketo.auth import Token
+    from target_marketo.marketo.transport import Reply
 
 MAX_ROWS = 300  # of a lookup and of a sync (Adobe: "Leads")
 MAX_BODY_BYTES = 1_000_000  # 1 MB, of whichever kind (Adobe: "Integration best practices")
@@ -54,7 +50,8 @@ MAX_BODY_BYTES = 1_000_000  # 1 MB, of whichever kind (Adobe: "Integration best 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 _FRESH_TOKENS = 2
-_NOT_SENT = (ConnectTimeoutError, NameResolutionError, NewConnectionError, SSLError)
+_CODE = re.compile(r"[0-9A-Za-z_]{1,20}")
+_REQUEST_ID = re.compile(r"[0-9A-Za-z#_-]{1,60}")
 _OUTCOME = {
     Class.RATE: Outcome.RATE_LIMITED,
     Class.CONCURRENCY: Outcome.CONCURRENCY_LIMITED,
@@ -62,6 +59,10 @@ _OUTCOME = {
     Class.TRANSIENT: Outcome.UNAVAILABLE,
     Class.UNKNOWN: Outcome.UNKNOWN,
 }
+
+
+T = TypeVar("T")
+_Envelope = dict[str, Any]
 
 
 class Row(NamedTuple):
@@ -154,33 +155,35 @@ class Marketo:
 
     def describe(self) -> list[Field]:
         """The fields of a person: those that REST may use, and which of them can be searched."""
-        rows = self._call(Request("describe", "GET", "/v1/leads/describe.json"))["result"]
-        second = self._call(Request("describe", "GET", "/v1/leads/describe2.json"))["result"]
-        searchable = {names[0] for names in second[0]["searchableFields"] if len(names) == 1}
-        updateable = {row["name"]: row.get("updateable", True) for row in second[0]["fields"]}
+        rows = self._call(Request("describe", "GET", "/v1/leads/describe.json"), _DESCRIBED)
+        (second, *_) = self._call(
+            Request("describe", "GET", "/v1/leads/describe2.json"), _DESCRIBED_ANEW
+        )
+        searchable = {names[0] for names in second.searchable_fields if len(names) == 1}
+        fixed = {field.name for field in second.fields if not field.updateable}
         return [
             Field(
-                name=row["rest"]["name"],
-                data_type=row["dataType"],
-                length=row.get("length"),
-                read_only=row["rest"]["readOnly"] or not updateable.get(row["rest"]["name"], True),
-                searchable=row["rest"]["name"] in searchable,
+                name=row.rest.name,
+                data_type=row.data_type,
+                length=row.length,
+                read_only=row.rest.read_only or row.rest.name in fixed,
+                searchable=row.rest.name in searchable,
             )
             for row in rows
-            if "rest" in row
+            if row.rest is not None
         ]
 
     def learn_usage(self) -> int:
         """How many calls every user of the instance has made today; the governor learns it too."""
-        result = self._call(Request("usage", "GET", "/v1/stats/usage.json")).get("result") or []
-        total = int(result[0]["total"]) if result else 0
+        days = self._call(Request("usage", "GET", "/v1/stats/usage.json"), _DAYS)
+        total = days[0].total if days else 0
         self.governor.note_usage(total)
         return total
 
     def partitions(self) -> list[str]:
         """The names of the instance's lead partitions."""
-        reply = self._call(Request("partitions", "GET", "/v1/leads/partitions.json"))
-        return [str(row["name"]) for row in reply.get("result") or () if "name" in row]
+        request = Request("partitions", "GET", "/v1/leads/partitions.json")
+        return [partition.name for partition in self._call(request, _PARTITIONS)]
 
     def lookup(
         self, filter_type: str, values: Sequence[str], fields: Iterable[str]
@@ -204,9 +207,9 @@ class Marketo:
             # "@" and "," need no escape in a form; where nothing needs one, this is ten times as fast.
             fields = form | {"nextPageToken": page} if page else form
             body = urlencode(fields, safe="@,").encode()
-            reply = self._call(Request("lookup", "POST", "/v1/leads.json", _FORM, body))
-            yield from reply.get("result", ())
-            page = reply.get("nextPageToken") if reply.get("moreResult") else None
+            found = self._call(Request("lookup", "POST", "/v1/leads.json", _FORM, body), _FOUND)
+            yield from found.result
+            page = found.next_page_token if found.more_result else None
 
     def sync(
         self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
@@ -225,22 +228,22 @@ class Marketo:
         if partition:
             head["partitionName"] = partition
         body = msgspec.json.encode(head)[:-1] + b',"input":[' + b",".join(rows) + b"]}"
-        reply = self._call(Request(action, "POST", "/v1/leads.json", _JSON, body, writes=True))
-        request_id = str(reply.get("requestId", ""))
-        result = reply.get("result")
-        if not isinstance(result, list) or len(result) != len(rows):
-            raise OutcomeUnknown("the reply does not match its request", request_id=request_id)
-        return Answer([_row(item, request_id) for item in result], request_id)
+        request = Request(action, "POST", "/v1/leads.json", _JSON, body, writes=True)
+        return self._call(request, lambda reply: _answer(reply, len(rows)))
 
-    def _call(self, request: Request) -> dict[str, Any]:
-        """Sends until there is an answer that waiting would not change."""
+    def _call(self, request: Request, understand: Callable[[_Envelope], T]) -> T:
+        """Sends until there is an answer that waiting would not change.
+
+        `understand` raises `msgspec.ValidationError` for a success that is not of the shape it
+        must have: the outcome is then as unknown as that of a reply that did not come.
+        """
         give_up_at = self.now() + self.patience_seconds
         refused = failed = 0
         while True:
             token = ""
             try:
                 token = self.token.get()
-                return self._once(request, token)
+                return _understood_as(understand, self._once(request, token))
             except _TokenRefused as error:
                 refused += 1
                 self.token.refuse(token)
@@ -283,7 +286,7 @@ class Marketo:
             self.governor.release(lease, outcome)
         return body
 
-    def _exchange(self, request: Request, token: str, lease: Lease) -> requests.Response:
+    def _exchange(self, request: Request, token: str, lease: Lease) -> Reply:
         try:
             lease.check()
         except LeaseLost:
@@ -291,30 +294,22 @@ class Marketo:
         with self._guards_counts:
             self.calls.by_kind[request.kind] += 1
         try:
-            return self.session.request(
+            return exchange(
+                self.session,
                 request.method,
                 self.endpoint + request.path,
+                timeout=self.timeout,
                 data=request.body,
                 headers={"Content-Type": request.content_type} if request.body else None,
                 auth=_Bearer(token),
-                timeout=self.timeout,
-                allow_redirects=False,
             )
-        except requests.ConnectTimeout:
+        except NotSent:
             raise Unavailable("no connection to Marketo: check `endpoint`") from None
-        except requests.Timeout:
-            raise OutcomeUnknown(
-                f"no answer within {self.timeout:g} s", after_timeout=True
-            ) from None
-        except requests.RequestException as error:
-            # Never chained and never shown: its text holds the address.
-            if _was_not_sent(error):
-                raise Unavailable("no connection to Marketo: check `endpoint`") from None
-            raise OutcomeUnknown("the connection broke before the answer was whole") from None
+        except TransportError as error:
+            after_timeout = isinstance(error, TimedOut)
+            raise OutcomeUnknown(str(error), after_timeout=after_timeout) from None
 
-    def _understood(
-        self, request: Request, reply: requests.Response
-    ) -> tuple[Outcome, dict[str, Any]]:
+    def _understood(self, request: Request, reply: Reply) -> tuple[Outcome, dict[str, Any]]:
         """The reply's body if it is a success; otherwise the error that its codes stand for."""
         try:
             body = msgspec.json.decode(reply.content)
@@ -322,7 +317,7 @@ class Marketo:
             body = None
         if isinstance(body, dict) and body.get("success") is True:
             return Outcome.OK, body
-        code, request_id = _code_of(reply.status_code, body)
+        code, request_id = _code_of(reply.status, body)
         advice = of_response(code)
         text = f"Marketo answered {code} to {request.kind}: {advice.meaning}; {advice.cure}"
         if advice.kind is Class.EMPTY:
@@ -370,12 +365,27 @@ def _code_of(status: int, body: object) -> tuple[str, str]:
     """The code of a reply that is no success, and the id of its request."""
     if not isinstance(body, dict):
         return str(status), ""
-    request_id = str(body.get("requestId", ""))
+    request_id = _request_id(body)
     match body.get("errors"):
-        case [{"code": code}, *_]:
+        case [{"code": str() | int() as code}, *_] if _CODE.fullmatch(str(code)):
             return str(code), request_id
         case _:
             return str(status), request_id
+
+
+def _request_id(body: Mapping[str, Any]) -> str:
+    """The id, if it looks like one: it is shown, and nothing that people wrote is."""
+    found = body.get("requestId")
+    return found if isinstance(found, str) and _REQUEST_ID.fullmatch(found) else ""
+
+
+def _understood_as(understand: Callable[[_Envelope], T], body: _Envelope) -> T:
+    try:
+        return understand(body)
+    except msgspec.ValidationError:
+        raise OutcomeUnknown(
+            "the reply is not of the shape that Marketo's has", request_id=_request_id(body)
+        ) from None
 
 
 def _outcome_of(error: MarketoError) -> Outcome:
@@ -389,20 +399,83 @@ def _outcome_of(error: MarketoError) -> Outcome:
     return _OUTCOME.get(of_response(error.code).kind, Outcome.OK)
 
 
-def _was_not_sent(error: requests.RequestException) -> bool:
-    cause = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    return isinstance(error, requests.exceptions.SSLError) or isinstance(cause, _NOT_SENT)
+class _Rest(msgspec.Struct, rename="camel"):
+    name: str
+    read_only: bool = False
 
 
-def _row(item: object, request_id: str) -> Row:
-    """One element of `result`; what Marketo never sends is not guessed at."""
-    if isinstance(item, dict):
-        status, lead_id = item.get("status"), item.get("id")
-        if status in ("created", "updated") and isinstance(lead_id, int):
-            return Row(status, lead_id, "")
-        if status == "skipped":
-            reasons = item.get("reasons") or item.get("errors") or [{}]
-            return Row("skipped", None, str(reasons[0].get("code", "")))
-    raise OutcomeUnknown("a row of the reply cannot be understood", request_id=request_id)
+class _Described(msgspec.Struct, rename="camel"):
+    data_type: str
+    length: int | None = None
+    rest: _Rest | None = None
+
+
+class _Updateable(msgspec.Struct):
+    name: str
+    updateable: bool = True
+
+
+class _DescribedAnew(msgspec.Struct, rename="camel"):
+    searchable_fields: list[list[str]]
+    fields: list[_Updateable]
+
+
+class _Day(msgspec.Struct):
+    total: int
+
+
+class _Partition(msgspec.Struct):
+    name: str
+
+
+class _Found(msgspec.Struct, rename="camel"):
+    result: list[dict[str, Any]]
+    more_result: bool = False
+    next_page_token: str | None = None
+
+
+class _Reason(msgspec.Struct):
+    code: str | int = ""
+
+
+class _RowResult(msgspec.Struct):
+    """What Marketo says of a row: what it never says is not guessed at."""
+
+    status: Literal["created", "updated", "skipped"]
+    id: int | None = None
+    reasons: list[_Reason] = []
+    errors: list[_Reason] = []  # seen in place of `reasons`
+
+    def row(self) -> Row:
+        if self.status != "skipped":
+            if self.id is None:
+                raise msgspec.ValidationError("a written row without id")
+            return Row(self.status, self.id, "")
+        reason = next(iter(self.reasons or self.errors), None)
+        code = str(reason.code) if reason else ""
+        return Row("skipped", None, code if _CODE.fullmatch(code) else "")
+
+
+def _result_of(kind: Any) -> Callable[[_Envelope], Any]:
+    return lambda body: msgspec.convert(body.get("result"), kind)
+
+
+def _found(body: _Envelope) -> _Found:
+    found = msgspec.convert(body, _Found)
+    if not all(isinstance(person.get("id"), int) for person in found.result):
+        raise msgspec.ValidationError("a person without id")
+    return found
+
+
+def _answer(body: _Envelope, rows: int) -> Answer:
+    results = msgspec.convert(body.get("result"), list[_RowResult])
+    if len(results) != rows:
+        raise msgspec.ValidationError("not one result for each row")
+    return Answer([result.row() for result in results], _request_id(body))
+
+
+_DESCRIBED = _result_of(list[_Described])
+_DESCRIBED_ANEW = _result_of(Annotated[list[_DescribedAnew], msgspec.Meta(min_length=1)])
+_DAYS = _result_of(list[_Day] | None)
+_PARTITIONS = _result_of(list[_Partition])
+_FOUND = _found

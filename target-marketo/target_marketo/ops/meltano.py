@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,10 +114,19 @@ def _expanded(value: Any, variables: Mapping[str, str]) -> Any:
 
 def _engine() -> Any:
     from sqlalchemy import create_engine  # noqa: PLC0415 - as above
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     uri = os.environ.get("MELTANO_DATABASE_URI")
     if uri and not uri.startswith("sqlite"):
-        return create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1))
+        # Whatever driver Meltano has: ours is psycopg.
+        ours = re.sub(r"^postgres\w*(\+\w+)?://", "postgresql+psycopg://", uri)
+        try:
+            return create_engine(ours)
+        except (ImportError, SQLAlchemyError) as error:
+            raise OpsError(
+                f"MELTANO_DATABASE_URI cannot be used ({type(error).__name__}): install "
+                "'target-marketo[postgres]'"
+            ) from None
     root = project_root()
     path = root / ".meltano" / "meltano.db" if root else None
     if uri:

@@ -45,7 +45,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of error. `count` is how often it was seen since the last digest."""
+    """One kind of error. `count` is how often it was seen since the last digest, of how many
+    `people`.
+    """
 
     state: State
     stream: str
@@ -54,6 +56,7 @@ class Kind:
     meaning: str
     cure: str
     count: int
+    people: int
     open: int
     resolved: int
     first_seen: str
@@ -213,6 +216,7 @@ def _kinds(connection: Connection, sources: Sources) -> list[Kind]:
         ERRORS.c.code,
         ERRORS.c.field,
         func.sum(unseen).label("occurrences"),
+        func.count(case((unseen > 0, ERRORS.c.key_hash)).distinct()).label("people"),
         func.sum(case((is_open, 1), else_=0)).label("open"),
         func.sum(case((newly_resolved, 1), else_=0)).label("resolved"),
         func.max(ERRORS.c.times_reported).label("reported"),
@@ -246,6 +250,7 @@ def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
         meaning=words.meaning,
         cure=words.cure,
         count=int(row.occurrences),
+        people=int(row.people),
         open=int(row.open),
         resolved=int(row.resolved),
         first_seen=row.first,

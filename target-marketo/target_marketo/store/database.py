@@ -65,13 +65,16 @@ class Database:
         self.is_sqlite: bool = _is_sqlite(url)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """One write transaction: committed at the end of the block, rolled back by an exception.
 
+        If it need not be `durable`, a power failure (or the crash of a server) may undo it.
         Not to be nested: on SQLite the inner one would wait for the outer one.
         """
-        with self._errors(), self._engine.begin() as connection:
-            yield connection
+        with self._errors(), self._engine.connect() as connection:
+            connection.execution_options(store_durable=durable)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -188,13 +191,14 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        mode = connection.get_execution_options().get("store_begin", "IMMEDIATE")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        options = connection.get_execution_options()
+        synchronous = "FULL" if options.get("store_durable", True) else "NORMAL"
+        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        connection.exec_driver_sql(f"BEGIN {options.get('store_begin', 'IMMEDIATE')}")
 
     return engine
 
@@ -226,6 +230,11 @@ def _postgresql(url: URL) -> Engine:
                 f"SET idle_in_transaction_session_timeout = {int(FROZEN_SECONDS * 1000)}"
             )
         connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get("store_durable", True):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
     @event.listens_for(engine, "checkin")
     def rest(_connection: Any, record: Any) -> None:

@@ -128,11 +128,10 @@ class DatabaseLeases:
 
     @contextmanager
     def transaction(self, instance: str, *, durable: bool = True) -> Iterator[Ledger]:
-        with self._database.write() as connection:
+        with self._database.write(durable=durable) as connection:
             # SQLite's write lock is held by now: it is the whole file's.
             if not self._database.is_sqlite:
-                lock = self._sql.lock if durable else self._sql.lock_and_commit_later
-                connection.exec_driver_sql(lock, {"key": lock_number(instance)})
+                connection.exec_driver_sql(self._sql.lock, {"key": lock_number(instance)})
             ledger = self._open(connection, instance)
             yield ledger
             ledger.close()
@@ -232,7 +231,6 @@ class _Statements:
         self._mark = ":{}" if database.is_sqlite else "%({})s"
         leases = ", ".join(Row.__slots__)
         self.lock = f"SELECT pg_advisory_xact_lock({self._at('key')})"
-        self.lock_and_commit_later = f"{self.lock}, set_config('synchronous_commit', 'off', true)"
         self.read_instance = (
             f"SELECT {clock.expression}, clock_epoch, clock_offset, clock_now, document"  # noqa: S608 - all names are ours
             f" FROM (SELECT 1) AS always LEFT JOIN {INSTANCES} ON instance = {self._at('instance')}"

