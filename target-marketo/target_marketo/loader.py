@@ -386,12 +386,16 @@ class Loader:
         if self._options.dry_run:
             for entry in entries:
                 self._report(entry)
-            written = [Row("created" if action == CREATE else "updated", 0, "")] * len(rows)
+            written = [Row("created" if action == CREATE else "updated", None, "")] * len(rows)
             self._written(call, Answer(written, ""))
             return
         self._start(call, lambda: self._leads.sync(action, lookup_field, rows, partition))
 
     def _written(self, call: _Call, answer: Answer) -> None:
+        if call.action == UPDATE and not _is_about(answer.rows, call.entries):
+            mixed_up = OutcomeUnknown("results of other rows", request_id=answer.request_id)
+            self._outcome_unknown(call, mixed_up)
+            return
         if all(row.status != "skipped" for row in answer.rows):
             self._end(call.entries)
             return
@@ -536,6 +540,14 @@ class Loader:
     def _worker(self) -> None:
         while True:
             self._work.get()()
+
+
+def _is_about(rows: Iterable[Row], entries: Iterable[Entry]) -> bool:
+    """Whether results are those of the updates sent, in their order. A skipped row has no id."""
+    sent = (
+        update.lead_id for entry in entries if entry.decision for update in entry.decision.updates
+    )
+    return all(row.lead_id in (None, lead_id) for row, lead_id in zip(rows, sent, strict=False))
 
 
 def changes(entry: Entry) -> list[tuple[str, Any, Any]]:

@@ -168,6 +168,7 @@ class Run:
     def _prepare(self) -> None:
         """Everything that can be wrong before the first row: credentials, fields, the budget."""
         self._marketo.patience_seconds = _START_PATIENCE_SECONDS
+        earlier = self._marketo.governor.under_way()
         self._marketo.learn_usage()
         streams = self._settings.streams
         name = f"describe:{self._settings.instance}"
@@ -181,6 +182,7 @@ class Run:
             described = self._marketo.describe()
             self._cache.put(name, described)
             self._mapper = Mapper(streams, described)
+        self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
 
     # The loop

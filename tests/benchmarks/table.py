@@ -7,10 +7,14 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,26 @@ def measure(command: Sequence[str], *, feed: Sequence[str], env: dict[str, str])
         )
         assert feeder.stdout is not None
         feeder.stdout.close()  # so that the feeder sees when its reader has gone
-        _, status, usage = os.wait4(process.pid, 0)
+        # Not ru_maxrss, in which Linux counts what this process held when it started the other.
+        peak, pid = 0.0, 0
+        while not pid:
+            peak = max(peak, _peak(process.pid))
+            time.sleep(_LOOK_SECONDS)
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         feeder.wait()
         if process.returncode:
             said.seek(0)
             raise RuntimeError(said.read().decode()[-2000:])
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, peak)
+
+
+def _peak(pid: int) -> float:
+    """The most memory that a process has held so far, in MiB; 0 if it is over."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    lines = (line.split() for line in status.splitlines())
+    return next((int(words[1]) / 1024 for words in lines if words[0] == "VmHWM:"), 0.0)

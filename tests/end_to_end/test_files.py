@@ -84,4 +84,6 @@ def test_the_targets_readme_lists_every_setting_as_about_does() -> None:
     text = (ROOT / "target-marketo" / "README.md").read_text()
 
     for name, schema in SCHEMA["properties"].items():
-        assert re.search(rf"^\| `{name}`.*{re.escape(schema['description'])} \|$", text, re.MULTILINE), name
+        assert re.search(
+            rf"^\| `{name}`.*{re.escape(schema['description'])} \|$", text, re.MULTILINE
+        ), name

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 CLOCKS_AGREE_SECONDS = 0.005
 WIND_UP_SECONDS = 30.0
+INTERRUPTED = 130
 _SUMMARY = re.compile(
     r"(\d+) records received: (\d+) people created, (\d+) updated, (\d+) unchanged; "
     r"(\d+) records skipped without key, (\d+) rejected; (\d+) calls"
 )
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:int")
+_ERROR = re.compile(r" ERROR +\| target-marketo ")
 _EXAMPLES = 3
 
 
@@ -34,6 +36,8 @@ class Allowed:
     refuses: bool = False
     limited: bool = False
     attempts: int | None = None
+    # The one record that must be refused, and within how many calls more than usual.
+    poison: int | None = None
 
 
 @dataclass
@@ -141,7 +145,11 @@ def _lost(remains: Remains, delivered: _Delivered) -> list[Record]:
 
 def _refused_without_reason(remains: Remains) -> Iterator[str]:
     wrong = remains.in_error_log - remains.people.broken
-    if not remains.allowed.refuses:
+    poison = remains.allowed.poison
+    if poison is not None:
+        if wrong != {poison}:
+            yield f"records {sorted(wrong)} were refused, and only {poison} should be"
+    elif not remains.allowed.refuses:
         yield from (f"record {serial} was refused without a reason" for serial in sorted(wrong))
 
 
@@ -249,7 +257,9 @@ def _ends(remains: Remains) -> Iterator[str]:
 
 
 def _end(people: People, attempt: Attempt) -> Iterator[str]:
-    if "Traceback" in attempt.err:
+    # Before a command's modules are loaded, Python itself answers a SIGINT.
+    loading = attempt.code == INTERRUPTED and "| target-marketo " not in attempt.err
+    if "Traceback" in attempt.err and not loading:
         yield f"a traceback: {attempt.err.strip().splitlines()[-1][:200]}"
     if "HARNESS" in attempt.err:
         yield "it did not come to an end"
@@ -258,7 +268,8 @@ def _end(people: People, attempt: Attempt) -> Iterator[str]:
         return
     if attempt.wound_up is not None and attempt.wound_up > WIND_UP_SECONDS:
         yield f"it took {attempt.wound_up:.0f} s to end after a signal"
-    errors = [line for line in attempt.err.splitlines() if " ERROR " in line]
+    # The governor tells of a spent quota in a line of its own.
+    errors = [line for line in attempt.err.splitlines() if _ERROR.search(line)]
     if attempt.code == 0:
         yield from _success(people, attempt)
     elif attempt.code not in {1, BUDGET_SPENT, 130, 143}:

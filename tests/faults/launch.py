@@ -41,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     stamps: str
     kill_at: str = ""
     occurrence: int = 1
+    delay: float = 0.0  # seconds from the point to the kill
     days_later: int = 0
     # RLIMIT_FSIZE: a disk that is full as far as this process is concerned.
     max_file_bytes: int | None = None
@@ -99,14 +100,22 @@ class Observer:
             return
         with self._guards_left:
             self._left -= 1
-            if not self._left:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if self._left:
+                return
+        if self._plan.delay:
+            threading.Timer(self._plan.delay, _kill).start()
+        else:
+            _kill()
 
     def stamp(self, **what: Any) -> None:
         """One line, in one write: a kill does not tear it."""
         if self._plan.max_file_bytes is None or what.get("state"):
             line = msgspec.json.encode(Stamp(at=time.time(), **what)) + b"\n"
             os.write(self._stamps, line)
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class StampedOutput:

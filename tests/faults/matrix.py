@@ -12,7 +12,7 @@ from tests.sandbox.faults import Fault
 _WRITES = ("sync",)
 _READS = ("lookup", "describe", "usage")
 _REFUSES = Allowed(refuses=True)
-_DRIP_SECONDS = 3.0 * TIMEOUT_SECONDS
+_DRIP_SECONDS = 20.0 * TIMEOUT_SECONDS
 
 
 def _each(code: str, *, what: Any = "answer", **options: Any) -> Fault:
@@ -82,22 +82,24 @@ def _unknown_outcomes() -> list[Trouble]:
         Trouble("resets of reads", (_each("", what="reset", calls=_READS, at_most=5),)),
         Trouble(
             "late commit, after the client's time-out",
-            (_each("", what="late", calls=_WRITES, seconds=1.4, at_most=3),),
+            (_each("", what="late", calls=_WRITES, seconds=1.4, at_most=3, probability=0.3),),
             settles=2.0,
         ),
         Trouble(
             "late commit, just before the time is up",
-            (_each("", what="late", calls=_WRITES, seconds=0.9, at_most=3),),
+            (_each("", what="late", calls=_WRITES, seconds=0.9, at_most=3, probability=0.3),),
             settles=2.0,
         ),
         Trouble("late replies to reads", (_each("", what="late", seconds=1.3, at_most=3),)),
         Trouble(
-            "one person breaks every call (611)",
-            (
-                Fault(what="answer", code="611", calls=_WRITES, holding="Quillfeather000150"),
-                Fault(what="answer", code="611", calls=_WRITES, holding="Quillfeather000151"),
-            ),
-            _REFUSES,
+            "one row breaks every call that it is in (611)",
+            (Fault(what="answer", code="611", calls=_WRITES),),
+            poisons=True,
+        ),
+        Trouble(
+            "one row's calls are reset, whatever company it has",
+            (Fault(what="reset", calls=_WRITES),),
+            poisons=True,
         ),
     ]
 

@@ -99,6 +99,15 @@ class People:
                 found.setdefault(record.key, []).append(record)
         return found
 
+    def alone(self) -> Record:
+        """The one record of somebody who comes once."""
+        seeded = {str(lead["email"]).lower() for lead in self.seeded}
+        return next(
+            records[0]
+            for key, records in self.by_key().items()
+            if len(records) == 1 and key not in seeded and records[0].serial > len(self.records) // 3
+        )
+
     def lines(self, position: int = 0) -> Iterator[str]:
         """The messages of a tap that goes on after `position` records."""
         for stream in sorted({record.stream for record in self.records}):

@@ -41,6 +41,8 @@ class Trouble:
     blow: Callable[[int, int], Blow] = lambda _, __: NO_BLOW
     # Seconds until everything that was sent is surely done at the server.
     settles: float = 0.0
+    # One person's row is what the faults are about.
+    poisons: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,13 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
     people = People.of(
         seed, trouble.rows, state_every=trouble.state_every, streams=trouble.streams
     )
+    faults, allowed = trouble.faults, trouble.allowed
+    if trouble.poisons:
+        poison = people.alone()
+        faults = tuple(msgspec.structs.replace(fault, holding=poison.first_name) for fault in faults)
+        allowed = Allowed(poison=poison.serial)
     options = marketo_options(seed) | trouble.marketo
-    marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in trouble.faults])
+    marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in faults])
     marketo.seed(people.seeded)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(marketo, Path(folder), **trouble.settings)
@@ -95,7 +102,7 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         counts=marketo.counts(),
         in_error_log=in_error_log,
         secrets=people.secrets() | {marketo.client_secret},
-        allowed=trouble.allowed,
+        allowed=allowed,
     )
     return Round(
         trouble=trouble,

@@ -36,6 +36,7 @@ class Blow:
 
     kill_at: str = ""
     occurrence: int = 1
+    delay: float = 0.0
     signal_after: float | None = None
     number: int = signal.SIGKILL
     max_file_bytes: int | None = None
@@ -128,6 +129,7 @@ class Job:
             stamps=str(stamps),
             kill_at=blow.kill_at,
             occurrence=blow.occurrence,
+            delay=blow.delay,
             days_later=days_later,
             max_file_bytes=blow.max_file_bytes,
         )

@@ -26,6 +26,7 @@ class FakeMarketo:
     overlaps: int = 0
     before: Callable[[str, Sequence[Any]], None] = lambda *_: None
     after: Callable[[str, Sequence[Any]], None] = lambda *_: None
+    reorder: int = 0  # so many replies have their results in another order
     guards: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, **person: Any) -> int:
@@ -60,6 +61,9 @@ class FakeMarketo:
             with self.guards:
                 results = [self._apply(action, lookup_field, row) for row in decoded]
             self.after(action, decoded)
+            if self.reorder:
+                self.reorder -= 1
+                results.reverse()
             return Answer(results, "r#1")
         finally:
             with self.guards:

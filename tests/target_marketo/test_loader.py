@@ -286,6 +286,22 @@ def test_a_row_that_marketo_skips_goes_to_the_error_log_with_its_place() -> None
     assert bench.everything_settled_once()
 
 
+def test_results_in_another_order_are_not_taken_for_those_of_the_rows_sent() -> None:
+    marketo = FakeMarketo()
+    for number in range(3):
+        marketo.add(email=f"p{number}@example.com", firstName="Old")
+    bench = Bench(marketo)
+
+    marketo.reorder = 1
+    for number in range(3):
+        bench.record(f"p{number}@example.com", first_name="Ann")
+    bench.finish()
+
+    assert [kind for kind, _ in marketo.log] == ["lookup", UPDATE, "lookup"], "looked at once more"
+    assert bench.summary.unchanged_people == 3
+    assert bench.everything_settled_once()
+
+
 def test_several_people_with_one_key_are_left_to_the_policy() -> None:
     marketo = FakeMarketo()
     for name in ("One", "Two", "Three"):

@@ -214,6 +214,25 @@ class Governor:
         except StoreError as error:
             raise StoreUnavailable(str(error)) from None
 
+    def under_way(self) -> dict[str, float]:
+        """Calls of any process that may be at work at the API now: lease -> seconds it may take.
+
+        Those of a killed process are among them until their leases have run out.
+
+        Raises:
+            StoreUnavailable: it could not be read.
+        """
+        try:
+            with self._leases.transaction(self.instance) as ledger:
+                now = ledger.now
+                return {
+                    row.id: row.busy_until - now
+                    for row in ledger.rows.values()
+                    if row.busy_until > now
+                }
+        except StoreError as error:
+            raise StoreUnavailable(str(error)) from None
+
     def _wait_for_lease(self, cancelled: Callable[[], bool]) -> Lease:
         store = _Patience(self._store_patience)
         while not cancelled():

@@ -1,18 +1,15 @@
-"""The digest: told once, never lost, legible, small, and without anybody's data."""
+"""The digest: told once, never lost, and without anybody's data."""
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from target_marketo.ops import render
-from target_marketo.ops.report import FailedRun, Kind, Report, State, Told
 from target_marketo.store.run_ledger import RunLedger
 from tests.sandbox.mailbox import Mailbox
 
@@ -29,7 +26,7 @@ from .conftest import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
+    from target_marketo.ops.report import Report
 
 
 def ran(store: Store, run: str = "r", *, code: int = 0, ago: float = 0.1, **counts: Any) -> None:
@@ -322,129 +319,3 @@ def test_a_wrong_setting_ends_the_digest_with_one_line(
 
     assert result.exit_code == 1
     assert said in result.output
-
-
-# How it looks
-
-
-def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
-    """A report with so many kinds; names as long and as hostile as they come."""
-    states = list(State)
-    made = tuple(
-        Kind(
-            state=states[number % 3],
-            stream="visitors<script>",
-            code=str(1000 + number),
-            field="<b>aCustomFieldWithARatherLongName</b>",
-            meaning="a value is longer than Marketo's field & more",
-            cure="set `truncate: true` for the field, then replay",
-            count=number + 1,
-            people=number + 1,
-            open=number,
-            resolved=1,
-            first_seen="2026-11-19T12:00:00+00:00",
-            last_seen="2026-11-20T06:00:00+00:00",
-            who="j***@p***.example",
-            sample="phone is text of 300 characters",
-            replay=f"marketo-ops replay --code {1000 + number} | target-marketo --config=ENV",
-        )
-        for number in range(kinds)
-    )
-    failed = FailedRun("2026-11-20T05:00:00+00:00", "target-marketo", "exit code 1", "x" * 400)
-    values: dict[str, Any] = {
-        "instance": "123-abc-456.mktorest.com",
-        "environment": "prod",
-        "timezone": "Europe/Berlin",
-        "since": "2026-11-19T06:00:00+00:00",
-        "until": "2026-11-20T06:00:00+00:00",
-        "kinds": made,
-        "failed_runs": (failed,) * runs,
-        "runs": 24,
-        "last_run": "2026-11-20T05:00:00+00:00",
-        "silent_hours": 0,
-        "received": 5000,
-        "delivered": 4000,
-        "unchanged": 900,
-        "rejected": 100,
-        "open_entries": 120,
-        "oldest_open": "2026-11-01T06:00:00+00:00",
-        "deleted_soon": 3,
-        "hours": tuple((f"{hour:02}", hour * hour) for hour in range(24)),
-        "calls": {"lookup": 20, "createOnly": 12},
-        "throttled": 2,
-        "calls_today": 40,
-        "calls_today_everybody": 12_000,
-        "calls_limit": 40_000,
-        "told": Told(),
-    }
-    return Report(**(values | changes))
-
-
-class Page(HTMLParser):
-    """Tags that are open, and what would be fetched."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.fetched: list[str] = []
-        self.seen: set[str] = set()
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.add(tag)
-        if tag not in {"meta", "br"}:
-            self.open.append(tag)
-        self.fetched += [str(value) for name, value in attrs if name in {"src", "href"}]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-@pytest.mark.parametrize("kinds", [0, 1, 3, 30, 500, 2000])
-def test_it_stays_below_80_kb_and_is_whole_html_that_fetches_nothing(kinds: int) -> None:
-    html = render.html(report(kinds))
-    page = Page(html)
-
-    assert len(html.encode()) < 80_000
-    assert page.open == []
-    assert page.fetched == []
-    assert "url(" not in html
-    assert not page.seen & {"script", "img", "link", "iframe", "form", "svg"}
-    if kinds <= 500:
-        assert len(set(re.findall(r"\b1\d{3} &lt;b", html))) == kinds, "each kind has its place"
-
-
-def test_names_of_other_systems_are_only_text() -> None:
-    html = render.html(report(30))
-
-    assert "<script" not in html
-    assert "&lt;b&gt;aCustom" in html
-
-
-def test_it_has_a_dark_side_and_a_phones_width() -> None:
-    html = render.html(report())
-
-    assert '<meta name="color-scheme" content="light dark">' in html
-    assert "prefers-color-scheme:dark" in html
-    assert "width=device-width" in html
-    assert "max-width:640px" in html
-
-
-def test_the_text_is_complete_by_itself() -> None:
-    text = render.text(report(500))
-
-    assert len(set(re.findall(r"  1\d{3} <b>", text))) == 500
-    assert "RUNS THAT FAILED (2)" in text
-    assert "4,000 records delivered" in text
-    assert "11-20 07:00 (Europe/Berlin)" in text
-    assert "\n\n\n" not in text
-
-
-def test_the_subject_is_numbers_and_our_own_words() -> None:
-    hostile = report(3, environment="=?utf-8?q?a=0D=0ABcc:_e?=\r\n<x>")
-
-    assert render.subject(report(3)) == (
-        "[marketo prod] 2 runs failed, 1 new, 1 recurring, 1 resolved, 6 rejections, 2026-11-20"
-    )
-    assert re.fullmatch(r"\[marketo [\w-]+\] [\w ,-]+", render.subject(hostile))
