@@ -338,6 +338,8 @@ class Loader:
                 self._row_by_row(UPDATE, entry, rows)
             else:
                 unchanged.append(entry)
+                if self._options.dry_run:
+                    self._report(entry)
         self._end(unchanged)
         self._send_ripe()
 

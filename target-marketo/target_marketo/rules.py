@@ -226,6 +226,10 @@ def fold(rules: Rules, earlier: Values, later: Values) -> dict[str, Value]:
     return folded
 
 
+# A list that has the item keeps nothing back; what only a creation writes is not even looked up.
+_NEVER_KEPT = frozenset({Write.APPEND, Write.ON_CREATE})
+
+
 def apply(step: Step, person: Person, *, new: bool) -> list[str]:
     """Writes what the rules allow into `person` and returns the fields that kept another value."""
     kept = []
@@ -235,7 +239,7 @@ def apply(step: Step, person: Person, *, new: bool) -> list[str]:
             after = _AFTER[rule.write](rule, value, current, new)
             if after is not current:
                 person[rule.field] = after
-            elif rule.write is not Write.APPEND and not same(rule.kind, value, current):
+            elif rule.write not in _NEVER_KEPT and not same(rule.kind, value, current):
                 kept.append(rule.field)
     for group in step.rules.groups:
         brought = [rule for rule in group if rule.field in step.values]

@@ -168,7 +168,7 @@ class Run:
     def _prepare(self) -> None:
         """Everything that can be wrong before the first row: credentials, fields, the budget."""
         self._marketo.patience_seconds = _START_PATIENCE_SECONDS
-        earlier = self._marketo.governor.under_way()
+        earlier = self._marketo.under_way()
         self._marketo.learn_usage()
         streams = self._settings.streams
         name = f"describe:{self._settings.instance}"
@@ -416,9 +416,19 @@ class Run:
         return self._mapper.check(row)
 
     def _report_decision(self, entry: Entry) -> None:
-        for name, old, new in changes(entry):
-            action = "create" if entry.decision and entry.decision.create else "update"
-            print(f"would {action} {mask(entry.key)}: {name}: {old!r} -> {new!r}", file=sys.stderr)  # noqa: T201 - a dry run prints
+        decision, person = entry.decision, mask(entry.key)
+        changed = changes(entry)
+        if not changed:
+            kept = f": {', '.join(decision.kept)} kept" if decision and decision.kept else ""
+            print(f"would leave {person} alone{kept}", file=sys.stderr)  # noqa: T201 - a dry run prints
+        action = "create" if decision and decision.create is not None else "update"
+        for name, old, new in changed:
+            shown = f"{_shown(old)} -> {_shown(new)}"
+            print(f"would {action} {person}: {name}: {shown}", file=sys.stderr)  # noqa: T201 - as above
+
+
+def _shown(value: object) -> str:
+    return repr(mask(value) if isinstance(value, str) and "@" in value else value)
 
 
 def _not_taken(kind: str) -> NoReturn:

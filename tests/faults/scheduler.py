@@ -108,8 +108,14 @@ class Job:
         self, people: People, blow: Callable[[int], Blow] = lambda _: NO_BLOW
     ) -> Evidence:
         """Attempt after attempt, each from the last STATE; `blow` says what befalls which."""
+        return self.run_until_done_from(people, 0, blow)
+
+    def run_until_done_from(
+        self, people: People, position: int, blow: Callable[[int], Blow] = lambda _: NO_BLOW
+    ) -> Evidence:
+        """As `run_until_done`, from a STATE."""
         evidence = Evidence()
-        position = days_later = 0
+        days_later = 0
         for number in range(MAX_ATTEMPTS):
             attempt = self.attempt(people.lines(position), position, blow(number), days_later)
             evidence.attempts.append(attempt)

@@ -98,3 +98,9 @@ class FakeInstance(FakeMarketo):
 
     def learn_usage(self) -> int:
         return 0
+
+    def under_way(self) -> set[str]:
+        return set()
+
+    def outlast(self, earlier: set[str]) -> None:
+        pass

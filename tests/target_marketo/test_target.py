@@ -13,8 +13,10 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import COMMAND, Target, lines, record, schema, state
 
 if TYPE_CHECKING:
@@ -364,7 +366,12 @@ def test_nobody_reading_state_is_a_failure_but_people_arrive(
 def test_a_dry_run_prints_what_would_be_and_writes_nothing(
     target: Target, marketo: MarketoSandbox
 ) -> None:
-    marketo.seed([{"email": "a@example.com", "leadSource": "Web"}])
+    marketo.seed(
+        [
+            {"email": "a@example.com", "leadSource": "LiveChat"},
+            {"email": "c@example.com", "city": "Paris", "leadSource": "LiveChat"},
+        ]
+    )
     before = marketo.leads()
 
     ended = target.run(
@@ -372,6 +379,7 @@ def test_a_dry_run_prints_what_would_be_and_writes_nothing(
             schema(),
             record("a@example.com", city="Rome"),
             record("b@example.com", city="Rome"),
+            record("c@example.com", city="Rome"),
             state({"at": 1}),
         ],
         dry_run=True,
@@ -380,6 +388,9 @@ def test_a_dry_run_prints_what_would_be_and_writes_nothing(
     assert (ended.code, ended.states) == (0, [])
     assert "would update a***@e***.com: city: None -> 'Rome'" in ended.err
     assert "would create b***@e***.com: leadSource: None -> 'LiveChat'" in ended.err
+    assert "would create b***@e***.com: email: None -> 'b***@e***.com'" in ended.err
+    assert "would leave c***@e***.com alone: city kept" in ended.err
+    assert "b@example.com" not in ended.err
     assert marketo.leads() == before
     assert "sync" not in marketo.counts().calls
 
@@ -550,3 +561,29 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # Linux: the other end was closed
         return b""
+
+
+def test_a_run_waits_until_the_calls_of_a_killed_one_can_no_longer_write(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    slow = Fault(what="late", calls=("sync",), seconds=3.0, at=(1,))
+    marketo.set_options(faults=[msgspec.to_builtins(slow)])
+    messages = [schema(), *people(5, first_name="Ann"), state({"at": 1})]
+    first = target.start(request_timeout_seconds=4)
+    assert first.stdin is not None
+    first.stdin.write(lines(messages))
+    first.stdin.close()
+    while not marketo.counts().calls.get("sync"):
+        time.sleep(0.05)
+    first.kill()
+    first.wait(10)
+    for pipe in (first.stdout, first.stderr):
+        assert pipe is not None
+        pipe.close()
+
+    ended = target.run(messages, request_timeout_seconds=4)
+
+    assert ended.code == 0, ended.err
+    assert "Waiting for calls of another run" in ended.err
+    assert len(marketo.leads()) == 5, "nobody is there twice"
+    assert "5 unchanged" in ended.err

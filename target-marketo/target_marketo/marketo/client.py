@@ -185,6 +185,10 @@ class Marketo:
         self.governor.note_usage(total)
         return total
 
+    def under_way(self) -> Collection[str]:
+        """The calls, of whichever process, that may be at work now."""
+        return self.governor.under_way().keys()
+
     def outlast(self, earlier: Collection[str]) -> None:
         """Waits until these calls of the governor's can no longer be at work.
 
