@@ -46,6 +46,7 @@ _MICROSECOND = timedelta(microseconds=1)
 class _Cursor(msgspec.Struct):
     """What the reading thread needs of a page; decoding no more than this is fast."""
 
+    chats: list[msgspec.Raw]  # a reply without them is no page: it would pass for the last one
     next_page_id: str | None = None
     found_chats: int | None = None
 

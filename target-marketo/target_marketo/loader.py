@@ -227,7 +227,9 @@ class Loader:
             buffer = self._buffers[plan.key] = Buffer(plan.key, self._options.batch_size)
         buffer.serve(plan)
         active = self._active.get(person)
-        if active is not None and active.known_fields.issuperset(plan.lookup_fields):
+        # Records of one person stay in their order: none goes past one that is parked.
+        joins = person not in self._parked
+        if active is not None and joins and active.known_fields.issuperset(plan.lookup_fields):
             if active.leads is None:  # its lookup is under way
                 active.add(plan, mapped, received)
                 return

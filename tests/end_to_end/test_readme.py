@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.sandbox.environment import Sandbox
+from tests.sandbox.mailbox import open_mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ COMMANDS = [
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.strip().splitlines()
 ]
-(CRONTAB,) = re.findall(r"^7 \* \* \* \* (.*)$", README, re.MULTILINE)
+HOURLY, DAILY = re.findall(r"^[07] [*7] \* \* \* (.*)$", README, re.MULTILINE)
 
 
 class Project:
@@ -115,9 +116,26 @@ def test_the_job_runs_by_hand_and_from_cron(project: Project) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     after = project.sandbox.marketo.leads()
     assert len(after) > before
-    cron = project.run(CRONTAB.replace("/srv/livechat-to-marketo", str(project.folder)))
+    cron = project.run(HOURLY.replace("/srv/livechat-to-marketo", str(project.folder)))
     assert cron.returncode == 0, cron.stderr[-3000:]
     assert project.sandbox.marketo.leads() == after
+
+
+def test_the_digest_is_mailed_from_cron(project: Project) -> None:
+    write_env(project)
+    with open_mailbox() as mailbox:
+        done = project.run(
+            DAILY.replace("/srv/livechat-to-marketo", str(project.folder)),
+            MARKETO_OPS_SMTP_HOST="127.0.0.1",
+            MARKETO_OPS_SMTP_PORT=str(mailbox.port),
+            MARKETO_OPS_SMTP_SECURITY="none",
+            MARKETO_OPS_MAIL_FROM="sync@example.com",
+            MARKETO_OPS_MAIL_TO="admin@example.com",
+        )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    (mail,) = mailbox.messages
+    assert mail["To"] == "admin@example.com"
 
 
 def test_the_pair_runs_by_hand_and_goes_on_from_its_state(project: Project) -> None:

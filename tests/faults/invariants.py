@@ -77,8 +77,8 @@ def judge(remains: Remains) -> Verdict:
         *_of("C", _phantoms(remains)),
         *_of("D", _too_many_repeats(remains, duplicated)),
         *_of("E", _wrong_ends(remains)),
-        *_of("F", _overlaps(remains)),
-        *_of("G", _limits_passed(remains)),
+        *_of("F", overlaps(remains.counts)),
+        *_of("G", limits_passed(remains.counts, remains.journal, limited=remains.allowed.limited)),
         *_of("H", _ends(remains)),
         *_of("I", _leaks(remains)),
     ]
@@ -225,22 +225,24 @@ def _wrong_place(lead: Lead, records: list[Record], before: Lead | None) -> Iter
         yield f"the person of record {records[0].serial} has another place than the first one"
 
 
-def _overlaps(remains: Remains) -> Iterator[str]:
-    counts = remains.counts
+def overlaps(counts: Counts) -> Iterator[str]:
+    """F: whether a person was in two calls at once, or was created twice."""
     if counts.overlapping_keys:
         yield f"{counts.overlapping_keys} rows were about people of a call that was in flight"
     if counts.duplicates_created:
         yield f"{counts.duplicates_created} people were created twice"
 
 
-def _limits_passed(remains: Remains) -> Iterator[str]:
-    counts = remains.counts
+def limits_passed(
+    counts: Counts, journal: Iterable[JournalEntry], *, limited: bool
+) -> Iterator[str]:
+    """G: whether a limit was passed; `limited` if the fault itself makes Marketo say so."""
     if counts.worst_in_window > RATE_CALLS:
         yield f"{counts.worst_in_window} calls in a window of {RATE_CALLS}"
     if counts.worst_in_flight > SLOTS:
         yield f"{counts.worst_in_flight} calls at once, {SLOTS} may be"
-    refused = Counter(entry.code for entry in remains.journal if not entry.fault)
-    if not remains.allowed.limited and (refused["606"] or refused["615"]):
+    refused = Counter(entry.code for entry in journal if not entry.fault)
+    if not limited and (refused["606"] or refused["615"]):
         yield f"{refused['606']} calls answered 606, {refused['615']} answered 615"
 
 

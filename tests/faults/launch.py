@@ -207,7 +207,7 @@ def _watch(observer: Observer) -> None:
         kept = list(failures)
         store(log, kept, resolved)
         if kept:
-            observer.stamp(logged=[int(failure.record["serial"]) for failure in kept])
+            observer.stamp(logged=[int(failure.record.get("serial", -1)) for failure in kept])
 
     ErrorLog.store = stamped  # type: ignore[method-assign]  # the same, and stamped
     for name, point in POINTS.items():

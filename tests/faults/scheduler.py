@@ -17,7 +17,7 @@ from tests.faults.launch import Plan, Stamp, command, environment
 from tests.faults.people import streams_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from tests.faults.people import People
@@ -159,7 +159,7 @@ class Job:
             code=128 - code if code < 0 else code,
             killed=code == -signal.SIGKILL,
             states=_states(out, stamps),
-            logged=[(stamp.at, stamp.logged) for stamp in _stamps(stamps) if stamp.logged],
+            logged=[(stamp.at, stamp.logged) for stamp in stamps_of(stamps) if stamp.logged],
             err=err,
             seconds=ended - began,
             wound_up=ended - signalled[0] if signalled else None,
@@ -179,7 +179,7 @@ class Job:
         )
 
 
-def own_environment() -> Mapping[str, str] | dict[str, str]:
+def own_environment() -> dict[str, str]:
     """The environment without settings of the person who runs this."""
     ours = ("TARGET_", "TAP_", "MELTANO_", "MARKETO_OPS_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -198,7 +198,8 @@ def _timer(process: subprocess.Popen[str], blow: Blow, signalled: list[float]) -
     return timer
 
 
-def _stamps(path: Path) -> list[Stamp]:
+def stamps_of(path: Path) -> list[Stamp]:
+    """What a process has stamped."""
     if not path.exists():
         return []
     return [msgspec.json.decode(line, type=Stamp) for line in path.read_bytes().splitlines()]
@@ -206,7 +207,7 @@ def _stamps(path: Path) -> list[Stamp]:
 
 def _states(out: str, stamps: Path) -> list[tuple[float, int]]:
     """The complete STATE lines; the stamp of one that a kill kept from coming out is passed over."""
-    times = [stamp.at for stamp in _stamps(stamps) if stamp.state]
+    times = [stamp.at for stamp in stamps_of(stamps) if stamp.state]
     lines = [line for line in out.splitlines(keepends=True) if line.endswith("\n")]
     positions = [int(json.loads(line)["position"]) for line in lines]
     return list(zip(times, positions, strict=False))

@@ -1,8 +1,8 @@
 """Rounds in which the disk under the store fails: full, read-only, torn.
 
 The run must stop with one line, and no STATE may pass the fault; once the disk is well again, the
-next run goes on and nothing is missing. A store whose file is damaged is not guessed at: it is put
-aside by hand, as its error says, and Marketo's own state makes that harmless.
+next run goes on and nothing is missing. A store whose file is damaged is put aside by hand; what
+Marketo holds makes that harmless.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def storage() -> list[StorageFault]:
     return [
         StorageFault("disk full at a random size", blow=_full, may_succeed=True),
         StorageFault("disk full from the start", blow=lambda _: Blow(max_file_bytes=0)),
-        StorageFault("store read-only", breaks=_read_only, mends=_writable, needs_store=True),
+        StorageFault("store cannot be opened", breaks=_in_the_way, mends=_out_of_the_way, needs_store=True),
         StorageFault(
             "store torn: cut at a random byte",
             breaks=_cut,
@@ -132,14 +132,14 @@ def _full(seed: int) -> Blow:
     return Blow(max_file_bytes=Random(f"{seed}/full").randrange(4_000, 250_000))
 
 
-def _read_only(job: Job, _: int) -> None:
-    # Permissions do not bind a superuser: a folder in the file's place binds everybody.
+def _in_the_way(job: Job, _: int) -> None:
+    # Permissions do not bind a superuser; a folder in the file's place binds everybody.
     for path in _files(job):
         path.rename(path.with_name(f"kept.{path.name}"))
     job.store.mkdir()
 
 
-def _writable(job: Job) -> None:
+def _out_of_the_way(job: Job) -> None:
     job.store.rmdir()
     for path in job.folder.glob("kept.*"):
         path.rename(path.with_name(path.name.removeprefix("kept.")))

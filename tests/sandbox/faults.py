@@ -67,6 +67,11 @@ class Script:
     def __init__(self, faults: Sequence[Fault], seed: int) -> None:
         self._lines = [_Line(fault, seed, number) for number, fault in enumerate(faults)]
 
+    @property
+    def strikes(self) -> int:
+        """How many calls were struck so far."""
+        return sum(line.strikes for line in self._lines)
+
     def draw(self, kind: str, body: bytes = b"") -> Fault | None:
         """The fault that strikes this call, the first of several; None as a rule."""
         if not self._lines:

@@ -150,6 +150,27 @@ def test_a_record_that_comes_while_the_person_is_being_written_waits_its_turn() 
     assert bench.everything_settled_once()
 
 
+def test_a_record_does_not_go_past_one_that_is_parked() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo, batch_size=1)
+    release = threading.Event()
+    marketo.before = lambda kind, rows: release.wait(10) and None
+    names = Mapper({"visitors": {"fields": {"email": "email", "firstName": "first_name"}}}, FIELDS)
+    few, all_of_them = names.plan("visitors", {}), bench.plan
+
+    bench.plan = few
+    bench.record("a@example.com", first_name="First")  # its lookup asks for few fields
+    bench.plan = all_of_them
+    bench.record("a@example.com", first_name="Second", city="Rome")  # needs more: parked
+    bench.plan = few
+    bench.record("a@example.com", first_name="Third")
+    release.set()
+    bench.finish()
+
+    assert marketo.people[1]["firstName"] == "Third"
+    assert bench.everything_settled_once()
+
+
 def test_a_lost_race_becomes_an_update() -> None:
     marketo = FakeMarketo()
     bench = Bench(marketo)

@@ -40,7 +40,10 @@ class Cache:
             ).first()
         if row is None or not 0 <= self._now() - row.stored_at < max_age:
             return None
-        return msgspec.json.decode(row.document)
+        try:
+            return msgspec.json.decode(row.document)
+        except msgspec.DecodeError:
+            return None  # the file was damaged: what is only kept for speed is asked for again
 
     def put(self, name: str, document: Any) -> None:
         """Stores the document in place of an older one."""

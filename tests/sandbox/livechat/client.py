@@ -76,7 +76,7 @@ class LiveChatSandbox(ServerProcess):
         return self._settings.crowd()
 
     def counts(self) -> dict[str, Any]:
-        """`requests` by method, `billed`, `errors` by type, `rows`, `max_in_flight`, …"""
+        """`requests` by method, `billed`, `errors` by type, `rows`, `max_in_flight`, `faults`, …"""
         counts: dict[str, Any] = self.control("GET", "/_sandbox/counts")
         return counts
 

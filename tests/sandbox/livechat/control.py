@@ -32,7 +32,7 @@ class Control:
 
     def routes(self) -> list[Route]:
         return [
-            self._route("GET", "counts", lambda _: self._server.journal.counts()),
+            self._route("GET", "counts", lambda _: self._counts()),
             self._route("GET", "requests", lambda _: self._server.journal.entries()),
             self._route("GET", "expected", self._expected),
             self._route("GET", "options", lambda _: self._server.options),
@@ -55,6 +55,9 @@ class Control:
             return Response(msgspec.json.encode(content), status, media_type="application/json")
 
         return Route(f"/_sandbox/{name}", endpoint, methods=[method])
+
+    def _counts(self) -> dict[str, Any]:
+        return self._server.journal.counts() | {"faults": self._server.script.strikes}
 
     def _expected(self, asked: dict[str, Any]) -> dict[str, Any]:
         """`from` (inclusive) and `to` (exclusive), both optional, of threads' created_at."""

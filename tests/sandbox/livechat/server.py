@@ -68,6 +68,7 @@ class Server:
         self.script = Script(self.options.faults, self.options.seed)
         self.gates: list[Gate] = [RateLimit(), self.refusals]
         self._latency = Random(self.options.seed)
+        self._damage = Random(f"{self.options.seed}/damage")
         self._methods = _methods(AgentChat(self.store))
         self._cdp = _cdp_methods(CustomerDataPlatform(self.store))
 
@@ -167,7 +168,7 @@ class Server:
             body=body,
         )
         whole = Response(reply, status, headers, _JSON)
-        return whole if fault is None else trouble.after(fault, whole)
+        return whole if fault is None else trouble.after(fault, whole, self._damage)
 
     def _check(self, request: Request, name: str) -> None:
         """What is wrong with a call whatever its method."""

@@ -12,11 +12,19 @@ from tests.sandbox.damage import Reset, damaged, page
 from tests.sandbox.livechat.errors import ApiError
 
 if TYPE_CHECKING:
+    from random import Random
+
     from tests.sandbox.faults import Fault
     from tests.sandbox.livechat.access import Tokens
 
-_WRONG_TYPE = (
-    b'{"chats": [7, "chat", null, {"id": 1, "users": 5, "thread": "x"}], "found_chats": []}'
+_WRONG_TYPES = (
+    b'{"chats": [7, "chat", null, {"id": 1, "users": 5, "thread": "x"}], "found_chats": []}',
+    b'{"chats": [7, "chat", null, {"id": 1, "users": 5, "thread": "x"}], "found_chats": 4}',
+    b'{"chats": 5, "found_chats": 1}',
+    b'{"chats": null}',
+    b"{}",
+    b"[]",
+    b'"ok"',
 )
 
 
@@ -36,7 +44,7 @@ async def before(fault: Fault, tokens: Tokens) -> None:
         raise ApiError(fault.code, headers=headers)
 
 
-def after(fault: Fault, reply: Response) -> Response:
+def after(fault: Fault, reply: Response, random: Random) -> Response:
     """What is left of the reply; an error of the API stays as it is."""
     if fault.what == "reset":
         return Reset()
@@ -45,5 +53,5 @@ def after(fault: Fault, reply: Response) -> Response:
     if reply.status_code != HTTPStatus.OK:
         return reply
     if fault.what == "wrong_type":
-        return Response(_WRONG_TYPE, media_type="application/json")
+        return Response(random.choice(_WRONG_TYPES), media_type="application/json")
     return damaged(fault, bytes(reply.body)) or reply
