@@ -182,7 +182,8 @@ class Run:
             described = self._marketo.describe()
             self._cache.put(name, described)
             self._mapper = Mapper(streams, described)
-        self._marketo.outlast(earlier)
+        if not self._settings.dry_run:
+            self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
 
     # The loop
@@ -360,8 +361,8 @@ class Run:
         try:
             self._output.write(state.decode() + "\n")
             self._output.flush()
-        except (BrokenPipeError, ValueError):
-            # Nobody keeps our bookmark: the next run begins where this one began.
+        except (OSError, ValueError):
+            # Nobody keeps our bookmark, or a disk is full: the next run begins at an older one.
             self._reader_gone = True
 
     def _wind_up(self) -> None:
@@ -369,13 +370,15 @@ class Run:
         self._failure = self._failure or self._loader.failure
         self._loader.stop()
         give_up_at = self._now() + _WIND_UP_SECONDS
-        while self._loader.flying and (left := give_up_at - self._now()) > 0:
-            try:
+        try:
+            while self._loader.flying and (left := give_up_at - self._now()) > 0:
                 event = self._inbox.get(timeout=left)
-            except Empty:
-                break
-            if isinstance(event, Done):
-                self._loader.handle(event)
+                if isinstance(event, Done):
+                    self._loader.handle(event)
+        except Empty:
+            pass  # some hang: their people are not settled, and come again
+        except StoreError as error:
+            self._failure = self._failure or error
         try:
             self._write_state()
         except StoreError as error:
@@ -400,7 +403,7 @@ class Run:
         if failure is not None:
             raise failure
         if self._reader_gone:
-            raise Stop("The reader of STATE has gone: run again, with an output that is kept")
+            raise Stop("STATE could not be written: run again, with an output that is kept")
         if self.summary.settled != self.summary.received:
             raise Stop(
                 f"{self.summary.received} records came in and {self.summary.settled} are accounted "

@@ -77,6 +77,7 @@ def write_env(project: Project) -> None:
 
 def command(start: str) -> str:
     """The command of the README that begins so; there is exactly one."""
+    found: str
     (found,) = [line for line in COMMANDS if line.startswith(start)]
     return found
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -29,7 +30,9 @@ from tests.sandbox.marketo.client import MarketoSandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tests.faults.pairs import Pair
     from tests.faults.rounds import Round
+    from tests.faults.storage import StorageFault
 
     Play = Callable[[MarketoSandbox], Round]
     Task = tuple[str, int, Play]
@@ -112,15 +115,9 @@ def _tasks(options: argparse.Namespace) -> list[Task]:
     for trouble in matrix():
         tasks += [(trouble.name, seed, _target(trouble, seed)) for seed in seeds]
     for fault in storage():
-        tasks += [
-            (fault.name, seed, lambda marketo, fault=fault, seed=seed: play_storage(fault, marketo, seed))
-            for seed in seeds
-        ]
+        tasks += [(fault.name, seed, partial(_storage, fault, seed)) for seed in seeds]
     for pair in pairs():
-        tasks += [
-            (pair.name, seed, lambda marketo, pair=pair, seed=seed: play_pair(pair, marketo, seed))
-            for seed in seeds
-        ]
+        tasks += [(pair.name, seed, partial(_pair, pair, seed)) for seed in seeds]
     kills = trouble_of_kills()
     if options.short:
         tasks += [(each.name, options.seed, _target(each, options.seed)) for each in kills]
@@ -135,6 +132,14 @@ def _tasks(options: argparse.Namespace) -> list[Task]:
 
 def _target(trouble: Trouble, seed: int) -> Play:
     return lambda marketo: play(trouble, marketo, seed)
+
+
+def _storage(fault: StorageFault, seed: int, marketo: MarketoSandbox) -> Round:
+    return play_storage(fault, marketo, seed)
+
+
+def _pair(pair: Pair, seed: int, marketo: MarketoSandbox) -> Round:
+    return play_pair(pair, marketo, seed)
 
 
 def _play(tasks: list[Task], jobs: int, console: Console) -> list[Line]:
@@ -162,7 +167,9 @@ def _play(tasks: list[Task], jobs: int, console: Console) -> list[Line]:
             for sentence in played.verdict.violations:
                 console.print(f"       {sentence}", style="red", markup=False)
 
-    sandboxes = [MarketoSandbox(**marketo_options(), max_lifetime_seconds=86_400) for _ in range(jobs)]
+    sandboxes = [
+        MarketoSandbox(**marketo_options(), max_lifetime_seconds=86_400) for _ in range(jobs)
+    ]
     try:
         for sandbox in sandboxes:
             free.put(sandbox.__enter__())

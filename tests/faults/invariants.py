@@ -200,8 +200,8 @@ def _wrong_ends(remains: Remains) -> Iterator[str]:
     if not remains.evidence.done:
         return
     newest: dict[str, Lead] = {}
-    for lead in sorted(remains.leads, key=lambda each: int(each["id"])):
-        newest[str(lead["email"]).lower()] = lead
+    for there in sorted(remains.leads, key=lambda each: int(each["id"])):
+        newest[str(there["email"]).lower()] = there
     before = {str(lead["email"]).lower(): lead for lead in remains.people.seeded}
     for key, records in remains.people.by_key().items():
         taken = [record for record in records if record.serial not in remains.in_error_log]

@@ -56,17 +56,18 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Point(NamedTuple):
-    """A function, and whether the point lies before or after it."""
+    """A function, whether the point lies after it, and how often a small run passes it at least."""
 
     module: str
     function: str
     after: bool = False
+    passes: int = 5
 
 
 POINTS = {
-    "before the fields are cached": Point("target_marketo.store.cache", "Cache.put"),
+    "before the fields are cached": Point("target_marketo.store.cache", "Cache.put", passes=1),
     "after the run's row is written": Point(
-        "target_marketo.store.run_ledger", "RunLedger.started", after=True
+        "target_marketo.store.run_ledger", "RunLedger.started", after=True, passes=1
     ),
     "before a lease": Point("target_marketo.governor.governor", "Governor.acquire"),
     "after a lease": Point("target_marketo.governor.governor", "Governor.acquire", after=True),
@@ -78,9 +79,11 @@ POINTS = {
     "before a write is noted": Point("target_marketo.loader", "Loader._end"),
     "before the error log": Point("target_marketo.store.error_log", "ErrorLog.store"),
     "after the error log": Point("target_marketo.store.error_log", "ErrorLog.store", after=True),
-    "before STATE": Point("", "write"),
-    "after STATE": Point("", "flush", after=True),
-    "before the run's row ends": Point("target_marketo.store.run_ledger", "RunLedger.ended"),
+    "before STATE": Point("", "write", passes=2),
+    "after STATE": Point("", "flush", after=True, passes=2),
+    "before the run's row ends": Point(
+        "target_marketo.store.run_ledger", "RunLedger.ended", passes=1
+    ),
 }
 """Where a process can be killed. The two without a module are points of its standard output."""
 
@@ -149,7 +152,8 @@ def main(arguments: list[str]) -> None:
         _watch(observer)
         if plan.days_later:
             _put_forward(timedelta(days=plan.days_later))
-        sys.stdout = StampedOutput(sys.stdout, observer)  # type: ignore[assignment]  # a text stream to whoever writes to it
+        stdout: Any = StampedOutput(sys.stdout, observer)
+        sys.stdout = stdout
     else:
         _hurry_tap()
     if plan.max_file_bytes is not None:
@@ -168,51 +172,53 @@ def _entry_point(command: str) -> Callable[[], Any]:
 
 
 def _hurry_target() -> None:
-    from target_marketo import connect, loader  # noqa: PLC0415 - the tap has no use for them
-    from target_marketo.governor import breaker  # noqa: PLC0415
-    from target_marketo.marketo import client  # noqa: PLC0415
-
+    connect = _module("target_marketo.connect")
+    loader = _module("target_marketo.loader")
+    breaker = _module("target_marketo.governor.breaker")
+    client = _module("target_marketo.marketo.client")
     connect._LEASE_GRACE_SECONDS *= TIME_SCALE
-    connect.Limits = functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE)  # type: ignore[misc,assignment]  # the same, with one default shortened
+    connect.Limits = functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE)
     loader._AFTER_TRANSIENT_SECONDS *= TIME_SCALE
     breaker.FIRST_PROBE_SECONDS *= TIME_SCALE
     breaker.PROBE_SECONDS *= TIME_SCALE
     jitter = client.full_jitter
 
     def shorter(attempt: int, **options: Any) -> float:
-        return jitter(attempt, **options) * TIME_SCALE
+        return float(jitter(attempt, **options)) * TIME_SCALE
 
     client.full_jitter = shorter
 
 
 def _hurry_tap() -> None:
-    from tap_livechat import retries  # noqa: PLC0415 - the target has no use for it
-
+    retries = _module("tap_livechat.retries")
     uniform = retries.random.uniform
-    retries.random.uniform = lambda low, high: uniform(low, high) * TIME_SCALE  # type: ignore[method-assign]  # shortens every wait
+    retries.random.uniform = lambda low, high: uniform(low, high) * TIME_SCALE
 
 
 def _put_forward(by: timedelta) -> None:
-    from target_marketo.governor.clock import SystemClock  # noqa: PLC0415 - as above
-
-    SystemClock.utc = lambda _: datetime.now(UTC) + by  # type: ignore[method-assign]  # only the day is told from it
+    clock = _module("target_marketo.governor.clock").SystemClock
+    clock.utc = lambda _: datetime.now(UTC) + by  # only the day is told from it
 
 
 def _watch(observer: Observer) -> None:
-    from target_marketo.store.error_log import ErrorLog  # noqa: PLC0415 - as above
+    error_log = _module("target_marketo.store.error_log").ErrorLog
+    store = error_log.store
 
-    store = ErrorLog.store
-
-    def stamped(log: ErrorLog, failures: Iterable[Any], resolved: Iterable[str] = ()) -> None:
+    def stamped(log: Any, failures: Iterable[Any], resolved: Iterable[str] = ()) -> None:
         kept = list(failures)
         store(log, kept, resolved)
         if kept:
             observer.stamp(logged=[int(failure.record.get("serial", -1)) for failure in kept])
 
-    ErrorLog.store = stamped  # type: ignore[method-assign]  # the same, and stamped
+    error_log.store = stamped
     for name, point in POINTS.items():
         if point.module:
             _wrap(point, functools.partial(observer.passed, name))
+
+
+def _module(name: str) -> Any:
+    """A module whose names are going to be replaced; loaded only where its command runs."""
+    return importlib.import_module(name)
 
 
 def _wrap(point: Point, passed: Callable[[], None]) -> None:

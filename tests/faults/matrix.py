@@ -153,10 +153,10 @@ def _records() -> list[Trouble]:
     ]
 
 
-def _everything() -> list[Trouble]:
-    """All of it, a little."""
+def a_little_of_everything() -> tuple[Fault, ...]:
+    """1 % of each fault that passes."""
     whats: tuple[Any, ...] = ("cut", "truncated", "empty", "html", "wrong_type")
-    a_little: tuple[Fault, ...] = (
+    return (
         *(_each(code, probability=0.01) for code in ("601", "606", "608", "611", "615", "502")),
         *(_damage(what, probability=0.01) for what in whats),
         *(
@@ -166,11 +166,19 @@ def _everything() -> list[Trouble]:
         _each("", what="late", calls=_WRITES, probability=0.01, seconds=1.4, at_most=2),
         _each("1003", what="row", calls=_WRITES, probability=0.05, share=0.05),
     )
+
+
+def _everything() -> list[Trouble]:
+    a_little = a_little_of_everything()
     return [
         Trouble("none", ()),
         Trouble("none, two streams", (), streams=2),
         Trouble(
-            "1 % of everything", a_little, Allowed(refuses=True, limited=True), rows=900, settles=2.0
+            "1 % of everything",
+            a_little,
+            Allowed(refuses=True, limited=True),
+            rows=900,
+            settles=2.0,
         ),
         Trouble(
             "1 % of everything, two streams",

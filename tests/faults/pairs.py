@@ -7,6 +7,8 @@ which STATE, so that it can tell what each STATE that the target writes has prom
 from __future__ import annotations
 
 import json
+import resource
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -49,6 +51,11 @@ class Pair:
     name: str
     faults: tuple[Fault, ...] = ()
     livechat: dict[str, Any] = field(default_factory=dict)
+    # Faults, options and settings of the other side.
+    marketo: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    page_size: int = 20
+    patience: float = PATIENCE_SECONDS
     # The account goes on while it is read: it ends so many seconds after the round begins.
     lives_on: float = 0.0
 
@@ -100,7 +107,7 @@ def pairs() -> list[Pair]:
 
 
 @dataclass
-class _Passed:
+class Passed:
     """What went from the tap to the target: e-mails, and how many of them before each STATE."""
 
     emails: list[str] = field(default_factory=list)
@@ -117,19 +124,26 @@ class _Passed:
 
 
 @dataclass(frozen=True)
-class _Ended:
-    """One run of the pair."""
+class Ended:
+    """One run of the pair: exit codes, STATE lines with their times, logs, each of both."""
 
     codes: tuple[int, int]
     states: list[tuple[float, str]]
-    passed: _Passed
+    passed: Passed
     errs: tuple[str, str]
+    # MB of the tap and of the target, several times a second.
+    memory: list[tuple[float, float]] = field(default_factory=list)
 
 
 def play_pair(pair: Pair, marketo: MarketoSandbox, seed: int) -> Round:
     """One round."""
+    return play_runs(pair, marketo, seed)[0]
+
+
+def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, list[Ended]]:
+    """One round, and its runs one by one."""
     began = time.monotonic()
-    marketo.reset(**marketo_options(seed))
+    marketo.reset(**marketo_options(seed) | pair.marketo)
     options = {"visitors": VISITORS, "seed": seed} | pair.livechat
     if pair.lives_on:
         now = datetime.now(UTC)
@@ -145,13 +159,15 @@ def play_pair(pair: Pair, marketo: MarketoSandbox, seed: int) -> Round:
         tempfile.TemporaryDirectory() as folder,
     ):
         marketo.seed(livechat.crowd().marketo_leads())
-        runs = _runs(Job(marketo, Path(folder), streams=None), livechat, began + pair.lives_on)
+        job = Job(marketo, Path(folder), streams=None, **pair.settings)
+        runs = _runs(pair, job, livechat, began + pair.lives_on)
         expected = {_key(each["email"]) for each in livechat.expected()["emails"].values()}
         strikes = int(livechat.counts()["faults"])
         secrets = {livechat.personal_access_token, marketo.client_secret} | expected
         rejected = _rejected(Path(folder) / "store.sqlite")
-    violations, lost = _judged(marketo, runs, expected, rejected, secrets)
-    return Round(
+    limited = bool(pair.marketo.get("faults"))
+    violations, lost = _judged(marketo, runs, expected, rejected, secrets, limited=limited)
+    played = Round(
         trouble=Trouble(pair.name),
         seed=seed,
         rows=sum(len(run.passed.emails) for run in runs),
@@ -161,16 +177,17 @@ def play_pair(pair: Pair, marketo: MarketoSandbox, seed: int) -> Round:
         verdict=Verdict(lost, marketo.counts().duplicates_created, violations),
         evidence=Evidence(),
     )
+    return played, runs
 
 
-def _runs(job: Job, livechat: LiveChatSandbox, lives_until: float) -> list[_Ended]:
+def _runs(pair: Pair, job: Job, livechat: LiveChatSandbox, lives_until: float) -> list[Ended]:
     """Until both have ended well, with nothing left to come."""
     job.settings = {name: value for name, value in job.settings.items() if value is not None}
-    runs: list[_Ended] = []
+    runs: list[Ended] = []
     bookmark = ""
     for _ in range(MAX_ATTEMPTS):
         over = time.monotonic() > lives_until
-        ended = _run(job, livechat, bookmark)
+        ended = _run(pair, job, livechat, bookmark)
         runs.append(ended)
         bookmark = ended.states[-1][1] if ended.states else bookmark
         if ended.codes == (0, 0) and over:
@@ -178,17 +195,17 @@ def _runs(job: Job, livechat: LiveChatSandbox, lives_until: float) -> list[_Ende
     return runs
 
 
-def _run(job: Job, livechat: LiveChatSandbox, bookmark: str) -> _Ended:
+def _run(pair: Pair, job: Job, livechat: LiveChatSandbox, bookmark: str) -> Ended:
     stamps = job.folder / "stamps.jsonl"
     stamps.unlink(missing_ok=True)
     plan = Plan(stamps=str(stamps))
     state = job.folder / "state.json"
     state.write_text(bookmark or "{}")
-    (job.folder / "tap.json").write_text(json.dumps(_tap_settings(livechat)))
+    (job.folder / "tap.json").write_text(json.dumps(_tap_settings(livechat, pair.page_size)))
     (job.folder / "config.json").write_text(json.dumps(job.settings))
     variables = environment(plan, own_environment())
     logs = [(job.folder / name).open("w+") for name in ("tap.log", "target.log")]
-    passed = _Passed()
+    passed = Passed()
     with logs[0] as tap_log, logs[1] as target_log:
         tap = subprocess.Popen(
             command(
@@ -211,11 +228,15 @@ def _run(job: Job, livechat: LiveChatSandbox, bookmark: str) -> _Ended:
         between = threading.Thread(target=_pass_on, args=(tap, target, passed), daemon=True)
         between.start()
         assert target.stdout is not None
-        watchdog = threading.Timer(PATIENCE_SECONDS, lambda: (tap.kill(), target.kill()))
-        watchdog.start()
+        memory: list[tuple[float, float]] = []
+        over = threading.Event()
+        watcher = threading.Thread(
+            target=_watch, args=((tap, target), over, pair.patience, memory), daemon=True
+        )
+        watcher.start()
         out = target.stdout.read()
         codes = (tap.wait(), target.wait())
-        watchdog.cancel()
+        over.set()
         between.join(10)
         target.stdout.close()
         errs = []
@@ -224,12 +245,34 @@ def _run(job: Job, livechat: LiveChatSandbox, bookmark: str) -> _Ended:
             errs.append(log.read())
     times = [each.at for each in stamps_of(stamps) if each.state]
     values = [_canonical(json.loads(line)) for line in out.splitlines()]
-    return _Ended(codes, list(zip(times, values, strict=False)), passed, (errs[0], errs[1]))
+    return Ended(codes, list(zip(times, values, strict=False)), passed, (errs[0], errs[1]), memory)
 
 
-def _pass_on(
-    tap: subprocess.Popen[str], target: subprocess.Popen[str], passed: _Passed
+def _watch(
+    processes: tuple[subprocess.Popen[str], ...],
+    over: threading.Event,
+    patience: float,
+    memory: list[tuple[float, float]],
 ) -> None:
+    """Samples how much memory the two hold; what takes too long is ended."""
+    give_up_at = time.monotonic() + patience
+    while not over.wait(0.25):
+        tap, target = (_megabytes(process.pid) for process in processes)
+        memory.append((tap, target))
+        if time.monotonic() > give_up_at:
+            for process in processes:
+                process.kill()
+
+
+def _megabytes(pid: int) -> float:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0.0
+    return pages * resource.getpagesize() / 1e6
+
+
+def _pass_on(tap: subprocess.Popen[str], target: subprocess.Popen[str], passed: Passed) -> None:
     assert tap.stdout is not None
     assert target.stdin is not None
     try:
@@ -241,22 +284,24 @@ def _pass_on(
         tap.terminate()  # as a shell's pipe would
 
 
-def _tap_settings(livechat: LiveChatSandbox) -> dict[str, Any]:
+def _tap_settings(livechat: LiveChatSandbox, page_size: int) -> dict[str, Any]:
     return {
         "api_url": livechat.api_url,
         "account_id": livechat.account_id,
         "personal_access_token": livechat.personal_access_token,
         "start_date": stamp(livechat.start),
-        "page_size": 20,
+        "page_size": page_size,
     }
 
 
 def _judged(
     marketo: MarketoSandbox,
-    runs: list[_Ended],
+    runs: list[Ended],
     expected: set[str],
     rejected: set[str],
     secrets: set[str],
+    *,
+    limited: bool,
 ) -> tuple[list[str], int]:
     leads = marketo.leads()
     held = {_key(lead["email"]) for lead in leads if lead.get("email")}
@@ -278,7 +323,9 @@ def _judged(
             ahead = {
                 email
                 for email in covered
-                if email and email not in before | rejected and arrived.get(email, at + 1) > at + 0.005
+                if email
+                and email not in before | rejected
+                and arrived.get(email, at + 1) > at + 0.005
             }
             if ahead:
                 found.append(f"B: run {number}: a STATE passed {len(ahead)} people")
@@ -292,7 +339,7 @@ def _judged(
         found.append(f"F: {len(twice)} people were created twice")
     counts = marketo.counts()
     found += [f"F: {each}" for each in overlaps(counts)]
-    found += [f"G: {each}" for each in limits_passed(counts, journal, limited=False)]
+    found += [f"G: {each}" for each in limits_passed(counts, journal, limited=limited)]
     if runs[-1].codes != (0, 0):
         found.append(f"H: not done after {len(runs)} runs")
     return found, len(lost)
@@ -300,12 +347,10 @@ def _judged(
 
 def created_keys(journal: Iterable[Any]) -> list[str]:
     """The key of each lead that was created."""
-    return [
-        str(row.key) for entry in journal for row in entry.rows if row.status == "created"
-    ]
+    return [str(row.key) for entry in journal for row in entry.rows if row.status == "created"]
 
 
-def _ends(run: _Ended) -> list[str]:
+def _ends(run: Ended) -> list[str]:
     return [
         f"{name} ended with {code}, and a traceback"
         for name, code, err in zip(("the tap", "the target"), run.codes, run.errs, strict=True)
@@ -317,15 +362,13 @@ def _ends(run: _Ended) -> list[str]:
     ]
 
 
-def _leaks(run: _Ended, secrets: set[str]) -> list[str]:
+def _leaks(run: Ended, secrets: set[str]) -> list[str]:
     log = "\n".join(run.errs).lower()
     leaked = sum(secret.lower() in log for secret in secrets if secret)
     return [f"{leaked} secrets or e-mails are in the logs"] if leaked else []
 
 
 def _rejected(store: Path) -> set[str]:
-    import sqlite3  # noqa: PLC0415 - only here
-
     if not store.exists():
         return set()
     connection = sqlite3.connect(store)

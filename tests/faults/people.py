@@ -87,7 +87,10 @@ class People:
         mailboxes = [f"guest.{tag}.{number}@example.com" for number in range(count * 2 // 3)]
         people = cls([], [], state_every)
         for serial in range(count):
-            people.records.append(_record(random, serial, mailboxes, streams, people.broken, tag))
+            record = _record(
+                random, serial, mailboxes, streams=streams, broken=people.broken, tag=tag
+            )
+            people.records.append(record)
         people.seeded = _seeded(random, people.by_key())
         return people
 
@@ -105,7 +108,9 @@ class People:
         return next(
             records[0]
             for key, records in self.by_key().items()
-            if len(records) == 1 and key not in seeded and records[0].serial > len(self.records) // 3
+            if len(records) == 1
+            and key not in seeded
+            and records[0].serial > len(self.records) // 3
         )
 
     def lines(self, position: int = 0) -> Iterator[str]:
@@ -129,7 +134,7 @@ class People:
 
 
 def _record(
-    random: Random, serial: int, mailboxes: list[str], streams: int, broken: set[int], tag: str
+    random: Random, serial: int, mailboxes: list[str], *, streams: int, broken: set[int], tag: str
 ) -> Record:
     city, country = random.choice(PLACES) if random.random() < 0.8 else (None, None)
     stream = STREAMS[random.randrange(streams)]

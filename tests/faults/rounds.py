@@ -14,13 +14,13 @@ import msgspec
 from tests.faults.invariants import Allowed, Remains, Verdict, judge
 from tests.faults.people import People
 from tests.faults.scheduler import NO_BLOW, RATE_CALLS, RATE_SECONDS, SLOTS, Blow, Job
-from tests.sandbox.marketo.client import MarketoSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.faults.scheduler import Evidence
     from tests.sandbox.faults import Fault
+    from tests.sandbox.marketo.client import MarketoSandbox
 
 ROWS = 300
 
@@ -31,7 +31,7 @@ class Trouble:
 
     name: str
     faults: tuple[Fault, ...] = ()
-    allowed: Allowed = Allowed()
+    allowed: Allowed = field(default_factory=Allowed)
     rows: int = ROWS
     streams: int = 1
     state_every: int = 7
@@ -77,13 +77,13 @@ def marketo_options(seed: int = 1) -> dict[str, Any]:
 def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
     """One round of a trouble, with everything drawn from the seed."""
     began = time.monotonic()
-    people = People.of(
-        seed, trouble.rows, state_every=trouble.state_every, streams=trouble.streams
-    )
+    people = People.of(seed, trouble.rows, state_every=trouble.state_every, streams=trouble.streams)
     faults, allowed = trouble.faults, trouble.allowed
     if trouble.poisons:
         poison = people.alone()
-        faults = tuple(msgspec.structs.replace(fault, holding=poison.first_name) for fault in faults)
+        faults = tuple(
+            msgspec.structs.replace(fault, holding=poison.first_name) for fault in faults
+        )
         allowed = Allowed(poison=poison.serial)
     options = marketo_options(seed) | trouble.marketo
     marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in faults])

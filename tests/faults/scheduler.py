@@ -206,7 +206,7 @@ def stamps_of(path: Path) -> list[Stamp]:
 
 
 def _states(out: str, stamps: Path) -> list[tuple[float, int]]:
-    """The complete STATE lines; the stamp of one that a kill kept from coming out is passed over."""
+    """The complete STATE lines; a stamp whose line a kill has swallowed is passed over."""
     times = [stamp.at for stamp in stamps_of(stamps) if stamp.state]
     lines = [line for line in out.splitlines(keepends=True) if line.endswith("\n")]
     positions = [int(json.loads(line)["position"]) for line in lines]

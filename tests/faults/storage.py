@@ -46,7 +46,9 @@ def storage() -> list[StorageFault]:
     return [
         StorageFault("disk full at a random size", blow=_full, may_succeed=True),
         StorageFault("disk full from the start", blow=lambda _: Blow(max_file_bytes=0)),
-        StorageFault("store cannot be opened", breaks=_in_the_way, mends=_out_of_the_way, needs_store=True),
+        StorageFault(
+            "store cannot be opened", breaks=_in_the_way, mends=_out_of_the_way, needs_store=True
+        ),
         StorageFault(
             "store torn: cut at a random byte",
             breaks=_cut,

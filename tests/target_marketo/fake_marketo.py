@@ -27,6 +27,7 @@ class FakeMarketo:
     before: Callable[[str, Sequence[Any]], None] = lambda *_: None
     after: Callable[[str, Sequence[Any]], None] = lambda *_: None
     reorder: int = 0  # so many replies have their results in another order
+    skips: list[str] = field(default_factory=list)  # codes that the next rows are skipped with
     guards: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, **person: Any) -> int:
@@ -70,6 +71,8 @@ class FakeMarketo:
                 self.in_flight.subtract(keys)
 
     def _apply(self, action: str, lookup_field: str, row: dict[str, Any]) -> Row:
+        if self.skips:
+            return Row("skipped", None, self.skips.pop(0))
         if action == UPDATE:
             person = self.people.get(row["id"])
             if person is None:

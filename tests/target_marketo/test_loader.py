@@ -154,7 +154,11 @@ def test_a_record_does_not_go_past_one_that_is_parked() -> None:
     marketo = FakeMarketo()
     bench = Bench(marketo, batch_size=1)
     release = threading.Event()
-    marketo.before = lambda kind, rows: release.wait(10) and None
+
+    def hold(kind: str, rows: Sequence[Any]) -> None:
+        release.wait(10)
+
+    marketo.before = hold
     names = Mapper({"visitors": {"fields": {"email": "email", "firstName": "first_name"}}}, FIELDS)
     few, all_of_them = names.plan("visitors", {}), bench.plan
 

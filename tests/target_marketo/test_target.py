@@ -357,7 +357,7 @@ def test_nobody_reading_state_is_a_failure_but_people_arrive(
     err = process.stderr.read()
 
     assert process.wait(timeout=30) == 1
-    assert "reader of STATE has gone" in err
+    assert "STATE could not be written" in err
     assert "Traceback" not in err
     assert len(marketo.leads()) == 5
     process.stderr.close()
@@ -561,6 +561,26 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # Linux: the other end was closed
         return b""
+
+
+def test_a_full_disk_under_state_ends_in_one_line(target: Target, marketo: MarketoSandbox) -> None:
+    target.start().communicate("", timeout=60)  # leaves its configuration behind
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        ended = subprocess.run(
+            [COMMAND, "--config", str(target.folder / "config.json")],
+            input=lines([schema(), *people(5), state({"at": 5})]),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=target.environment(),
+            timeout=60,
+        )
+
+    assert ended.returncode == 1
+    assert "STATE could not be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert len(emails(marketo)) == 5
 
 
 def test_a_run_waits_until_the_calls_of_a_killed_one_can_no_longer_write(

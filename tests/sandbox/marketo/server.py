@@ -182,17 +182,17 @@ async def _answer(instance: Instance, call: Call) -> Response:
         instance.refused(error)
         content = {"success": False, "errors": [error.as_json()]}
     else:
-        if content is None:
-            return _no_envelope(call)
         content = {**content, "success": True}
+    if call.fault is not None and call.fault.what in {"status", "reset"}:
+        return _no_envelope(call, call.fault)
     envelope = {"requestId": entry.request_id, **content}
     if call.fault is not None:
         return _struck(instance, call.fault, envelope)
     return Response(msgspec.json.encode(envelope), headers={"Content-Type": CONTENT_TYPE})
 
 
-async def _carry_out(instance: Instance, call: Call, latency_left: float) -> dict[str, Any] | None:
-    """What the call answers; None if the fault that strikes it leaves no envelope."""
+async def _carry_out(instance: Instance, call: Call, latency_left: float) -> dict[str, Any]:
+    """What the call answers; nothing if the fault that strikes it keeps it from being done."""
     fault = call.fault
     if fault is None:
         finish = instance.begin(call)
@@ -203,18 +203,17 @@ async def _carry_out(instance: Instance, call: Call, latency_left: float) -> dic
     elif fault.what == "answer" and fault.code in UNAUTHENTICATED:
         raise ResponseError(fault.code)
     finish = instance.begin(call)
-    fails = fault.what in {"answer", "status", "reset"}
-    if fault.applied or not fails:
+    content: dict[str, Any] = {}
+    if fault.applied or fault.what not in {"answer", "status", "reset"}:
         await _pass_time(latency_left + (fault.seconds if fault.what == "late" else 0.0))
         content = finish()
     if fault.what == "answer":
         raise ResponseError(fault.code, text=f"sandbox: {fault.code}")
-    return None if fails else content
+    return content
 
 
-def _no_envelope(call: Call) -> Response:
-    fault = call.fault
-    if fault is None or fault.what == "reset":
+def _no_envelope(call: Call, fault: Fault) -> Response:
+    if fault.what == "reset":
         return Reset()
     call.entry.http_status = int(fault.code)
     return page(int(fault.code))

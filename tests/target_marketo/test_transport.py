@@ -1,0 +1,77 @@
+"""Replies take bounded time and memory, whatever comes over the wire."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_marketo.marketo.client import pooled_session
+from target_marketo.marketo.transport import Broken, NotSent, Reply, TimedOut, exchange
+from tests.sandbox.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import requests
+
+    from tests.sandbox.marketo.client import MarketoSandbox
+
+TIMEOUT = 0.5
+
+
+@pytest.fixture
+def session(marketo: MarketoSandbox) -> Iterator[requests.Session]:
+    with pooled_session(1, marketo.endpoint) as opened:
+        yield opened
+
+
+def ask(session: requests.Session, marketo: MarketoSandbox) -> Reply:
+    address = f"{marketo.endpoint}/v1/leads/describe.json"
+    return exchange(session, "GET", address, timeout=TIMEOUT)
+
+
+def test_a_whole_reply_comes_with_its_status(
+    session: requests.Session, marketo: MarketoSandbox
+) -> None:
+    reply = ask(session, marketo)
+    assert reply.status == 200
+    assert b'"code":"600"' in reply.content, "there was no token"
+
+
+def test_a_reply_that_drips_is_given_up_in_time(
+    session: requests.Session, marketo: MarketoSandbox
+) -> None:
+    marketo.set_faults([Fault(what="drip", seconds=60)])
+    began = time.monotonic()
+    with pytest.raises(TimedOut):
+        ask(session, marketo)
+    assert TIMEOUT <= time.monotonic() - began < 2 * TIMEOUT
+
+
+@pytest.mark.parametrize("what", ["oversized", "gzip_bomb", "cut"])
+def test_a_reply_without_end_or_cut_short_is_broken(
+    session: requests.Session, marketo: MarketoSandbox, what: Any
+) -> None:
+    marketo.set_faults([Fault(what=what)])
+    with pytest.raises((Broken, TimedOut)):
+        exchange(session, "GET", f"{marketo.endpoint}/v1/leads/describe.json", timeout=30)
+
+
+def test_a_reset_is_no_connection_that_was_never_made(
+    session: requests.Session, marketo: MarketoSandbox
+) -> None:
+    marketo.set_faults([Fault(what="reset")])
+    with pytest.raises(Broken):
+        ask(session, marketo)
+    with pytest.raises(NotSent):
+        exchange(session, "GET", "http://127.0.0.1:9/", timeout=TIMEOUT)
+
+
+def test_no_error_shows_the_address(session: requests.Session, marketo: MarketoSandbox) -> None:
+    marketo.set_faults([Fault(what="reset")])
+    with pytest.raises(Broken) as caught:
+        ask(session, marketo)
+    assert "127.0.0.1" not in str(caught.value)
+    assert caught.value.__cause__ is None
