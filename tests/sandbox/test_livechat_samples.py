@@ -128,7 +128,7 @@ def served() -> Iterator[dict[str, list[Any]]]:
         yield data
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the vendor's samples are not at hand")
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the vendor's samples are not in ../shared/specs")
 @pytest.mark.parametrize("name", sorted(PLACES))
 def test_the_sandbox_serves_what_the_sample_shows(name: str, served: dict[str, list[Any]]) -> None:
     sample = json.loads((SAMPLES / f"{name}.json").read_text())
@@ -138,7 +138,7 @@ def test_the_sandbox_serves_what_the_sample_shows(name: str, served: dict[str, l
     assert {each for each in shown - here if not each[0].startswith(MISSPELT)} == set()
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the vendor's samples are not at hand")
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the vendor's samples are not in ../shared/specs")
 def test_every_sample_has_its_place_or_its_reason() -> None:
     without_a_place = {
         "agent-chat-v3.6-access",  # a part of threads and chats

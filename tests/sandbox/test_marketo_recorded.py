@@ -100,7 +100,7 @@ def meaning(reply: dict[str, Any], ids: dict[int, int]) -> Any:
     ]
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recordings are not beside this checkout")
+@pytest.mark.skipif(not RECORDED.exists(), reason="the recordings are not in ../shared/specs")
 def test_recorded_exchanges_are_answered_alike() -> None:
     exchanges = json.loads(RECORDED.read_text())
     custom = [{"name": name, "data_type": kind} for name, kind in RECORDED_TYPES.items()]
