@@ -46,7 +46,7 @@ _MICROSECOND = timedelta(microseconds=1)
 class _Cursor(msgspec.Struct):
     """What the reading thread needs of a page; decoding no more than this is fast."""
 
-    chats: list[msgspec.Raw]  # a reply without them is no page: it would pass for the last one
+    chats: list[msgspec.Raw] | None = None
     next_page_id: str | None = None
     found_chats: int | None = None
 
@@ -176,9 +176,7 @@ class ArchivePass:
         if self._session.group_ids:
             filters["group_ids"] = self._session.group_ids
         payload = {"filters": filters, "sort_order": "asc", "limit": 100}
-        reply = self._client.call(LIST_CHATS, payload, _decode)
-        # Version 3.7 renames both keys.
-        chats = reply.get("chats_summary") or reply.get("chats_info") or ()
+        chats = self._client.call(LIST_CHATS, payload, _chats_summary)
         last = (chat.get("last_thread_summary") or chat.get("last_thread_info") for chat in chats)
         starts = (parse(item.get("created_at")) for item in last if item and item.get("active"))
         return min((start for start in starts if start is not None), default=None)
@@ -336,8 +334,26 @@ class ChatEvents(ArchiveStream):
 
 def _whole(page: bytes) -> bytes:
     """The page as it is, once it is known to be whole."""
-    _decode_cursor(page)
+    cursor = _decode_cursor(page)
+    _need_list(cursor.chats, cursor.found_chats)
     return page
+
+
+def _need_list(found: object, count: int | None) -> None:
+    """A reply without its list is no reply, unless it says that there is nothing to list.
+
+    Taken for an empty one it would move the bookmark past what was not read.
+    """
+    if not isinstance(found, list) and count != 0:
+        raise msgspec.DecodeError("the reply has no list")
+
+
+def _chats_summary(reply: bytes) -> list[Payload]:
+    """The chats of `list_chats`; version 3.7 renames the key."""
+    decoded = _decode(reply)
+    chats = decoded.get("chats_summary", decoded.get("chats_info"))
+    _need_list(chats, decoded.get("found_chats"))
+    return [chat for chat in chats or () if isinstance(chat, dict)]
 
 
 def _has_hidden_neighbour(payload: Payload) -> bool:

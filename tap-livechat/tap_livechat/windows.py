@@ -22,6 +22,7 @@ FEWEST_PAGES = 10
 # So many pages may be held ready for their turn, by all parts that are read ahead together.
 AHEAD_PAGES = 112
 _SHORTEST = timedelta(seconds=1)
+_ODD_MICROSECOND = 500_001
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ def parts(rows: int, page_size: int, concurrency: int) -> int:
     enough = pages // FEWEST_PAGES
     if concurrency == 1 or enough < 2:  # noqa: PLR2004 - two is plural
         return 1
+    if concurrency == 2 and rows % page_size == 0:  # noqa: PLR2004 - as above
+        # The row that the first page ended with comes again: on full pages it would take one more.
+        return 1
     wanted = 2 * concurrency if enough >= 2 * concurrency > 4 else concurrency  # noqa: PLR2004 - 2 x 2
     return max(min(wanted, enough), math.ceil(pages / most_pages(concurrency)))
 
@@ -103,7 +107,9 @@ class Planner:
         start, end = self._start, self._end
         rows = self._rows_left / self._parts_left
         if self._parts_left > 1 and start is not None:
-            end = min(end, start + max(timedelta(seconds=rows / self._density), _SHORTEST))
+            step = max(timedelta(seconds=rows / self._density), _SHORTEST)
+            # Off the full second, where a row would lie on the edge and be read from both sides.
+            end = min(end, (start + step).replace(microsecond=_ODD_MICROSECOND))
         self._parts_left = 0 if end == self._end else self._parts_left - 1
         self._start = end
         part = Window(start, end)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tap_livechat import archives as replies
 from tap_livechat.auth import FixedToken
 from tap_livechat.errors import UnavailableError
 from tap_livechat.methods import LIST_ARCHIVES, Method
@@ -289,6 +290,7 @@ def test_threads_archived_while_we_page_come_now_or_next_time(
 
 @settings(parent=quickly, max_examples=12)
 @given(count=st.integers(0, 1300), concurrency=st.integers(1, 4))
+@example(count=395, concurrency=2)  # full pages: the row read twice would take one more
 def test_requests_stay_within_the_bound(count: int, concurrency: int) -> None:
     rows = [Row(number, number * 10, number * 10 + 1, number % 7) for number in range(count)]
     archive = Archive(rows)
@@ -301,6 +303,21 @@ def test_requests_stay_within_the_bound(count: int, concurrency: int) -> None:
     if concurrency == 2 and pages > 210:
         surplus = 3
     assert len(archive.requests) <= max(pages, 1) + surplus
+
+
+@pytest.mark.parametrize("reply", [b"{}", b'{"chats_summary": null}', b'{"found_chats": 3}', b"[]"])
+def test_a_reply_without_its_list_is_no_reply(reply: bytes) -> None:
+    for decode in (replies._whole, replies._chats_summary):
+        with pytest.raises(msgspec.DecodeError):
+            decode(reply)
+
+
+@pytest.mark.parametrize("found", [b"[]", b"null"])
+def test_a_reply_that_says_there_is_nothing_is_one(found: bytes) -> None:
+    page = b'{"chats": %b, "chats_summary": %b, "found_chats": 0}' % (found, found)
+
+    assert replies._whole(page) == page
+    assert replies._chats_summary(page) == []
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4])
