@@ -17,9 +17,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from tap_livechat import schemas, thread, visitor, windows
+from tap_livechat import replies, schemas, thread, visitor, windows
 from tap_livechat.errors import RefusedError
 from tap_livechat.lookahead import Lookahead
 from tap_livechat.methods import LIST_ARCHIVES, LIST_CHATS
@@ -43,19 +41,7 @@ Payload = dict[str, Any]
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class _Cursor(msgspec.Struct):
-    """What the reading thread needs of a page; decoding no more than this is fast."""
-
-    chats: list[msgspec.Raw] | None = None
-    next_page_id: str | None = None
-    found_chats: int | None = None
-
-
-_decode_cursor = msgspec.json.Decoder(_Cursor).decode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Thread:
     """One row of `list_archives`, with the times that every stream needs."""
 
@@ -133,8 +119,7 @@ class ArchivePass:
         """The threads of the window, by the page, in order; moves `progress` before each."""
         session = self._session
         progress.enter(window)
-        first = self._page(window, None)
-        cursor = _decode_cursor(first)
+        first, cursor = self._page(window, None)
         threads = self._threads(first)
         progress.saw([item.created_at for item in threads], window)
         yield threads
@@ -176,7 +161,7 @@ class ArchivePass:
         if self._session.group_ids:
             filters["group_ids"] = self._session.group_ids
         payload = {"filters": filters, "sort_order": "asc", "limit": 100}
-        chats = self._client.call(LIST_CHATS, payload, _chats_summary)
+        chats = self._client.call(LIST_CHATS, payload, replies.chats_summary)
         last = (chat.get("last_thread_summary") or chat.get("last_thread_info") for chat in chats)
         starts = (parse(item.get("created_at")) for item in last if item and item.get("active"))
         return min((start for start in starts if start is not None), default=None)
@@ -184,7 +169,7 @@ class ArchivePass:
     def _planner(
         self,
         window: Window,
-        cursor: _Cursor,
+        cursor: replies.Cursor,
         threads: Sequence[Thread],
         progress: windows.Progress,
     ) -> windows.Planner | None:
@@ -202,15 +187,15 @@ class ArchivePass:
     @staticmethod
     def _learn(planner: windows.Planner | None, part: Window, page: bytes) -> None:
         if planner:
-            planner.learn(part, _decode_cursor(page).found_chats or 0)
+            planner.learn(part, replies.cursor(page).found_chats or 0)
 
     def _follow(self, window: Window, page_id: str | None) -> Iterator[bytes]:
         """The window's pages from `page_id` on, or from its beginning."""
         seen = set()
         while True:
-            page = self._page(window, page_id)
+            page, cursor = self._page(window, page_id)
             yield page
-            page_id = _decode_cursor(page).next_page_id
+            page_id = cursor.next_page_id
             if not page_id:
                 return
             if page_id in seen:
@@ -219,7 +204,7 @@ class ArchivePass:
                 )
             seen.add(page_id)
 
-    def _page(self, window: Window, page_id: str | None) -> bytes:
+    def _page(self, window: Window, page_id: str | None) -> tuple[bytes, replies.Cursor]:
         payload: Payload = {"page_id": page_id}
         if page_id is None:
             filters: Payload = {"to": render(window.end)}
@@ -233,11 +218,10 @@ class ArchivePass:
                 "sort_order": "asc",
                 "limit": self._session.page_size,
             }
-        return self._client.call(LIST_ARCHIVES, payload, _whole)
+        return self._client.call(LIST_ARCHIVES, payload, replies.whole)
 
     def _threads(self, page: bytes) -> list[Thread]:
-        chats = _decode(page).get("chats") or ()
-        threads = [Thread.of(chat) for chat in chats if isinstance(chat, dict)]
+        threads = [Thread.of(chat) for chat in replies.chats(page)]
         if not self._has_warned:
             self._warn_of_partial_access(threads)
         return threads
@@ -330,30 +314,6 @@ class ChatEvents(ArchiveStream):
             for item in threads
             for row in thread.event_records(item.chat, item.events, item.times)
         ]
-
-
-def _whole(page: bytes) -> bytes:
-    """The page as it is, once it is known to be whole."""
-    cursor = _decode_cursor(page)
-    _need_list(cursor.chats, cursor.found_chats)
-    return page
-
-
-def _need_list(found: object, count: int | None) -> None:
-    """A reply without its list is no reply, unless it says that there is nothing to list.
-
-    Taken for an empty one it would move the bookmark past what was not read.
-    """
-    if not isinstance(found, list) and count != 0:
-        raise msgspec.DecodeError("the reply has no list")
-
-
-def _chats_summary(reply: bytes) -> list[Payload]:
-    """The chats of `list_chats`; version 3.7 renames the key."""
-    decoded = _decode(reply)
-    chats = decoded.get("chats_summary", decoded.get("chats_info"))
-    _need_list(chats, decoded.get("found_chats"))
-    return [chat for chat in chats or () if isinstance(chat, dict)]
 
 
 def _has_hidden_neighbour(payload: Payload) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from tap_livechat.methods import Method
 
 T = TypeVar("T")
+
+# A page in one piece: requests' own pieces are of 10 KB, and each costs as much as reading it.
+_PIECE_BYTES = 2**20
 
 # LiveChat gives up after 15 s on its side.
 TIMEOUT_SECONDS = (10, 30)
@@ -88,6 +92,13 @@ class _Authorization(AuthBase):
         return request
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Client:
     def __init__(
         self,
@@ -107,6 +118,7 @@ class Client:
         self._version = config["api_version"]
         self._region: str | None = config.get("region") or None
         self._announced: set[str] = set()
+        self._surroundings: dict[str, Mapping[str, Any]] = {}  # by URL
         self._session = requests.Session()
         # Shared by the threads: nothing in it changes after this, cookies included.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -154,26 +166,40 @@ class Client:
         version = method.version or self._version
         return f"{base}/v{version}/{method.api}/action/{method.name}"
 
-    def send(self, method: Method, body: bytes, authorization: str) -> requests.Response:
+    def send(self, method: Method, body: bytes, authorization: str) -> Reply:
         """One request. No text of an exception leaves here: it may hold more than it should."""
         self.count.add(method.name)
+        request = requests.Request(
+            "POST",
+            self.url(method),
+            data=body,
+            headers={"X-Region": self._region} if self._region else None,
+            auth=_Authorization(authorization),
+        )
         try:
-            reply = self._session.post(
-                self.url(method),
-                data=body,
-                headers={"X-Region": self._region} if self._region else None,
-                auth=_Authorization(authorization),
-                timeout=TIMEOUT_SECONDS,
-                allow_redirects=False,
-            )
+            reply = self._send(self._session.prepare_request(request))
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
             raise RefusedError(f"{method.name}: api_url or cdp_url is no address") from None
         except requests.RequestException as error:
             raise RetryableError(f"no whole reply ({type(error).__name__})") from None
-        if reply.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self.count.excuse()
         self._announce(method, reply)
         return reply
+
+    def _send(self, request: requests.PreparedRequest) -> Reply:
+        url = str(request.url)
+        if url not in self._surroundings:
+            # Proxies and certificates, by the environment: requests looks through all of it.
+            self._surroundings[url] = self._session.merge_environment_settings(
+                url, {}, stream=True, verify=None, cert=None
+            )
+        with self._session.send(
+            request, timeout=TIMEOUT_SECONDS, allow_redirects=False, **self._surroundings[url]
+        ) as reply:
+            return Reply(
+                reply.status_code, reply.headers, b"".join(reply.iter_content(_PIECE_BYTES))
+            )
 
     def move_to(self, region: str, method: Method) -> None:
         self._region = region
@@ -191,7 +217,7 @@ class Client:
             "%s: %s; try %d of %d in %.1f s", method.name, reason, tries + 1, MAX_TRIES, seconds
         )
 
-    def _announce(self, method: Method, reply: requests.Response) -> None:
+    def _announce(self, method: Method, reply: Reply) -> None:
         """LiveChat announces the end of a version in a header, with a date."""
         for header in ("Legacy", "Deprecation"):
             date = reply.headers.get(header)
@@ -226,7 +252,7 @@ class _Attempt:
         while True:
             authorization = self._client.authenticator.authorization()
             reply = self._client.send(self._method, self._body, authorization)
-            if reply.status_code == HTTPStatus.OK:
+            if reply.status == HTTPStatus.OK:
                 return self._decoded(reply)
             self._judge(reply, authorization)
 
@@ -234,17 +260,17 @@ class _Attempt:
         failure = details["exception"]
         self._client.log_wait(self._method, failure.reason, details["wait"], details["tries"])
 
-    def _decoded(self, reply: requests.Response) -> Any:
+    def _decoded(self, reply: Reply) -> Any:
         try:
-            return self._decode(reply.content)
+            return self._decode(reply.body)
         except msgspec.DecodeError:
             raise RetryableError("the reply is no whole JSON") from None
 
-    def _judge(self, reply: requests.Response, authorization: str) -> None:
+    def _judge(self, reply: Reply, authorization: str) -> None:
         """Raise, unless the same request may be sent again at once."""
-        error_type, region = _error_of(reply.content)
-        judged = verdict(reply.status_code, error_type)
-        what = error_type or f"HTTP {reply.status_code}"
+        error_type, region = _error_of(reply.body)
+        judged = verdict(reply.status, error_type)
+        what = error_type or f"HTTP {reply.status}"
         if judged is Verdict.RETRY:
             seconds = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
             if seconds is not None and seconds > LONGEST_RETRY_AFTER_SECONDS:
@@ -288,10 +314,15 @@ class _Error(msgspec.Struct):
     error: Any = None
 
 
+# Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
+# the first to decode to the same Struct.
+_ERROR = msgspec.json.Decoder(_Error)
+
+
 def _error_of(body: bytes) -> tuple[str | None, str | None]:
     """`error.type` and `error.data.region`; None where the body is HTML, or a CDP's plain text."""
     try:
-        error = msgspec.json.decode(body, type=_Error).error
+        error = _ERROR.decode(body).error
     except msgspec.DecodeError:
         return None, None
     if not isinstance(error, dict):
