@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from target_marketo.governor import Governor, Limits
+from target_marketo.governor.writer import TERM_SECONDS, Writer
 from target_marketo.marketo.auth import Token
 from target_marketo.marketo.client import Marketo, pooled_session
 from target_marketo.store.leases import DatabaseLeases
@@ -43,3 +44,10 @@ def marketo(settings: Settings, database: Database) -> Marketo:
         governor=governor(settings, database),
         timeout=settings.request_timeout_seconds,
     )
+
+
+def writer(settings: Settings, database: Database) -> Writer:
+    """The right to write to the instance, which one run at a time has."""
+    # Calls of a killed run are waited for anyway: no need to take longer over its term.
+    term = min(TERM_SECONDS, settings.request_timeout_seconds + _LEASE_GRACE_SECONDS)
+    return Writer(settings.instance, DatabaseLeases(database), term_seconds=term)

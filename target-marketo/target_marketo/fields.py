@@ -8,6 +8,7 @@ Sources: Adobe, "Field types" (255 characters a string, 30,000 bytes a text, W3C
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -48,10 +49,11 @@ SYSTEM_FIELDS = frozenset(
 GEOGRAPHY_FIELDS = frozenset({"address", "city", "country", "postalCode", "state"})
 
 # Local part and domain as Marketo stores them: ASCII, one @, a domain of at least two labels.
-_EMAIL = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
-    r"@(?=.{4,253}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
+_LOCAL = "!#$%&'*+-./=?^_`{|}~" + string.ascii_letters + string.digits
+_DOMAIN = re.compile(
+    r"(?=.{4,253}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
 )
+_LOCAL_CHARACTERS = 64
 _KINDS = {
     "boolean": Kind.BOOLEAN,
     "currency": Kind.NUMBER,
@@ -134,10 +136,22 @@ def converter(data_type: str, limit: Limit, delimiter: str = ";") -> Callable[[A
     return text
 
 
-@lru_cache(maxsize=4096)  # an address is looked at as key, as field, and in the row that leaves
 def is_email(text: str) -> bool:
     """Whether Marketo accepts the address: ASCII, and of the usual form."""
-    return bool(_EMAIL.fullmatch(text)) and ".." not in text and text[0] != "." and ".@" not in text
+    local, _, domain = text.partition("@")
+    return (
+        0 < len(local) <= _LOCAL_CHARACTERS
+        and not local.strip(_LOCAL)  # nothing is left: it has these characters only
+        and ".." not in local
+        and local[0] != "."
+        and local[-1] != "."
+        and _is_domain(domain)
+    )
+
+
+@lru_cache(maxsize=4096)  # most addresses share a few
+def _is_domain(text: str) -> bool:
+    return bool(_DOMAIN.fullmatch(text))
 
 
 def items(value: Any) -> tuple[str, ...]:

@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import threading
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
-from queue import SimpleQueue
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
 from target_marketo.governor import Cancelled
-from target_marketo.marketo.client import MAX_BODY_BYTES, MAX_ROWS, Answer, Row
+from target_marketo.marketo.client import MAX_ROWS
 from target_marketo.marketo.errors import (
     Class,
     MarketoError,
@@ -34,11 +32,15 @@ from target_marketo.marketo.errors import (
     of_response,
     of_row,
 )
+from target_marketo.marketo.replies import Answer, Row
+from target_marketo.packing import Pending
 from target_marketo.rules import Duplicates, decide
 from target_marketo.sinks import Buffer, Entry, Received
+from target_marketo.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from queue import SimpleQueue
 
     from target_marketo.fields import Refused
     from target_marketo.mapping import Mapped, StreamPlan
@@ -47,13 +49,15 @@ if TYPE_CHECKING:
 
 CREATE, UPDATE = "createOnly", "updateOnly"
 
-_BODY_BYTES = MAX_BODY_BYTES - 2_000  # room for the head of the request
 _MAX_ATTEMPTS = 6
 _RESETS_BEFORE_HALVING = 2
 _SEE = "see what Marketo holds, then replay"
 _AFTER_RESET_SECONDS = 1.0  # a server that lost its client may still be writing
 _AFTER_RACE_SECONDS = 0.0
 _AFTER_TRANSIENT_SECONDS = 5.0
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Leads(Protocol):
@@ -112,43 +116,6 @@ class Done(NamedTuple):
     result: list[dict[str, Any]] | Answer | Exception
 
 
-@dataclass
-class _Pending:
-    """Decided rows of one action that wait for company."""
-
-    entries: dict[PersonId, Entry] = field(default_factory=dict)
-    rows: int = 0
-    bytes: int = 0
-
-    def put(self, entry: Entry) -> None:
-        self.entries[entry.person] = entry
-        self.rows += len(entry.rows)
-        self.bytes += sum(map(len, entry.rows)) + len(entry.rows)
-
-    def pop(self, entry: Entry) -> None:
-        del self.entries[entry.person]
-        self.rows -= len(entry.rows)
-        self.bytes -= sum(map(len, entry.rows)) + len(entry.rows)
-
-    def take(self, size: int) -> list[Entry]:
-        """The entries of one call: those that share the first one's limit, as many as fit."""
-        first = next(iter(self.entries.values()))
-        limit = min(size, first.batch_limit or size)
-        taken: list[Entry] = []
-        rows = filled = 0
-        for entry in self.entries.values():
-            if entry.batch_limit != first.batch_limit:
-                continue
-            length = sum(map(len, entry.rows)) + len(entry.rows)
-            if taken and (rows + len(entry.rows) > limit or filled + length > _BODY_BYTES):
-                break
-            taken.append(entry)
-            rows, filled = rows + len(entry.rows), filled + length
-        for entry in taken:
-            self.pop(entry)
-        return taken
-
-
 class Loader:
     """Brings people to Marketo in as few calls as their number allows.
 
@@ -188,14 +155,12 @@ class Loader:
         self._now = now
         self._check = check
         self._report = report
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        for number in range(options.max_concurrent):
-            # Daemons: a call that hangs must not keep a process that was told to end.
-            threading.Thread(target=self._worker, name=f"marketo-{number}", daemon=True).start()
+        self._workers = Workers(options.max_concurrent)
         self._buffers: dict[str, Buffer] = {}
+        self._served: StreamPlan | None = None
         self._active: dict[PersonId, Entry] = {}
         self._parked: dict[PersonId, Entry] = {}
-        self._pending: defaultdict[tuple[str, str], _Pending] = defaultdict(_Pending)
+        self._pending: defaultdict[tuple[str, str], Pending] = defaultdict(Pending)
         self._held: list[tuple[float, int, list[Entry]]] = []
         self._again: deque[list[Entry]] = deque()
         self._held_number = itertools.count()
@@ -217,19 +182,40 @@ class Loader:
     @property
     def idle(self) -> bool:
         """Nothing is under way and nothing waits."""
-        return not (self._flying or self._active or any(map(len, self._buffers.values())))
+        waiting = any(buffer.entries for buffer in self._buffers.values())
+        return not (self._flying or self._active or waiting)
 
     def add(self, plan: StreamPlan, mapped: Mapped, received: Received) -> None:
         """Takes in one mapped record; may start a call."""
-        person = (plan.key, plan.identity(mapped.key))
+        person = plan.person(mapped.key)
+        if plan is not self._served:
+            self._serve(plan)
+        active = self._active.get(person)
+        if active is not None:
+            self._add_to_active(active, plan, mapped, received)
+            return
+        buffer = self._buffers[plan.key]
+        entry = buffer.entries.get(person)
+        if entry is None:
+            entry = Entry(person, mapped.key, self._now())
+            buffer.put(entry)
+        entry.add(plan, mapped, received)
+        if buffer.full:
+            self._look_up(buffer.take())
+
+    def _serve(self, plan: StreamPlan) -> None:
+        self._served = plan
         buffer = self._buffers.get(plan.key)
         if buffer is None:
             buffer = self._buffers[plan.key] = Buffer(plan.key, self._options.batch_size)
         buffer.serve(plan)
-        active = self._active.get(person)
+
+    def _add_to_active(
+        self, active: Entry, plan: StreamPlan, mapped: Mapped, received: Received
+    ) -> None:
+        parked = self._parked.get(active.person)
         # Records of one person stay in their order: none goes past one that is parked.
-        joins = person not in self._parked
-        if active is not None and joins and active.known_fields.issuperset(plan.lookup_fields):
+        if parked is None and active.known_fields.issuperset(plan.lookup_fields):
             if active.leads is None:  # its lookup is under way
                 active.add(plan, mapped, received)
                 return
@@ -238,26 +224,15 @@ class Loader:
                 active.add(plan, mapped, received)
                 self._decide([active])
                 return
-        entry = self._parked.get(person) if active else buffer.get(person)
-        if entry is None:
-            entry = Entry(person, mapped.key, self._now())
-            if active is not None:
-                self._parked[person] = entry
-            else:
-                buffer.put(entry)
-        entry.add(plan, mapped, received)
-        if buffer.full:
-            self._look_up(buffer.take())
+        if parked is None:
+            parked = self._parked[active.person] = Entry(active.person, mapped.key, self._now())
+        parked.add(plan, mapped, received)
 
     def due(self) -> float | None:
         """Seconds until something has waited long enough; None if nothing waits."""
         moments = [self._held[0][0]] if self._held else []
         since = [buffer.oldest for buffer in self._buffers.values()]
-        since += [
-            next(iter(pending.entries.values())).since
-            for pending in self._pending.values()
-            if pending.entries
-        ]
+        since += [pending.oldest for pending in self._pending.values()]
         moments += [oldest + self._options.max_age for oldest in since if oldest is not None]
         return max(0.0, min(moments) - self._now()) if moments else None
 
@@ -272,7 +247,7 @@ class Loader:
             self._look_up(self._again.popleft())
         for buffer in self._buffers.values():
             aged = buffer.oldest is not None and now - buffer.oldest >= self._options.max_age
-            while len(buffer) and (ending or aged or buffer.full):
+            while buffer.entries and (ending or aged or buffer.full):
                 self._look_up(buffer.take())
         # At the end, rows that lookups still bring may fill up a call.
         self._send_ripe(all_of_it=ending and not self._lookups_flying)
@@ -327,17 +302,16 @@ class Loader:
 
     def _decide(self, entries: list[Entry]) -> None:
         unchanged = []
+        duplicates = self._options.duplicates
         for entry in entries:
-            decision = decide(entry.steps, entry.leads or (), self._options.duplicates)
-            entry.decision = decision
-            if decision.too_many:
-                advice = of_row("1007")
-                self._refuse([(entry, None)], "1007", advice.cure, "")
-            elif decision.create is not None:
-                self._row_by_row(CREATE, entry, [decision.create])
+            decision = entry.decision = decide(entry.steps, entry.leads or (), duplicates)
+            if decision.create is not None:
+                self._put(CREATE, entry, [decision.create])
             elif decision.updates:
                 rows = [{"id": update.lead_id, **update.values} for update in decision.updates]
-                self._row_by_row(UPDATE, entry, rows)
+                self._put(UPDATE, entry, rows)
+            elif decision.too_many:
+                self._refuse([(entry, None)], "1007", of_row("1007").cure, "")
             else:
                 unchanged.append(entry)
                 if self._options.dry_run:
@@ -345,29 +319,22 @@ class Loader:
         self._end(unchanged)
         self._send_ripe()
 
-    def _row_by_row(self, action: str, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _put(self, action: str, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Has decided rows wait for company."""
         for row in rows:
             refused = self._check(row)
             if refused is not None:
                 self._refuse([(entry, None)], refused.code, refused.reason, "", refused.field)
                 return
-        entry.rows = [msgspec.json.encode(row) for row in rows]
+        entry.take_rows([_encode(row) for row in rows])
         self._pending[action, entry.person[0]].put(entry)
 
     def _send_ripe(self, *, all_of_it: bool = False) -> None:
-        now = self._now()
+        came_before = self._now() - self._options.max_age
+        size = self._options.batch_size
         for (action, key_field), pending in self._pending.items():
-            while pending.entries and (all_of_it or self._ripe(pending, now)):
-                self._send(action, key_field, pending.take(self._options.batch_size))
-
-    def _ripe(self, pending: _Pending, now: float) -> bool:
-        first = next(iter(pending.entries.values()))
-        return (
-            pending.rows >= self._options.batch_size
-            or pending.bytes >= _BODY_BYTES
-            or now - first.since >= self._options.max_age
-            or bool(first.batch_limit)
-        )
+            while pending.entries and (all_of_it or pending.ripe(size, came_before)):
+                self._send(action, key_field, pending.take(size))
 
     def _waiting(self, entry: Entry) -> bool:
         """Decided, and not sent: another record can still be applied."""
@@ -375,7 +342,7 @@ class Loader:
             return False
         return entry.person in self._pending_of(entry).entries
 
-    def _pending_of(self, entry: Entry) -> _Pending:
+    def _pending_of(self, entry: Entry) -> Pending:
         assert entry.decision is not None  # noqa: S101 - callers ask only for decided entries
         action = CREATE if entry.decision.create is not None else UPDATE
         return self._pending[action, entry.person[0]]
@@ -531,19 +498,7 @@ class Loader:
             return  # the people stay active, unsettled: the next run brings them again
         self._flying += 1
         self._lookups_flying += call.action is None
-
-        def run() -> None:
-            try:
-                result = work()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the owner decides
-                result = error
-            self._inbox.put(Done(call, result))
-
-        self._work.put(run)
-
-    def _worker(self) -> None:
-        while True:
-            self._work.get()()
+        self._workers.start(work, lambda result: self._inbox.put(Done(call, result)))
 
 
 def _is_about(rows: Iterable[Row], entries: Iterable[Entry]) -> bool:
@@ -552,17 +507,3 @@ def _is_about(rows: Iterable[Row], entries: Iterable[Entry]) -> bool:
         update.lead_id for entry in entries if entry.decision for update in entry.decision.updates
     )
     return all(row.lead_id in (None, lead_id) for row, lead_id in zip(rows, sent, strict=False))
-
-
-def changes(entry: Entry) -> list[tuple[str, Any, Any]]:
-    """Field, old and new value of what is to be written, for a dry run."""
-    decision = entry.decision
-    assert decision is not None  # noqa: S101 - only decided entries are reported
-    if decision.create is not None:
-        return [(name, None, value) for name, value in decision.create.items()]
-    leads = {int(lead["id"]): lead for lead in entry.leads or ()}
-    return [
-        (name, leads[update.lead_id].get(name), value)
-        for update in decision.updates
-        for name, value in update.values.items()
-    ]

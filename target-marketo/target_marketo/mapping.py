@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from target_marketo import fields
 from target_marketo.fields import Refused
 from target_marketo.outgoing import row_check
+from target_marketo.reading import Properties
 from target_marketo.rules import Kind, Rule, Rules, Write
 from target_marketo.settings import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
-    from target_marketo.marketo.client import Field
+    from target_marketo.marketo.replies import Field
+    from target_marketo.reading import Record, Row
     from target_marketo.rules import Value
-
-Record = dict[str, Any]
 
 # What people who chat with us become, unless `streams` says otherwise.
 DEFAULT_STREAMS: dict[str, Any] = {
@@ -65,7 +65,7 @@ _OPTIONS: dict[str, tuple[type, str]] = {
 _KEY_TYPES = frozenset({"email", "integer", "string", "phone", "text", "url"})
 
 
-class Mapped(NamedTuple):
+class Mapped(msgspec.Struct, frozen=True, gc=False):
     """A record as a step towards one person."""
 
     key: str
@@ -75,7 +75,16 @@ class Mapped(NamedTuple):
 class _PlannedField(NamedTuple):
     name: str
     source: str
-    dig: Callable[[Record], Any] | None  # for a path into nested values
+    convert: Callable[[Any], Value]
+    clear: bool
+
+
+class _Taken(NamedTuple):
+    """A planned field, and where a row has its value."""
+
+    name: str
+    place: int
+    dig: Callable[[Row], Any] | None  # for a path into nested values
     convert: Callable[[Any], Value]
     clear: bool
 
@@ -89,39 +98,46 @@ class StreamPlan:
     key_kind: Kind
     rules: Rules
     lookup_fields: tuple[str, ...]
-    planned: tuple[_PlannedField, ...]
+    planned: tuple[_PlannedField, ...]  # without the key's field, if that is the key as it is
     constants: Mapping[str, Value]
+    key_is_value: bool
     key_source: str
-    read_key: Callable[[Record], Any]
+    key_constant: Any
     convert_key: Callable[[Any], Value]
-    key_properties: frozenset[str] = frozenset()
-    decoder: msgspec.json.Decoder[Record] = field(init=False)
+    key_properties: tuple[str, ...] = ()
+    properties: Properties = field(init=False)
+    _read_key: Callable[[Row], Any] = field(init=False)
+    _taken: tuple[_Taken, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         sources = [self.key_source, *(planned.source for planned in self.planned)]
-        object.__setattr__(self, "decoder", _decoder([*sources, *self.key_properties]))
+        found = Properties(self.stream, sources, self.key_properties)
+        object.__setattr__(self, "properties", found)
+        object.__setattr__(self, "_read_key", found.getter(self.key_source))
+        taken = (
+            _Taken(each.name, found.place(each.source), found.digger(each.source), *each[2:])
+            for each in self.planned
+        )
+        object.__setattr__(self, "_taken", tuple(taken))
 
     def has_key_among(self, properties: Container[str]) -> bool:
         """Whether records with these properties can have the key at all."""
         return self.key_source in properties or self.key_source.split(".")[0] in properties
 
-    def read(self, record: msgspec.Raw) -> Record:
-        """Those properties of a JSON object that this plan looks at.
-
-        Raises:
-            ValueError: It is no JSON object.
-        """
-        try:
-            return self.decoder.decode(record)
-        except msgspec.DecodeError:
-            raise ValueError("not a JSON object") from None
+    def key_of(self, row: Row) -> Any:
+        """The key as the record has it."""
+        return self._read_key(row) if self.key_constant is None else self.key_constant
 
     def map(self, record: Record) -> Mapped | Refused | None:
+        """As `step`, for a record that was read in full."""
+        return self.step(self.properties.row(record))
+
+    def step(self, row: Row) -> Mapped | Refused | None:
         """The record as a step; None if it has no key, which is normal for visitors."""
-        if not record.keys() >= self.key_properties:
-            name = min(self.key_properties - record.keys())
-            return Refused("missing_key", "", f"the record has no `{name}`, a key of its stream")
-        raw = self.read_key(record)
+        if lacking := self.properties.lacking(row):
+            reason = f"the record has no `{lacking}`, a key of its stream"
+            return Refused("missing_key", "", reason)
+        raw = self.key_of(row)
         if raw is None:
             return None
         name = self.key
@@ -130,8 +146,10 @@ class StreamPlan:
             if key is None:
                 return None
             values = {**self.constants}
-            for name, source, dig, convert, clear in self.planned:
-                value = record.get(source) if dig is None else dig(record)
+            if self.key_is_value:
+                values[name] = key
+            for name, place, dig, convert, clear in self._taken:
+                value = row[place] if dig is None else dig(row)
                 if value is not None:
                     value = convert(value)
                 if value is not None:
@@ -140,15 +158,11 @@ class StreamPlan:
                     values[name] = None
         except fields.Unfit as unfit:
             return Refused(unfit.code, name, str(unfit))
-        text = str(key)
-        if "," in text:
-            # A comma separates the values of a lookup, and no way to escape it is documented.
-            return Refused("key_with_comma", self.key, "a key with a comma cannot be looked up")
-        return Mapped(text, values)
+        return Mapped(str(key), values)
 
-    def identity(self, key: str) -> str:
+    def person(self, key: str) -> tuple[str, str]:
         """The key as Marketo compares it: e-mails in any case are one person."""
-        return key.casefold() if self.key_kind is not Kind.NUMBER else key
+        return self.key, key.casefold() if self.key_kind is not Kind.NUMBER else key
 
 
 class Mapper:
@@ -177,7 +191,7 @@ class Mapper:
             plan = self._by_names(stream, properties)
         elif properties:
             self._check_sources(stream, properties)
-        return replace(plan, key_properties=frozenset(key_properties))
+        return replace(plan, key_properties=tuple(key_properties))
 
     def check(self, row: Mapping[str, Any]) -> Refused | None:
         """What is wrong with a row that is about to leave, if anything is."""
@@ -227,9 +241,9 @@ class Mapper:
             convert = _converter(field, options, rules[-1])
             if "value" in options:
                 constants[name] = _constant(field, options, convert)
-            else:
+            elif name != key or not _as_key(options):
                 source, clear = options["from"], options.get("clear", False)
-                planned.append(_PlannedField(name, source, _digger(source), convert, clear))
+                planned.append(_PlannedField(name, source, convert, clear))
         key_options = entries[key]
         return StreamPlan(
             stream=stream,
@@ -243,12 +257,10 @@ class Mapper:
             ),
             planned=tuple(planned),
             constants={name: each for name, each in constants.items() if each is not None},
+            key_is_value=_as_key(key_options),
             key_source=str(key_options.get("from", key)),
-            read_key=_reader(key_options),
-            convert_key=fields.converter(
-                key_field.data_type,
-                fields.limit_of(key_field.data_type, key_field.length, truncate=False),
-            ),
+            key_constant=key_options.get("value"),
+            convert_key=_key_converter(key_field),
         )
 
     def _rule(self, where: str, field: Field, options: Mapping[str, Any]) -> Rule:
@@ -344,48 +356,33 @@ def _converter(field: Field, options: Mapping[str, Any], rule: Rule) -> Callable
     return fields.converter(field.data_type, limit, rule.delimiter)
 
 
+def _key_converter(field: Field) -> Callable[[Any], Value]:
+    convert = fields.converter(
+        field.data_type, fields.limit_of(field.data_type, field.length, truncate=False)
+    )
+
+    def without_comma(value: Any) -> Value:
+        key = convert(value)
+        if isinstance(key, str) and "," in key:
+            # A comma separates the values of a lookup, and no way to escape it is documented.
+            raise fields.Unfit("key_with_comma", "a key with a comma cannot be looked up")
+        return key
+
+    # No address and no number holds one.
+    return without_comma if fields.kind_of(field.data_type) is Kind.TEXT else convert
+
+
+def _as_key(options: Mapping[str, Any]) -> bool:
+    """Whether the key's own field takes the key as it is, converted once."""
+    plain = not options.get("truncate") and options.get("write") != Write.APPEND
+    return plain and "from" in options
+
+
 def _constant(field: Field, options: Mapping[str, Any], convert: Callable[[Any], Value]) -> Value:
     try:
         return convert(options["value"])
     except fields.Unfit as unfit:
         raise SettingError(f"`value` of `{field.name}` does not fit: {unfit}") from None
-
-
-def _decoder(sources: Iterable[str]) -> msgspec.json.Decoder[Record]:
-    """Reads of a record only these properties: most of a visitor is of no interest to Marketo."""
-    properties: Any = {name: Any for source in sources for name in (source, source.split(".")[0])}
-    make: Any = TypedDict  # the names are known at run time only
-    return msgspec.json.Decoder(make("Properties", properties, total=False))
-
-
-def _reader(options: Mapping[str, Any]) -> Callable[[Record], Any]:
-    if "value" in options:
-        constant = options["value"]
-        return lambda _: constant
-    source: str = options["from"]
-    return _digger(source) or (lambda record: record.get(source))
-
-
-def _digger(source: str) -> Callable[[Record], Any] | None:
-    """How to read a path into nested values; None for a property of the record itself."""
-    if "." not in source:
-        return None
-    path = source.split(".")
-
-    def dig(record: Record) -> Any:
-        if source in record:
-            return record[source]
-        value: Any = record
-        for name in path:
-            if isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-                value = value[int(name)]
-            elif isinstance(value, dict):
-                value = value.get(name)
-            else:
-                return None
-        return value
-
-    return dig
 
 
 def _plain(name: str) -> str:

@@ -28,13 +28,12 @@ class Malformed(ValueError):
 class Message(msgspec.Struct, frozen=True):
     """The members of any Singer message that the target looks at.
 
-    The value of a STATE stays as it was written: it is the tap's, and is handed back untouched. So
-    does a record: the plan of its stream reads the few properties that it needs.
+    The value of a STATE stays as it was written: it is the tap's, and is handed back untouched. A
+    record is not read here: the plan of its stream reads the few properties that it needs.
     """
 
     type: str
     stream: str | None = None
-    record: msgspec.Raw = msgspec.Raw()
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
     value: msgspec.Raw = msgspec.Raw()

@@ -7,16 +7,17 @@ Marketo cannot store makes it skip the person, so such a row never leaves.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-import fastjsonschema
+from jsonschema_rs import Draft202012Validator, ValidationErrorKind
 
 from target_marketo import fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from target_marketo.marketo.client import Field
+    from target_marketo.marketo.replies import Field
 
 _TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": ["boolean", "null"]},
@@ -31,11 +32,13 @@ _TYPES: dict[str, dict[str, Any]] = {
     "text": {"type": ["string", "null"], "format": "marketo-text"},
 }
 # JSON Schema counts characters; Marketo counts the bytes of a text (Adobe: "Field types").
-_FORMATS: dict[str, str | Callable[[str], bool]] = {
-    "marketo-date": r"^\d{4}-\d{2}-\d{2}\Z",
-    "marketo-datetime": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z",
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_FORMATS: dict[str, Callable[[str], bool]] = {
+    "marketo-date": lambda text: _DATE.fullmatch(text) is not None,
+    "marketo-datetime": lambda text: _DATETIME.fullmatch(text) is not None,
     "marketo-email": fields.is_email,
-    "marketo-text": lambda text: len(text.encode("utf-8", "surrogatepass")) <= fields.TEXT_BYTES,
+    "marketo-text": lambda text: len(text.encode()) <= fields.TEXT_BYTES,
 }
 _REASONS = {
     "format": ("invalid_value", "not in the form that Marketo asks for"),
@@ -58,22 +61,17 @@ def row_check(
     described: Iterable[Field],
 ) -> Callable[[Mapping[str, Any]], fields.Refused | None]:
     """A function that says what is wrong with a row, if anything is."""
-    validate = fastjsonschema.compile(
-        row_schema(described), formats=_FORMATS, detailed_exceptions=True
-    )
+    validator = Draft202012Validator(row_schema(described), formats=_FORMATS, validate_formats=True)
 
     def check(row: Mapping[str, Any]) -> fields.Refused | None:
-        try:
-            validate(row)
-        except fastjsonschema.JsonSchemaValueException as error:
-            # Not its text, which may repeat the value.
-            kind = "maxLength" if _is_text(error) else str(error.rule)
-            code, reason = _REASONS.get(kind, ("wrong_type", "does not fit"))
-            return fields.Refused(code, str((error.path or ["?"])[-1]), reason)
-        return None
+        if validator.is_valid(row):
+            return None
+        error = next(validator.iter_errors(row))
+        # Not its text, which may repeat the value.
+        kind = error.kind.name
+        if isinstance(error.kind, ValidationErrorKind.Format):
+            kind = "maxLength" if error.kind.format == "marketo-text" else kind
+        code, reason = _REASONS.get(kind, ("wrong_type", "does not fit"))
+        return fields.Refused(code, str((error.instance_path or ["?"])[-1]), reason)
 
     return check
-
-
-def _is_text(error: fastjsonschema.JsonSchemaValueException) -> bool:
-    return bool(error.rule == "format" and error.rule_definition == "marketo-text")

@@ -71,7 +71,7 @@ class Rejections:
 
     def refuse(self, plan: StreamPlan, received: Received, refused: Refused) -> Rejection:
         """A record that never reaches Marketo."""
-        key = str(plan.read_key(received.record) or "")
+        key = str(plan.key_of(plan.properties.row(received.record)) or "")
         return Rejection(received, key, refused.code, refused.field, refused.reason, "", None)
 
     def take(self, rejections: list[Rejection]) -> None:

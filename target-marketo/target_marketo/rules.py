@@ -22,7 +22,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import Enum, StrEnum, auto
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -95,21 +97,21 @@ class Rules:
         )
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What one record, or several folded ones of a stream, say of a person."""
 
     rules: Rules
     values: Values
 
 
-class Update(NamedTuple):
+class Update(msgspec.Struct, frozen=True, gc=False):
     """The fields that change of the person with this Marketo id."""
 
     lead_id: int
     values: Values
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What becomes of a person: at most one of create, updates and too_many is set.
 
     `kept` names the fields where the record brought another value and Marketo's stays.
@@ -278,14 +280,15 @@ def _chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[
 
 def _creation(steps: Sequence[Step]) -> Decision:
     # To a person who is not there yet the first step brings all its values: none has a rival.
-    first, *others = steps
-    person: Person = {**first.values}
+    first = steps[0]
+    person: Person = dict(first.values)
     for rule in first.rules.lists:
         if rule.field in person:
             person[rule.field] = _appended(rule, person[rule.field], None)
-    kept = [name for step in others for name in apply(step, person, new=False)]
-    filled = {name: value for name, value in person.items() if value or value == 0}
-    return Decision(create=filled, kept=tuple(kept))
+    kept = [name for step in steps[1:] for name in apply(step, person, new=False)]
+    if not all(person.values()):
+        person = {name: value for name, value in person.items() if not is_empty(value)}
+    return Decision(create=person, kept=tuple(kept))
 
 
 def decide(

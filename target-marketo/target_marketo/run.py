@@ -15,18 +15,18 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
 
+from target_marketo import dry_run
 from target_marketo.checkpoint import Checkpoint
 from target_marketo.governor import BudgetSpent, GovernorError
-from target_marketo.loader import Done, Loader, Options, Rejection, changes
+from target_marketo.loader import Done, Loader, Options, Rejection
 from target_marketo.mapping import Mapped, Mapper
-from target_marketo.marketo.client import Calls, Field, Marketo
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
+from target_marketo.marketo.replies import Field
 from target_marketo.messages import Feed, InputEnded, Lines, Malformed, Message, parse
 from target_marketo.rejections import Rejections
 from target_marketo.settings import SettingError
-from target_marketo.sinks import Entry, Received
+from target_marketo.sinks import Received
 from target_marketo.store.database import StoreError
-from target_marketo.store.error_log import mask
 from target_marketo.summary import Summary
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from target_marketo.fields import Refused
     from target_marketo.mapping import StreamPlan
+    from target_marketo.marketo.client import Calls, Marketo
+    from target_marketo.reading import Row
     from target_marketo.settings import Settings
     from target_marketo.store.cache import Cache
     from target_marketo.store.error_log import ErrorLog
@@ -85,7 +87,7 @@ class Run:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.summary = Summary()
-        self.messages: Counter[str] = Counter()
+        self._messages: Counter[str] = Counter()
         self.every_minute: Callable[[], None] = lambda: None
         self._settings = settings
         self._marketo = marketo
@@ -115,10 +117,11 @@ class Run:
             inbox=self._inbox,
             now=now,
             check=self._check_row,
-            report=self._report_decision,
+            report=dry_run.tell,
         )
         self._mapper: Mapper | None = None
         self._plans: dict[str, StreamPlan] = {}
+        self._plan: StreamPlan | None = None  # of the record that came last
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bundles = 0
         self._input_ended = False
@@ -133,6 +136,11 @@ class Run:
     def failure(self) -> Exception | None:
         """What ended the run early, if anything but a signal did."""
         return self._failure
+
+    @property
+    def messages(self) -> Counter[str]:
+        """How many came of each type of message."""
+        return self._messages + Counter(RECORD=self.summary.received)
 
     @property
     def calls(self) -> Calls:
@@ -247,14 +255,21 @@ class Run:
     # Messages
 
     def _process(self, number: int, line: bytes) -> None:
-        if not line or line.isspace():
-            return
+        plan = self._plan
+        row = plan.properties.read(line) if plan is not None else None
+        if plan is not None and row is not None:  # as most lines are
+            self._record(plan, row, line)
+        elif line and not line.isspace():
+            self._message(number, line)
+
+    def _message(self, number: int, line: bytes) -> None:
         try:
             message = parse(line)
-            self.messages[message.type] += 1
+            if message.type != "RECORD":
+                self._messages[message.type] += 1
             match message.type:
                 case "RECORD":
-                    self._record(message)
+                    self._first_record(message, line)
                 case "STATE":
                     self._state(message)
                 case "SCHEMA":
@@ -286,6 +301,7 @@ class Run:
         properties = {} if open_ended else message.schema.get("properties") or {}
         plan = self._mapper.plan(message.stream, properties, message.key_properties or ())
         self._plans[message.stream] = plan
+        self._plan = None
         if properties and not plan.has_key_among(properties):
             logger.info("Stream %s has no %s: nobody comes of it", message.stream, plan.key)
 
@@ -296,26 +312,28 @@ class Run:
         if value not in (b"{}", b"null"):
             self._checkpoint.state(value)
 
-    def _record(self, message: Message) -> None:
-        stream = message.stream
-        if stream is None:
+    def _first_record(self, message: Message, line: bytes) -> None:
+        """Of a stream, or after one of another stream."""
+        if message.stream is None:
             raise Malformed("is a RECORD without stream or record")
-        plan = self._plans.get(stream)
+        plan = self._plans.get(message.stream)
         if plan is None:
             raise Malformed("is a RECORD of a stream without SCHEMA")
-        try:
-            record = plan.read(message.record)
-        except ValueError:
-            raise Malformed("is a RECORD without stream or record") from None
-        self.summary.received += 1
-        received = Received(
-            self._checkpoint.received(), stream, message.record, self.summary.received
-        )
-        mapped = plan.map(record)
+        row = plan.properties.read(line)
+        if row is None:
+            raise Malformed("is a RECORD without stream or record")
+        self._plan = plan
+        self._record(plan, row, line)
+
+    def _record(self, plan: StreamPlan, row: Row, line: bytes) -> None:
+        summary = self.summary
+        summary.received += 1
+        received = Received(self._checkpoint.received(), plan.stream, line, summary.received)
+        mapped = plan.step(row)
         if isinstance(mapped, Mapped):
             self._loader.add(plan, mapped, received)
         elif mapped is None:
-            self.summary.skipped += 1
+            summary.skipped += 1
             self._checkpoint.settled([received.ticket])
         else:
             self._reject([self._rejections.refuse(plan, received, mapped)])
@@ -417,21 +435,6 @@ class Run:
     def _check_row(self, row: Mapping[str, Any]) -> Refused | None:
         assert self._mapper is not None  # noqa: S101 - rows come of plans, plans of the mapper
         return self._mapper.check(row)
-
-    def _report_decision(self, entry: Entry) -> None:
-        decision, person = entry.decision, mask(entry.key)
-        changed = changes(entry)
-        if not changed:
-            kept = f": {', '.join(decision.kept)} kept" if decision and decision.kept else ""
-            print(f"would leave {person} alone{kept}", file=sys.stderr)  # noqa: T201 - a dry run prints
-        action = "create" if decision and decision.create is not None else "update"
-        for name, old, new in changed:
-            shown = f"{_shown(old)} -> {_shown(new)}"
-            print(f"would {action} {person}: {name}: {shown}", file=sys.stderr)  # noqa: T201 - as above
-
-
-def _shown(value: object) -> str:
-    return repr(mask(value) if isinstance(value, str) and "@" in value else value)
 
 
 def _not_taken(kind: str) -> NoReturn:

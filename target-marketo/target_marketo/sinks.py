@@ -7,8 +7,7 @@ came.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,56 +15,66 @@ from target_marketo.rules import Decision, Step, fold
 
 if TYPE_CHECKING:
     from target_marketo.checkpoint import Ticket
-    from target_marketo.mapping import Mapped, Record, StreamPlan
+    from target_marketo.mapping import Mapped, StreamPlan
+    from target_marketo.reading import Record
 
 PersonId = tuple[str, str]  # key field, key as Marketo compares it
 
 
-class Received(NamedTuple):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """A record as it came, with the ticket that holds back STATE until it is settled.
 
-    `number` counts the records of a run.
+    `written` is the line that it came on. `number` counts the records of a run.
     """
 
     ticket: Ticket
     stream: str
-    written: Record | msgspec.Raw
+    written: Record | bytes
     number: int = 0
 
     @property
     def record(self) -> Record:
         """The whole record. It is read for those that are refused only."""
-        if not isinstance(self.written, msgspec.Raw):
+        if not isinstance(self.written, bytes):
             return self.written
         # Nobody has looked at all of its bytes yet.
-        text = bytes(self.written).decode("utf-8", "replace")
-        return msgspec.json.decode(text, type=dict[str, Any])
+        text = self.written.decode("utf-8", "replace")
+        return msgspec.json.decode(text, type=_Line).record
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class _Line(msgspec.Struct):
+    record: dict[str, Any]
+
+
+class Entry(msgspec.Struct, eq=False, gc=False):
     """One person and what the records say of them."""
 
     person: PersonId
     key: str
     since: float
-    steps: list[Step] = field(default_factory=list)
-    received: list[Received] = field(default_factory=list)
+    steps: list[Step] = []  # a list of its own for each: that is how msgspec takes a default
+    received: list[Received] = []
     known_fields: frozenset[str] = frozenset()  # what the last lookup asks for
     leads: list[dict[str, Any]] | None = None  # what the lookup found; None before it
     decision: Decision | None = None
-    rows: list[bytes] = field(default_factory=list)  # what is to be sent
+    rows: list[bytes] = []  # what is to be sent
+    size: int = 0  # in bytes, of the rows and the commas between them
     batch_limit: int = 0  # people in one call; shrinks while a bad row is being isolated
     attempts: int = 0  # writes whose outcome was not final
 
     def add(self, plan: StreamPlan, mapped: Mapped, received: Received) -> None:
         """Applies one more record, after those that are here."""
-        last = self.steps[-1] if self.steps else None
-        if last is not None and last.rules is plan.rules:
-            self.steps[-1] = Step(plan.rules, fold(plan.rules, last.values, mapped.values))
-        else:
-            self.steps.append(Step(plan.rules, mapped.values))
         self.received.append(received)
+        steps, rules = self.steps, plan.rules
+        if steps and steps[-1].rules is rules:
+            steps[-1] = Step(rules, fold(rules, steps[-1].values, mapped.values))
+        else:
+            steps.append(Step(rules, mapped.values))
+
+    def take_rows(self, rows: list[bytes]) -> None:
+        """What is to be sent, encoded."""
+        self.rows = rows
+        self.size = sum(map(len, rows)) + len(rows)
 
 
 class Buffer:
@@ -74,42 +83,32 @@ class Buffer:
     def __init__(self, key_field: str, size: int) -> None:
         self.key_field = key_field
         self.lookup_fields: frozenset[str] = frozenset()
-        self._plan: StreamPlan | None = None
+        self.entries: dict[PersonId, Entry] = {}
         self._size = size
-        self._entries: dict[PersonId, Entry] = {}
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
     def serve(self, plan: StreamPlan) -> None:
         """Makes the next lookup ask for what this plan needs."""
-        if plan is not self._plan:  # mostly the same as before
-            self._plan = plan
-            self.lookup_fields |= frozenset(plan.lookup_fields)
+        self.lookup_fields |= frozenset(plan.lookup_fields)
 
     @property
     def full(self) -> bool:
         """Enough people for one lookup."""
-        return len(self._entries) >= self._size
+        return len(self.entries) >= self._size
 
     @property
     def oldest(self) -> float | None:
         """When the first of the waiting people came."""
-        return next(iter(self._entries.values())).since if self._entries else None
-
-    def get(self, person: PersonId) -> Entry | None:
-        """The entry of a person, if one is waiting."""
-        return self._entries.get(person)
+        return next(iter(self.entries.values())).since if self.entries else None
 
     def put(self, entry: Entry) -> None:
         """Adds an entry of a person who is not waiting here yet."""
-        self._entries[entry.person] = entry
+        self.entries[entry.person] = entry
 
     def take(self) -> list[Entry]:
         """Up to one lookup full of entries, oldest first; they leave the buffer."""
-        if len(self._entries) <= self._size:
-            taken = list(self._entries.values())
-            self._entries.clear()
+        if len(self.entries) <= self._size:
+            taken = list(self.entries.values())
+            self.entries.clear()
             return taken
-        first = [person for person, _ in zip(self._entries, range(self._size), strict=False)]
-        return [self._entries.pop(person) for person in first]
+        first = [person for person, _ in zip(self.entries, range(self._size), strict=False)]
+        return [self.entries.pop(person) for person in first]

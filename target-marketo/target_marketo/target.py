@@ -95,7 +95,9 @@ class TargetMarketo(Target):
             ledger = RunLedger(database, number, settings.instance)
             error_log.forget_older(settings.error_retention_days)
             ledger.forget_older(settings.error_retention_days)
-            with recorded(ledger, self._run):
+            writer = connect.writer(settings, database)
+            marketo.before_write = writer.check
+            with recorded(ledger, self._run), writer.held():
                 self._run.consume(source)
 
     def process_endofpipe(self) -> None:

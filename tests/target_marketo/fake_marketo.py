@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from target_marketo.loader import UPDATE
-from target_marketo.marketo.client import Answer, Calls, Field, Row
+from target_marketo.marketo.client import Calls
+from target_marketo.marketo.replies import Answer, Field, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

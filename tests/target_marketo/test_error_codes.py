@@ -23,7 +23,7 @@ from target_marketo.governor import Governor, Limits, Outcome
 from target_marketo.loader import Loader, Options, Rejection
 from target_marketo.mapping import Mapped, Mapper
 from target_marketo.marketo.auth import Token
-from target_marketo.marketo.client import Field, Marketo
+from target_marketo.marketo.client import Marketo
 from target_marketo.marketo.errors import (
     RECORD,
     RESPONSE,
@@ -31,6 +31,7 @@ from target_marketo.marketo.errors import (
     NotAuthorized,
     Unavailable,
 )
+from target_marketo.marketo.replies import Field
 from target_marketo.run import EXIT_BUDGET, EXIT_FAILED, Run, Stop
 from target_marketo.settings import Settings
 from target_marketo.sinks import Received
@@ -126,19 +127,19 @@ class ScriptedSession(requests.Session):
         self.sent: list[str] = []
         self.tokens: list[str] = []
 
-    # The client passes everything by name.
-    def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, **_options: Any) -> requests.Response:
         self.clock.now += 0.1
-        path = str(url).partition(".com")[2]
+        path = str(request.url).partition(".com")[2].partition("?")[0]
         if path == "/identity/oauth/token":
             self.sent.append("token")
             if self.trouble and self.trouble[0].kind == "token":
                 return self._answer(self.trouble.pop(0).answer)
             return http(200, {"access_token": f"t{self.sent.count('token')}", "expires_in": 3600})
-        self.tokens.append(options["auth"]._token)
+        self.tokens.append(request.headers["Authorization"].removeprefix("Bearer "))
         if path != "/rest/v1/leads.json":
             return http(200, _CONFIGURATION[path])
-        data = options["data"].decode()
+        assert isinstance(request.body, bytes)
+        data = request.body.decode()
         if "_method=GET" in data:
             return self._lookup(data)
         return self._sync(json.loads(data))

@@ -12,13 +12,13 @@ import pytest
 
 from target_marketo.loader import CREATE, UPDATE, Loader, Options, Rejection
 from target_marketo.mapping import Mapped, Mapper
-from target_marketo.marketo.client import Field
 from target_marketo.marketo.errors import (
     NotAuthorized,
     OutcomeUnknown,
     QuotaSpent,
     SendFewer,
 )
+from target_marketo.marketo.replies import Field
 from target_marketo.rules import Duplicates
 from target_marketo.sinks import Received
 from target_marketo.summary import Summary

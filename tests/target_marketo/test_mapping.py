@@ -8,7 +8,7 @@ import pytest
 
 from target_marketo.fields import Refused
 from target_marketo.mapping import DEFAULT_STREAMS, Mapped, Mapper
-from target_marketo.marketo.client import Field
+from target_marketo.marketo.replies import Field
 from target_marketo.settings import SettingError
 
 FIELDS = [

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from target_marketo.fields import Refused
-from target_marketo.marketo.client import Field
+from target_marketo.marketo.replies import Field
 from target_marketo.outgoing import row_check, row_schema
 
 FIELDS = [

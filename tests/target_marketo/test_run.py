@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from target_marketo.marketo.client import Field, Marketo
+from target_marketo.marketo.replies import Field
 from target_marketo.run import Run, Stop
 from target_marketo.settings import Settings
 from target_marketo.store.cache import Cache
@@ -22,6 +22,8 @@ from tests.target_marketo.fake_marketo import FakeInstance
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from target_marketo.marketo.client import Marketo
 
 FIELDS = [
     Field("id", "integer", searchable=True),
@@ -164,7 +166,8 @@ def test_lines_of_any_shape_end_in_a_line_of_text_at_most(
 ) -> None:
     run, states, stop = room.run([SCHEMA, *lines, odd, *more], FakeInstance(described=FIELDS))
 
-    before = [json.loads(line)["value"] for line in lines if b'"STATE"' in line]
+    sent = [json.loads(line) for line in lines if line.strip()]
+    before = [message["value"] for message in sent if message["type"] == "STATE"]
     assert run.summary.received == run.summary.settled
     if stop is not None:
         assert "\n" not in str(stop)

@@ -11,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -604,6 +605,27 @@ def test_a_run_waits_until_the_calls_of_a_killed_one_can_no_longer_write(
     ended = target.run(messages, request_timeout_seconds=4)
 
     assert ended.code == 0, ended.err
-    assert "Waiting for calls of another run" in ended.err
+    assert "Waiting for process" in ended.err
     assert len(marketo.leads()) == 5, "nobody is there twice"
     assert "5 unchanged" in ended.err
+
+
+def test_of_two_runs_at_once_one_waits_and_nobody_is_created_twice(
+    target: Target, marketo: MarketoSandbox
+) -> None:
+    """A replay beside the hourly run, say: both would look up before either has created."""
+    marketo.set_options(latency_median=1.0, latency_min=1.0, latency_max=1.0)
+    messages = [schema(), *people(50, first_name="Ann"), state({"at": 1})]
+    runs = [target.start(), target.start()]
+    for run in runs:
+        assert run.stdin is not None
+        run.stdin.write(lines(messages))
+        run.stdin.flush()
+    with ThreadPoolExecutor(2) as pool:
+        errs = [err for _, err in pool.map(lambda run: run.communicate(timeout=60), runs)]
+
+    assert [run.returncode for run in runs] == [0, 0], errs
+    assert len(marketo.leads()) == 50
+    assert marketo.counts().duplicates_created == 0
+    assert sum("Waiting for process" in err for err in errs) == 1
+    assert sum("50 unchanged" in err for err in errs) == 1

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_marketo.marketo.client import pooled_session
-from target_marketo.marketo.transport import Broken, NotSent, Reply, TimedOut, exchange
+from target_marketo.marketo.transport import (
+    Broken,
+    NotSent,
+    Reply,
+    TimedOut,
+    exchange,
+    prepare,
+)
 from tests.sandbox.faults import Fault
 
 if TYPE_CHECKING:
@@ -27,9 +34,12 @@ def session(marketo: MarketoSandbox) -> Iterator[requests.Session]:
         yield opened
 
 
+def get(session: requests.Session, address: str, timeout: float = TIMEOUT) -> Reply:
+    return exchange(session, prepare(session, "GET", address), timeout=timeout)
+
+
 def ask(session: requests.Session, marketo: MarketoSandbox) -> Reply:
-    address = f"{marketo.endpoint}/v1/leads/describe.json"
-    return exchange(session, "GET", address, timeout=TIMEOUT)
+    return get(session, f"{marketo.endpoint}/v1/leads/describe.json")
 
 
 def test_a_whole_reply_comes_with_its_status(
@@ -56,7 +66,7 @@ def test_a_reply_without_end_or_cut_short_is_broken(
 ) -> None:
     marketo.set_faults([Fault(what=what)])
     with pytest.raises((Broken, TimedOut)):
-        exchange(session, "GET", f"{marketo.endpoint}/v1/leads/describe.json", timeout=30)
+        get(session, f"{marketo.endpoint}/v1/leads/describe.json", timeout=30)
 
 
 def test_a_reset_is_no_connection_that_was_never_made(
@@ -66,7 +76,7 @@ def test_a_reset_is_no_connection_that_was_never_made(
     with pytest.raises(Broken):
         ask(session, marketo)
     with pytest.raises(NotSent):
-        exchange(session, "GET", "http://127.0.0.1:9/", timeout=TIMEOUT)
+        get(session, "http://127.0.0.1:9/")
 
 
 def test_no_error_shows_the_address(session: requests.Session, marketo: MarketoSandbox) -> None:

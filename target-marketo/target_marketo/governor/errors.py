@@ -5,6 +5,7 @@ GovernorError
  ├─ OutageTooLong       the API has not answered for as long as we wait
  ├─ StoreUnavailable    the budget cannot be read, so there is none
  ├─ LeaseLost           the process was frozen: acquire again
+ ├─ AnotherWrites       one run at a time writes to an instance
  └─ Cancelled           the caller asked to stop waiting
 """
 
@@ -29,6 +30,10 @@ class StoreUnavailable(GovernorError):
 
 class LeaseLost(GovernorError):
     """Too much time passed since the lease was granted; nothing was sent."""
+
+
+class AnotherWrites(GovernorError):
+    """Another run has the right to write, or had it while this one was frozen."""
 
 
 class Cancelled(GovernorError):

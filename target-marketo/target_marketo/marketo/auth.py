@@ -17,7 +17,7 @@ import msgspec
 import requests
 
 from target_marketo.marketo.errors import NotAuthorized, Unavailable
-from target_marketo.marketo.transport import TransportError, exchange
+from target_marketo.marketo.transport import TransportError, exchange, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,5 +109,5 @@ class Token:
         raise Unavailable(f"the identity service cannot be used ({kind}): check `identity`")
 
     def _send(self, method: str, **options: Any) -> Reply:
-        address = f"{self.identity}/oauth/token"
-        return exchange(self.session, method, address, timeout=self.timeout, **options)
+        request = prepare(self.session, method, f"{self.identity}/oauth/token", **options)
+        return exchange(self.session, request, timeout=self.timeout)

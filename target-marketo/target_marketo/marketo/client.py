@@ -10,13 +10,12 @@ upserts).
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -25,6 +24,7 @@ from requests.adapters import HTTPAdapter
 
 from target_marketo.governor import LeaseLost, Outcome
 from target_marketo.governor.jitter import full_jitter
+from target_marketo.marketo import replies
 from target_marketo.marketo.errors import (
     Class,
     MarketoError,
@@ -36,13 +36,20 @@ from target_marketo.marketo.errors import (
     Unavailable,
     of_response,
 )
-from target_marketo.marketo.transport import NotSent, TimedOut, TransportError, exchange
+from target_marketo.marketo.transport import (
+    NotSent,
+    TimedOut,
+    TransportError,
+    exchange,
+    prepare,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from target_marketo.governor import Governor, Lease
     from target_marketo.marketo.auth import Token
+    from target_marketo.marketo.replies import Answer, Field
     from target_marketo.marketo.transport import Reply
 
 MAX_ROWS = 300  # of a lookup and of a sync (Adobe: "Leads")
@@ -53,8 +60,6 @@ _JSON = "application/json"
 _FRESH_TOKENS = 2
 _LOOK_SECONDS = 0.5
 _TOLD_SECONDS = 5.0
-_CODE = re.compile(r"[0-9A-Za-z_]{1,20}")
-_REQUEST_ID = re.compile(r"[0-9A-Za-z#_-]{1,60}")
 _OUTCOME = {
     Class.RATE: Outcome.RATE_LIMITED,
     Class.CONCURRENCY: Outcome.CONCURRENCY_LIMITED,
@@ -67,32 +72,6 @@ _OUTCOME = {
 logger = logging.getLogger("target-marketo")
 
 T = TypeVar("T")
-_Envelope = dict[str, Any]
-
-
-class Row(NamedTuple):
-    """What Marketo did with one row: `status` is created, updated or skipped."""
-
-    status: str
-    lead_id: int | None
-    code: str
-
-
-class Answer(NamedTuple):
-    """The results of a sync, row for row, and the id Support asks for."""
-
-    rows: list[Row]
-    request_id: str
-
-
-class Field(msgspec.Struct, frozen=True):
-    """A field of a person as Marketo describes it."""
-
-    name: str
-    data_type: str
-    length: int | None = None
-    read_only: bool = False
-    searchable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,34 +133,24 @@ class Marketo:
     random: Random = field(default_factory=Random)
     calls: Calls = field(default_factory=Calls)
     stopping: Callable[[], bool] = lambda: False
+    before_write: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self._guards_counts = threading.Lock()
+        self._templates: dict[tuple[str, str, str], requests.PreparedRequest] = {}
 
     def describe(self) -> list[Field]:
         """The fields of a person: those that REST may use, and which of them can be searched."""
-        rows = self._call(Request("describe", "GET", "/v1/leads/describe.json"), _DESCRIBED)
-        (second, *_) = self._call(
-            Request("describe", "GET", "/v1/leads/describe2.json"), _DESCRIBED_ANEW
+        first = Request("describe", "GET", "/v1/leads/describe.json")
+        second = Request("describe", "GET", "/v1/leads/describe2.json")
+        return replies.fields(
+            self._call(first, replies.described), self._call(second, replies.searchable)
         )
-        searchable = {names[0] for names in second.searchable_fields if len(names) == 1}
-        fixed = {field.name for field in second.fields if not field.updateable}
-        return [
-            Field(
-                name=row.rest.name,
-                data_type=row.data_type,
-                length=row.length,
-                read_only=row.rest.read_only or row.rest.name in fixed,
-                searchable=row.rest.name in searchable,
-            )
-            for row in rows
-            if row.rest is not None
-        ]
 
     def learn_usage(self) -> int:
         """How many calls every user of the instance has made today; the governor learns it too."""
-        days = self._call(Request("usage", "GET", "/v1/stats/usage.json"), _DAYS)
-        total = days[0].total if days else 0
+        request = Request("usage", "GET", "/v1/stats/usage.json")
+        total = self._call(request, replies.used_today)
         self.governor.note_usage(total)
         return total
 
@@ -213,7 +182,7 @@ class Marketo:
     def partitions(self) -> list[str]:
         """The names of the instance's lead partitions."""
         request = Request("partitions", "GET", "/v1/leads/partitions.json")
-        return [partition.name for partition in self._call(request, _PARTITIONS)]
+        return self._call(request, replies.partitions)
 
     def lookup(
         self, filter_type: str, values: Sequence[str], fields: Iterable[str]
@@ -237,7 +206,8 @@ class Marketo:
             # "@" and "," need no escape in a form; where nothing does, this is ten times as fast.
             fields = form | {"nextPageToken": page} if page else form
             body = urlencode(fields, safe="@,").encode()
-            found = self._call(Request("lookup", "POST", "/v1/leads.json", _FORM, body), _FOUND)
+            request = Request("lookup", "POST", "/v1/leads.json", _FORM, body)
+            found = self._call(request, replies.found)
             yield from found.result
             page = found.next_page_token if found.more_result else None
 
@@ -259,13 +229,12 @@ class Marketo:
             head["partitionName"] = partition
         body = msgspec.json.encode(head)[:-1] + b',"input":[' + b",".join(rows) + b"]}"
         request = Request(action, "POST", "/v1/leads.json", _JSON, body, writes=True)
-        return self._call(request, lambda reply: _answer(reply, len(rows)))
+        return self._call(request, lambda content: replies.answer(content, len(rows)))
 
-    def _call(self, request: Request, understand: Callable[[_Envelope], T]) -> T:
+    def _call(self, request: Request, understand: Callable[[bytes], T]) -> T:
         """Sends until there is an answer that waiting would not change.
 
-        `understand` raises `msgspec.ValidationError` for a success that is not of the shape it
-        must have: the outcome is then as unknown as that of a reply that did not come.
+        `understand` reads the result of a success, as the functions of replies.py do.
         """
         give_up_at = self.now() + self.patience_seconds
         refused = failed = 0
@@ -273,7 +242,7 @@ class Marketo:
             token = ""
             try:
                 token = self.token.get()
-                return _understood_as(understand, self._once(request, token))
+                return _read(understand, self._once(request, token))
             except _TokenRefused as error:
                 refused += 1
                 self.token.refuse(token)
@@ -303,20 +272,23 @@ class Marketo:
         while (left := until - self.now()) > 0 and not self.stopping():
             self.sleep(min(left, 0.5))
 
-    def _once(self, request: Request, token: str) -> dict[str, Any]:
+    def _once(self, request: Request, token: str) -> bytes:
         lease = self.governor.acquire(cancelled=self.stopping)
         outcome = Outcome.NOT_SENT
         try:
             reply = self._exchange(request, token, lease)
-            outcome, body = self._understood(request, reply)
+            content = self._success(request, reply)
+            outcome = Outcome.OK
         except MarketoError as error:
             outcome = _outcome_of(error)
             raise
         finally:
             self.governor.release(lease, outcome)
-        return body
+        return content
 
     def _exchange(self, request: Request, token: str, lease: Lease) -> Reply:
+        if request.writes:
+            self.before_write()
         try:
             lease.check()
         except LeaseLost:
@@ -324,39 +296,45 @@ class Marketo:
         with self._guards_counts:
             self.calls.by_kind[request.kind] += 1
         try:
-            return exchange(
-                self.session,
-                request.method,
-                self.endpoint + request.path,
-                timeout=self.timeout,
-                data=request.body,
-                headers={"Content-Type": request.content_type} if request.body else None,
-                auth=_Bearer(token),
-            )
+            sent = self._prepared(request, token)
+            return exchange(self.session, sent, timeout=self.timeout)
         except NotSent:
             raise Unavailable("no connection to Marketo: check `endpoint`") from None
         except TransportError as error:
             after_timeout = isinstance(error, TimedOut)
             raise OutcomeUnknown(str(error), after_timeout=after_timeout) from None
 
-    def _understood(self, request: Request, reply: Reply) -> tuple[Outcome, dict[str, Any]]:
-        """The reply's body if it is a success; otherwise the error that its codes stand for."""
-        try:
-            body = msgspec.json.decode(reply.content)
-        except msgspec.DecodeError:
-            body = None
-        if isinstance(body, dict) and body.get("success") is True:
-            return Outcome.OK, body
-        code, request_id = _code_of(reply.status, body)
+    def _prepared(self, request: Request, token: str) -> requests.PreparedRequest:
+        """The request as it is sent. What is the same each time is put together once."""
+        key = request.method, request.path, request.content_type
+        template = self._templates.get(key)
+        if template is None:
+            headers = {"Content-Type": request.content_type} if request.body else None
+            template = self._templates[key] = prepare(
+                self.session, request.method, self.endpoint + request.path, headers=headers
+            )
+        prepared = template.copy()
+        prepared.headers["Authorization"] = f"Bearer {token}"
+        if request.body is not None:
+            prepared.body = request.body
+            prepared.headers["Content-Length"] = str(len(request.body))
+        return prepared
+
+    def _success(self, request: Request, reply: Reply) -> bytes:
+        """The reply if it is a success; otherwise the error that its codes stand for."""
+        head = replies.head(reply.content)
+        if head is not None and head.success is True:
+            return reply.content
+        code = replies.code_of(reply.status, head)
         advice = of_response(code)
         text = f"Marketo answered {code} to {request.kind}: {advice.meaning}; {advice.cure}"
         if advice.kind is Class.EMPTY:
-            return Outcome.OK, {"result": []}
+            return _NOTHING
         if advice.kind in (Class.RATE, Class.CONCURRENCY):
             with self._guards_counts:
                 self.calls.throttled[code] += 1
         error = NotAuthorized if code == _ACCESS_DENIED else _RAISED.get(advice.kind, Rejected)
-        raise error(text, code=code, request_id=request_id)
+        raise error(text, code=code, request_id=replies.request_id(head))
 
 
 class _TokenRefused(MarketoError):
@@ -368,6 +346,7 @@ class _Throttled(MarketoError):
 
 
 _ACCESS_DENIED = "603"
+_NOTHING = b'{"result": []}'
 _RAISED: dict[Class, type[MarketoError]] = {
     Class.CONCURRENCY: _Throttled,
     Class.PERMANENT: SendFewer,  # one of the rows; alone it goes to the error log
@@ -380,41 +359,13 @@ _RAISED: dict[Class, type[MarketoError]] = {
 }
 
 
-class _Bearer(requests.auth.AuthBase):
-    """The token in the header. As `auth`, so that no .netrc entry can replace it."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
-def _code_of(status: int, body: object) -> tuple[str, str]:
-    """The code of a reply that is no success, and the id of its request."""
-    if not isinstance(body, dict):
-        return str(status), ""
-    request_id = _request_id(body)
-    match body.get("errors"):
-        case [{"code": str() | int() as code}, *_] if _CODE.fullmatch(str(code)):
-            return str(code), request_id
-        case _:
-            return str(status), request_id
-
-
-def _request_id(body: Mapping[str, Any]) -> str:
-    """The id, if it looks like one: it is shown, and nothing that people wrote is."""
-    found = body.get("requestId")
-    return found if isinstance(found, str) and _REQUEST_ID.fullmatch(found) else ""
-
-
-def _understood_as(understand: Callable[[_Envelope], T], body: _Envelope) -> T:
+def _read(understand: Callable[[bytes], T], content: bytes) -> T:
     try:
-        return understand(body)
-    except msgspec.ValidationError:
+        return understand(content)
+    except replies.UNREADABLE:
         raise OutcomeUnknown(
-            "the reply is not of the shape that Marketo's has", request_id=_request_id(body)
+            "the reply is not of the shape that Marketo's has",
+            request_id=replies.request_id(replies.head(content)),
         ) from None
 
 
@@ -427,85 +378,3 @@ def _outcome_of(error: MarketoError) -> Outcome:
     if not error.code:
         return Outcome.NOT_SENT
     return _OUTCOME.get(of_response(error.code).kind, Outcome.OK)
-
-
-class _Rest(msgspec.Struct, rename="camel"):
-    name: str
-    read_only: bool = False
-
-
-class _Described(msgspec.Struct, rename="camel"):
-    data_type: str
-    length: int | None = None
-    rest: _Rest | None = None
-
-
-class _Updateable(msgspec.Struct):
-    name: str
-    updateable: bool = True
-
-
-class _DescribedAnew(msgspec.Struct, rename="camel"):
-    searchable_fields: list[list[str]]
-    fields: list[_Updateable]
-
-
-class _Day(msgspec.Struct):
-    total: int
-
-
-class _Partition(msgspec.Struct):
-    name: str
-
-
-class _Found(msgspec.Struct, rename="camel"):
-    result: list[dict[str, Any]]
-    more_result: bool = False
-    next_page_token: str | None = None
-
-
-class _Reason(msgspec.Struct):
-    code: str | int = ""
-
-
-class _RowResult(msgspec.Struct):
-    """What Marketo says of a row: what it never says is not guessed at."""
-
-    status: Literal["created", "updated", "skipped"]
-    id: int | None = None
-    reasons: list[_Reason] = []
-    errors: list[_Reason] = []  # seen in place of `reasons`
-
-    def row(self) -> Row:
-        if self.status != "skipped":
-            if self.id is None:
-                raise msgspec.ValidationError("a written row without id")
-            return Row(self.status, self.id, "")
-        reason = next(iter(self.reasons or self.errors), None)
-        code = str(reason.code) if reason else ""
-        return Row("skipped", None, code if _CODE.fullmatch(code) else "")
-
-
-def _result_of(kind: Any) -> Callable[[_Envelope], Any]:
-    return lambda body: msgspec.convert(body.get("result"), kind)
-
-
-def _found(body: _Envelope) -> _Found:
-    found = msgspec.convert(body, _Found)
-    if not all(isinstance(person.get("id"), int) for person in found.result):
-        raise msgspec.ValidationError("a person without id")
-    return found
-
-
-def _answer(body: _Envelope, rows: int) -> Answer:
-    results = msgspec.convert(body.get("result"), list[_RowResult])
-    if len(results) != rows:
-        raise msgspec.ValidationError("not one result for each row")
-    return Answer([result.row() for result in results], _request_id(body))
-
-
-_DESCRIBED = _result_of(list[_Described])
-_DESCRIBED_ANEW = _result_of(Annotated[list[_DescribedAnew], msgspec.Meta(min_length=1)])
-_DAYS = _result_of(list[_Day] | None)
-_PARTITIONS = _result_of(list[_Partition])
-_FOUND = _found

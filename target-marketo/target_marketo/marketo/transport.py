@@ -58,14 +58,26 @@ class Reply(NamedTuple):
     content: bytes
 
 
+def prepare(
+    session: requests.Session, method: str, url: str, **options: Any
+) -> requests.PreparedRequest:
+    """A request as the session would send it; `options` are those of `requests.Request`.
+
+    Raises:
+        NotSent: There is no such address.
+    """
+    try:
+        return session.prepare_request(requests.Request(method, url, **options))
+    except requests.RequestException:
+        raise NotSent("no such address") from None
+
+
 def exchange(
     session: requests.Session,
-    method: str,
-    url: str,
+    request: requests.PreparedRequest,
     *,
     timeout: float,
     now: Callable[[], float] = time.monotonic,
-    **options: Any,
 ) -> Reply:
     """Sends a request and reads its reply, within `timeout` seconds from the send.
 
@@ -74,8 +86,13 @@ def exchange(
     """
     give_up_at = now() + timeout
     try:
-        reply = session.request(
-            method, url, timeout=timeout, allow_redirects=False, stream=True, **options
+        reply = session.send(
+            request,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+            proxies=session.proxies,
+            verify=session.verify,
         )
         with reply:
             return Reply(reply.status_code, _content(reply, give_up_at, now))

@@ -10,7 +10,7 @@ from target_marketo.settings import SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from target_marketo.marketo.client import Field
+    from target_marketo.marketo.replies import Field
 
 
 class Verdict(NamedTuple):

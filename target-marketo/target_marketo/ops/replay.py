@@ -21,8 +21,8 @@ from sqlalchemy import select
 
 from target_marketo.fields import Refused
 from target_marketo.mapping import DEFAULT_STREAMS, Mapper
-from target_marketo.marketo.client import Field
 from target_marketo.marketo.errors import RECORD
+from target_marketo.marketo.replies import Field
 from target_marketo.ops import entries
 from target_marketo.ops.console import console, print_json, print_table
 from target_marketo.ops.errors import OpsError

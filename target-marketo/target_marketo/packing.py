@@ -1,0 +1,67 @@
+"""Decided rows that wait for company, and how many of them fit into one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from target_marketo.marketo.client import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from target_marketo.sinks import Entry, PersonId
+
+_BODY_BYTES = MAX_BODY_BYTES - 2_000  # room for the head of the request
+
+
+@dataclass
+class Pending:
+    """People whose rows go out with one action, oldest first."""
+
+    entries: dict[PersonId, Entry] = field(default_factory=dict)
+    rows: int = 0
+    bytes: int = 0
+
+    @property
+    def oldest(self) -> float | None:
+        """When the first of them came."""
+        return next(iter(self.entries.values())).since if self.entries else None
+
+    def put(self, entry: Entry) -> None:
+        """Adds a person who is not waiting here yet."""
+        self.entries[entry.person] = entry
+        self.rows += len(entry.rows)
+        self.bytes += entry.size
+
+    def pop(self, entry: Entry) -> None:
+        """Takes one person out."""
+        del self.entries[entry.person]
+        self.rows -= len(entry.rows)
+        self.bytes -= entry.size
+
+    def ripe(self, size: int, came_before: float) -> bool:
+        """Enough for a call of `size` rows, or somebody is there since `came_before`."""
+        if self.rows >= size or self.bytes >= _BODY_BYTES:
+            return True
+        if not self.entries:
+            return False
+        first = next(iter(self.entries.values()))
+        # Where a bad row is being isolated nobody else is waited for.
+        return first.since <= came_before or bool(first.batch_limit)
+
+    def take(self, size: int) -> list[Entry]:
+        """The people of one call: those that share the first one's limit, as many as fit."""
+        batch_limit = next(iter(self.entries.values())).batch_limit
+        limit = min(size, batch_limit or size)
+        taken: list[Entry] = []
+        rows = filled = 0
+        for entry in self.entries.values():
+            if entry.batch_limit != batch_limit:
+                continue
+            rows += len(entry.rows)
+            filled += entry.size
+            if taken and (rows > limit or filled > _BODY_BYTES):
+                break
+            taken.append(entry)
+        for entry in taken:
+            self.pop(entry)
+        return taken
