@@ -12,6 +12,7 @@ day.py               the daily quota and its possible resets
 window.py        when a place is free
 fairness.py      which process goes first, and how often each may ask
 jitter.py        random delays
+patience.py      how long something may fail
 retries.py       how many retries a process may make
 usage.py, report.py   for people: a snapshot, and log lines
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from target_marketo.governor.jitter import ceiling
 
@@ -16,8 +18,7 @@ PROBE_SECONDS = 12.0
 """Some five probes a minute of an outage, and no longer than this to notice its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(msgspec.Struct, frozen=True):
     """Closed while `opened_at` is None; half open while `probe` names the lease that asks."""
 
     failures: int = 0

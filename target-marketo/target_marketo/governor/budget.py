@@ -5,11 +5,11 @@ Used twice: for the calls in a window (cut by 606) and for the slots in flight (
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Reduced:
+class Reduced(msgspec.Struct, frozen=True):
     """A budget as the instance's processes share it; None: not reduced.
 
     `cut_at` is when it was last cut. A refusal of a call that was granted before says nothing new:
@@ -30,10 +30,16 @@ class Reduced:
     def is_news(self, granted: float) -> bool:
         return granted > self.cut_at
 
-    def cut(self, *, limit: int, used: int, factor: float, floor: int, now: float) -> Reduced:
-        """Others use what we are refused: shrink from what we really used."""
+    def cut(
+        self, *, limit: int, used: int, factor: float, floor: int, now: float, clean_since: float
+    ) -> Reduced:
+        """Others use what we are refused: shrink from what we really used.
+
+        `clean_since` is from when on time without a refusal counts.
+        """
         base = min(limit if self.calls is None else self.calls, limit, max(used, floor))
-        return Reduced(calls=max(float(floor), base * factor), cut_at=now, clean_since=now)
+        calls = max(float(floor), base * factor)
+        return Reduced(calls=calls, cut_at=now, clean_since=clean_since)
 
     def after_time(self, *, limit: int, step: float, every: float, now: float) -> Reduced:
         """Grow by `step` for each stretch of `every` seconds without a refusal."""

@@ -8,9 +8,11 @@ host whose clock is a few minutes ahead would otherwise lose a day in winter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
 
 CENTRAL = ZoneInfo("America/Chicago")
 STANDARD_OFFSET = timedelta(hours=-6)
@@ -19,8 +21,7 @@ SETTLE = timedelta(minutes=2)
 """A reset is tried so long after it: two clocks are seldom the same to the second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(msgspec.Struct, frozen=True):
     """What was used on one day, by us and, as the API last said, by everybody.
 
     `spent_at` is when the API refused a call because the quota was spent, `tried_at` when it was

@@ -8,10 +8,12 @@ outcome.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from target_marketo.governor import day as days
 from target_marketo.governor.fairness import must_yield
@@ -147,6 +149,7 @@ def settle(
         )
         return replace(state, slots=slots)
     if outcome is Outcome.RATE_LIMITED and state.rate.is_news(row.granted):
+        pause = state.pause.after_rate_limited(now.store, limits.seconds, random)
         return replace(
             state,
             rate=state.rate.cut(
@@ -155,8 +158,9 @@ def settle(
                 factor=RATE_FACTOR,
                 floor=RATE_FLOOR,
                 now=now.store,
+                clean_since=pause.until,
             ),
-            pause=state.pause.after_rate_limited(now.store, limits.seconds, random),
+            pause=pause,
         )
     if outcome is Outcome.CONCURRENCY_LIMITED and state.slots.is_news(row.granted):
         return replace(
@@ -168,6 +172,7 @@ def settle(
                     factor=SLOTS_FACTOR,
                     floor=1,
                     now=now.store,
+                    clean_since=now.store,
                 )
             ),
             pause=state.pause.after_concurrency_limited(now.store, limits.seconds, random),

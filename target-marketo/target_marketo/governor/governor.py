@@ -13,9 +13,11 @@ import os
 import secrets
 import socket
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from target_marketo.governor.clock import Clock, SystemClock
 from target_marketo.governor.decisions import (
@@ -38,6 +40,7 @@ from target_marketo.governor.errors import (
 from target_marketo.governor.fairness import delay
 from target_marketo.governor.jitter import full_jitter
 from target_marketo.governor.outcome import Outcome
+from target_marketo.governor.patience import Patience
 from target_marketo.governor.report import report
 from target_marketo.governor.retries import RetryBudget
 from target_marketo.governor.state import State
@@ -97,6 +100,15 @@ class _Denied:
     seconds: float
 
 
+@dataclass(slots=True, eq=False)
+class _Ended:
+    """A call that ended, which the store is to be told; `tried` if that was tried once."""
+
+    lease: Lease
+    outcome: Outcome
+    tried: bool = False
+
+
 _WOKEN_BY_RELEASE = {Why.SLOT, Why.OUTAGE, Why.RESET, Why.TURN}
 
 
@@ -127,14 +139,16 @@ class Governor:
         self._clock = clock or SystemClock()
         self._store_patience = store_patience_seconds
         self._outage_patience = outage_patience_seconds
-        self._outage = _Patience(outage_patience_seconds)
+        self._outage = Patience(outage_patience_seconds)
         self._host, self._pid = socket.gethostname(), os.getpid()
         self._process = f"{self._host}:{self._pid}:{secrets.token_hex(4)}"
         self._turnstile = Turnstile(self._clock)
         self._released = Event()
         self._retries = RetryBudget()
-        self._lock = Lock()  # guards stats and _unsettled
-        self._unsettled: list[tuple[Lease, Outcome]] = []
+        self._visit = Lock()  # guards the store: one transaction of this process at a time
+        self._lock = Lock()  # guards stats, _unsettled and _sleeper_settles
+        self._unsettled: list[_Ended] = []
+        self._sleeper_settles = False
         self._breaker_open = False
 
     def acquire(self, cancelled: Callable[[], bool] | None = None) -> Lease:
@@ -149,7 +163,11 @@ class Governor:
         cancelled = cancelled or _never
         started = self._clock.monotonic()
         with self._turnstile.turn(cancelled):
-            lease = self._wait_for_lease(cancelled)
+            try:
+                lease = self._wait_for_lease(cancelled)
+            except BaseException:
+                self._settle_now()
+                raise
         with self._lock:
             self.stats.acquired += 1
             self.stats.waited_seconds += self._clock.monotonic() - started
@@ -167,16 +185,15 @@ class Governor:
 
         If it is never kept, the lease runs out by itself.
         """
+        ended = _Ended(lease, outcome)
         with self._lock:
             self.stats.outcomes[outcome] += 1
-            self._unsettled.append((lease, outcome))
+            self._unsettled.append(ended)
+            left_to_another = self._sleeper_settles
         if outcome is Outcome.OK:
             self._retries.earn()
-        try:
-            # A release that is lost leaves the lease as it was granted, which is longer.
-            self._transact(lambda _ledger, _state, _now: None, durable=False)
-        except StoreError as error:
-            logger.warning("A lease could not be released yet: %s", error)
+        if not left_to_another:
+            self._settle_now(ended)
         self._released.set()
 
     def retry_allowed(self) -> bool:
@@ -194,9 +211,12 @@ class Governor:
             StoreUnavailable: it could not be written.
         """
         try:
-            self._transact(
-                lambda _ledger, state, _now: replace(state, day=state.day.note(total_calls_today))
-            )
+            with self._visit:
+                self._transact(
+                    lambda _ledger, state, _now: replace(
+                        state, day=state.day.note(total_calls_today)
+                    )
+                )
         except StoreError as error:
             raise StoreUnavailable(str(error)) from None
 
@@ -234,7 +254,7 @@ class Governor:
             raise StoreUnavailable(str(error)) from None
 
     def _wait_for_lease(self, cancelled: Callable[[], bool]) -> Lease:
-        store = _Patience(self._store_patience)
+        store = Patience(self._store_patience)
         while not cancelled():
             self._released.clear()
             try:
@@ -253,7 +273,10 @@ class Governor:
             if answer.why is Why.OUTAGE and self._outage.lost(self._clock.monotonic()):
                 minutes = self._outage_patience / 60
                 raise OutageTooLong(f"{self.instance} has not answered for {minutes:.0f} minutes")
-            self._sleep(answer.seconds, cancelled, woken=answer.why in _WOKEN_BY_RELEASE)
+            if answer.why in _WOKEN_BY_RELEASE:
+                self._sleep_until_release(answer.seconds, cancelled)
+            else:
+                self._sleep(answer.seconds, cancelled)
         raise Cancelled("cancelled while waiting for a call")
 
     def _attempt(self) -> Lease | Spent | _Denied:
@@ -285,7 +308,8 @@ class Governor:
 
         with self._lock:
             self.stats.attempts += 1
-        self._transact(ask)
+        with self._visit:
+            self._transact(ask)
         return answers[0]
 
     def _denied(self, wait: Wait, state: State, ledger: Ledger, now: Now) -> _Denied:
@@ -315,7 +339,10 @@ class Governor:
     def _transact(
         self, change: Callable[[Ledger, State, Now], State | None], *, durable: bool = True
     ) -> None:
-        """Settle what is still to be settled, then make a change, in one transaction."""
+        """Settle what is still to be settled, then make a change, in one transaction.
+
+        `_visit` is held.
+        """
         with self._lock:
             unsettled, self._unsettled = self._unsettled, []
         try:
@@ -323,8 +350,8 @@ class Governor:
                 now = self._now(ledger)
                 before = State.read(ledger.document)
                 state = refresh(before, self.limits, now)
-                for lease, outcome in unsettled:
-                    state = self._settle(ledger, state, lease, outcome, now)
+                for ended in unsettled:
+                    state = self._settle(ledger, state, ended, now)
                 state = change(ledger, state, now) or state
                 if state != before:
                     ledger.keep(state.written())
@@ -332,14 +359,16 @@ class Governor:
             with self._lock:
                 self._unsettled = unsettled + self._unsettled
             raise
+        finally:
+            for ended in unsettled:
+                ended.tried = True
         self._breaker_open = state.breaker.is_open
         if not self._breaker_open:
             self._outage.reset()
         report(self.instance, self.limits, before, state)
 
-    def _settle(
-        self, ledger: Ledger, state: State, lease: Lease, outcome: Outcome, now: Now
-    ) -> State:
+    def _settle(self, ledger: Ledger, state: State, ended: _Ended, now: Now) -> State:
+        lease, outcome = ended.lease, ended.outcome
         row = replace(
             self._row(lease.id, lease.granted),
             busy_until=now.store,
@@ -359,32 +388,35 @@ class Governor:
     def _now(self, ledger: Ledger) -> Now:
         return Now(ledger.now, self._clock.utc())
 
-    def _sleep(self, seconds: float, cancelled: Callable[[], bool], *, woken: bool = False) -> None:
-        rest(self._clock, self._released if woken else Event(), seconds, cancelled)
+    def _settle_now(self, ended: _Ended | None = None) -> None:
+        """Tell the store of the calls that ended; for `ended`, another thread may have done so."""
+        with self._visit:
+            if not self._unsettled or (ended is not None and ended.tried):
+                return
+            try:
+                # What is lost leaves the lease as it was granted, which is longer.
+                self._transact(lambda _ledger, _state, _now: None, durable=False)
+            except StoreError as error:
+                logger.warning("A lease could not be released yet: %s", error)
+
+    def _sleep(self, seconds: float, cancelled: Callable[[], bool]) -> None:
+        rest(self._clock, Event(), seconds, cancelled)
+
+    def _sleep_until_release(self, seconds: float, cancelled: Callable[[], bool]) -> None:
+        """Calls that end meanwhile wake this thread, which tells the store when it asks again."""
+        with self._lock:
+            self._sleeper_settles = True
+        try:
+            rest(self._clock, self._released, seconds, cancelled)
+        finally:
+            with self._lock:
+                self._sleeper_settles = False
 
     def _spent(self, spent: Spent) -> str:
         until = spent.until.strftime("%Y-%m-%d %H:%M UTC")
         if spent.by_us:
             return f"{self.limits.daily:,} calls were made today, the daily limit, until {until}"
         return f"the daily quota of {self.instance} is spent; it may be back at {until}"
-
-
-class _Patience:
-    """How long something may fail without a break."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._since: float | None = None
-        self.count = 0
-
-    def reset(self) -> None:
-        self._since, self.count = None, 0
-
-    def lost(self, now: float) -> bool:
-        """Count one more failure; whether that is too long."""
-        self.count += 1
-        self._since = now if self._since is None else self._since
-        return now - self._since >= self._seconds
 
 
 def _never() -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 from target_marketo.governor.breaker import Breaker
@@ -12,17 +10,16 @@ from target_marketo.governor.day import Day
 from target_marketo.governor.pause import Pause
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """`waiting`: by when each waiting process will have asked again, or it is forgotten."""
 
-    rate: Reduced = field(default_factory=Reduced)
-    slots: Reduced = field(default_factory=Reduced)
-    pause: Pause = field(default_factory=Pause)
-    breaker: Breaker = field(default_factory=Breaker)
-    day: Day = field(default_factory=Day)
+    rate: Reduced = msgspec.field(default_factory=Reduced)
+    slots: Reduced = msgspec.field(default_factory=Reduced)
+    pause: Pause = msgspec.field(default_factory=Pause)
+    breaker: Breaker = msgspec.field(default_factory=Breaker)
+    day: Day = msgspec.field(default_factory=Day)
     next_call_at: float = 0.0
-    waiting: dict[str, float] = field(default_factory=dict)
+    waiting: dict[str, float] = msgspec.field(default_factory=dict)
 
     @classmethod
     def read(cls, document: str | None) -> State:

@@ -22,6 +22,6 @@ def free_at(untils: Iterable[float], budget: int, now: float) -> float:
 
     `untils` are the ends of the places held, of which those up to `now` are over.
     """
-    held = sorted(until for until in untils if until > now)
+    held = [until for until in untils if until > now]
     over = len(held) - budget
-    return held[over] if over >= 0 else now
+    return sorted(held)[over] if over >= 0 else now

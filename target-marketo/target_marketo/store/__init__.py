@@ -1,6 +1,7 @@
 """The operations store: what must outlive a run, or be shared by several.
 
 database.py     one engine, its safety rules and its write transactions (SQLite file or PostgreSQL)
+advice.py       what to do about its errors
 filesystem.py   is a path on a disk of this host?
 clock.py        the time that all processes on one store agree on
 columns.py      columns that a later version adds

@@ -11,11 +11,15 @@ file or the PostgreSQL server that it names. Every failure is a `StoreError`: on
 A write transaction is committed when its block ends, and on disk by then (SQLite: synchronous=FULL;
 PostgreSQL: synchronous_commit as the server has it). On SQLite it takes the file's write lock at
 its start (BEGIN IMMEDIATE), so what it reads cannot change before it writes.
+
+`exclusively()` is for the few statements that run for each call to the API: SQLAlchemy's connection
+without SQLAlchemy's handling of each statement, which costs more than the statement.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import time
 from contextlib import contextmanager, suppress
@@ -31,11 +35,14 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from target_marketo.store.advice import advice
 from target_marketo.store.columns import add_missing_columns
 from target_marketo.store.filesystem import network_filesystem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy import PoolProxiedConnection
 
 METADATA = MetaData()
 """All tables of the store; each module adds its own."""
@@ -46,10 +53,19 @@ BUSY_SECONDS = 10.0
 FROZEN_SECONDS = 5.0
 """PostgreSQL ends a transaction whose client was silent for so long: its process was frozen."""
 
+POLL_SECONDS = (0.001, 0.004)
+"""How often to try for SQLite's write lock. It is given to whoever tries first, and SQLite itself
+tries ever more seldom: of several busy processes, one would wait for seconds.
+"""
+
 RESTED_SECONDS = 1.0
 """A connection to PostgreSQL that was idle for so long is tried before it is used."""
 
 _CREATE_TABLES_LOCK = 0x7461_7267_6574  # any number that is not a lease's: see leases.py
+
+# A statement of its own: what is read with the lock's statement was seen before the lock was held.
+_LOCK = "SELECT pg_advisory_xact_lock(%s)"
+_LOCK_NOT_DURABLE = f"{_LOCK}, set_config('synchronous_commit', 'off', true)"
 
 
 class StoreError(Exception):
@@ -81,11 +97,35 @@ class Database:
         """One consistent view; on SQLite it neither waits for a writer nor holds one up."""
         with self._errors(), self._engine.connect() as connection:
             if self.is_sqlite:
-                connection.execution_options(store_begin="DEFERRED")
+                connection.execution_options(store_reads=True)
             else:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def exclusively(self, number: int, *, durable: bool = True) -> Iterator[PoolProxiedConnection]:
+        """As `write`, and alone among all transactions of that number; the driver's connection.
+
+        On SQLite every write is alone. What is in the connection's `info` stays as long as the
+        connection does, and is gone with it after a failure.
+        """
+        with self._errors():
+            connection = self._engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                if self.is_sqlite:
+                    _begin_sqlite(cursor, durable=durable)
+                else:
+                    cursor.execute(_LOCK if durable else _LOCK_NOT_DURABLE, (number,))
+                yield connection
+                connection.commit()
+            except BaseException:
+                # In whatever state it is, to close it undoes the transaction.
+                connection.invalidate()
+                raise
+            finally:
+                connection.close()
 
     def create_tables(self, *tables: Table) -> None:
         """Create what is missing; safe when several processes start at once."""
@@ -120,7 +160,7 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             raise StoreError(f"store {self.name}: {_one_line(error)}") from None
 
 
@@ -196,11 +236,32 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        synchronous = "FULL" if options.get("store_durable", True) else "NORMAL"
-        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
-        connection.exec_driver_sql(f"BEGIN {options.get('store_begin', 'IMMEDIATE')}")
+        driver: Any = connection.connection.driver_connection
+        if options.get("store_reads"):
+            driver.execute("BEGIN DEFERRED")
+        else:
+            _begin_sqlite(driver, durable=options.get("store_durable", True))
 
     return engine
+
+
+def _begin_sqlite(connection: Any, *, durable: bool) -> None:
+    """Begin with the write lock; as SQLite's own error, it is busy after `BUSY_SECONDS`."""
+    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    give_up_at = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > give_up_at:
+                    raise
+            time.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 - no secret
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
 
 
 def _private_file(path: Path) -> None:
@@ -251,9 +312,10 @@ def _postgresql(url: URL) -> Engine:
 
 
 def _one_line(error: Exception) -> str:
-    """The driver's own first line, without the statement and its parameters."""
+    """The driver's own first line, without the statement and its parameters; and what to do."""
     if isinstance(error, NoSuchModuleError | ImportError):
         return "the driver is not installed: pip install 'target-marketo[postgres]'"
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    lines = str(cause).strip().splitlines()
-    return lines[0] if lines else type(cause).__name__
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    what_to_do = advice(lines[0])
+    return f"{lines[0]}; {what_to_do}" if what_to_do else lines[0]

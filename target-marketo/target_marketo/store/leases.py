@@ -13,22 +13,25 @@ Times are seconds of the store's clock (see clock.py), read after the lock is he
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Column, Double, Index, Integer, Table, Text
+import msgspec
+from msgspec.structs import astuple
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, Table, Text
 
 from target_marketo.store.clock import Dial, HostClock, ServerClock, turn, without_leap
 from target_marketo.store.database import METADATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection
+    from sqlalchemy import PoolProxiedConnection
 
     from target_marketo.store.clock import Reading, StoreClock
     from target_marketo.store.database import Database
@@ -41,6 +44,7 @@ INSTANCES = Table(
     Column("clock_offset", Double, nullable=False),
     Column("clock_now", Double, nullable=False),
     Column("document", Text),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
 )
 
 LEASES = Table(
@@ -54,16 +58,21 @@ LEASES = Table(
     Column("granted", Double, nullable=False),
     Column("busy_until", Double, nullable=False),
     Column("window_until", Double, nullable=False),
-    Index("governor_leases_by_instance", "instance"),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
+    Index("governor_leases_by_revision", "instance", "revision"),
 )
-
 
 SWEEP = 32
 """Leases that have run out are deleted so many at a time; one by one would double the writes."""
 
+KEPT_SECONDS = 10.0
+"""A lease that was changed more recently is not deleted: others are still to read that it ended."""
 
-@dataclass(frozen=True, slots=True)
-class Row:
+RECENT_SECONDS = KEPT_SECONDS / 2
+"""A connection that read the leases longer ago reads them all anew: some may have been deleted."""
+
+
+class Row(msgspec.Struct, frozen=True):
     """One lease. `process` is unlike any other process's, also where pids are used again."""
 
     id: str
@@ -121,25 +130,23 @@ class DatabaseLeases:
     def __init__(self, database: Database, clock: StoreClock | None = None) -> None:
         self._database = database
         self._clock = clock or (HostClock() if database.is_sqlite else ServerClock())
-        self._sql = _Statements(database, self._clock)
+        self._sql = _Statements("?" if database.is_sqlite else "%s", self._clock)
         self._readings: dict[str, tuple[Reading, Dial]] = {}
         self._readings_lock = Lock()
         database.create_tables(INSTANCES, LEASES)
 
     @contextmanager
     def transaction(self, instance: str, *, durable: bool = True) -> Iterator[Ledger]:
-        with self._database.write(durable=durable) as connection:
-            # SQLite's write lock is held by now: it is the whole file's.
-            if not self._database.is_sqlite:
-                connection.exec_driver_sql(self._sql.lock, {"key": lock_number(instance)})
+        with self._database.exclusively(lock_number(instance), durable=durable) as connection:
             ledger = self._open(connection, instance)
             yield ledger
             ledger.close()
 
-    def _open(self, connection: Connection, instance: str) -> _DatabaseLedger:
+    def _open(self, connection: PoolProxiedConnection, instance: str) -> _DatabaseLedger:
+        cursor: Any = connection.cursor()
         before = self._clock.own()
-        result = connection.exec_driver_sql(self._sql.read_instance, {"instance": instance})
-        shown, epoch, offset, now, document = result.one()
+        cursor.execute(self._sql.read_instance, (instance,))
+        shown, epoch, offset, now, document, revision = cursor.fetchone()
         reading = self._clock.reading(shown, before)
         written = None if epoch is None else Dial(epoch, offset, now)
         with self._readings_lock:
@@ -148,76 +155,138 @@ class DatabaseLeases:
             dial = turn(mended, reading)
             self._readings[instance] = (reading, dial)
         turned = written is None or (written.epoch, written.offset) != (dial.epoch, dial.offset)
-        return _DatabaseLedger(connection, self._sql, instance, dial, document, changed=turned)
+        seen = connection.info.get(("leases", instance))
+        if seen is None or seen.revision > (revision or 0):
+            seen = connection.info["leases", instance] = _Seen()
+        return _DatabaseLedger(
+            cursor,
+            self._sql,
+            instance,
+            dial=dial,
+            document=document,
+            revision=revision or 0,
+            seen=seen,
+            changed=turned,
+        )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The leases of an instance as of `revision`, which a connection need not read again.
+
+    A lease that is changed bears the revision of the transaction that changed it: microseconds of
+    the store's time, or one more than the last.
+    """
+
+    revision: int = -1
+    rows: dict[str, Row] = field(default_factory=dict)
+    run_out: int = 0
 
 
 class _DatabaseLedger:
     def __init__(
         self,
-        connection: Connection,
+        cursor: Any,
         sql: _Statements,
         instance: str,
+        *,
         dial: Dial,
         document: str | None,
-        *,
+        revision: int,
+        seen: _Seen,
         changed: bool,
     ) -> None:
         self.now = dial.now
         self.document = document
-        self._connection = connection
+        self._cursor = cursor
         self._sql = sql
         self._instance = instance
         self._dial = dial
-        self._rows: dict[str, Row] | None = None
-        self._expired: list[str] = []
+        self._revision = revision
+        # Of this transaction, if it changes anything. A server that crashes may lose its last
+        # revisions: with the time in it, none is given twice.
+        self._following = max(revision + 1, int(dial.now * 1e6))
+        self._seen = seen
+        self._pruned = False
         self._changed = changed
 
     @property
     def rows(self) -> Mapping[str, Row]:
-        if self._rows is None:
-            self._rows = {}
-            of = {"instance": self._instance}
-            for values in self._connection.exec_driver_sql(self._sql.read_leases, of).all():
-                row = Row(*values)
-                if row.until > self.now:
-                    self._rows[row.id] = row
-                else:
-                    self._expired.append(row.id)
-        return self._rows
+        if not self._is_seen:
+            self._see()
+        if not self._pruned:
+            self._prune()
+        return self._seen.rows
 
     def put(self, row: Row) -> None:
-        values = {name: getattr(row, name) for name in Row.__slots__}
-        values["instance"] = self._instance
-        self._connection.exec_driver_sql(self._sql.put_lease, values)
-        if self._rows is not None:
-            self._rows[row.id] = row
+        self._cursor.execute(self._sql.put_lease, (*astuple(row), self._instance, self._following))
+        self._changed = True
+        if self._is_seen:
+            self._seen.rows[row.id] = row
 
     def drop(self, lease_id: str) -> None:
-        self._connection.exec_driver_sql(self._sql.drop_lease, {"id": lease_id})
-        if self._rows is not None:
-            self._rows.pop(lease_id, None)
+        # It ends and is deleted later: that a row is gone, other processes would not see.
+        self._cursor.execute(self._sql.end_lease, (self.now, self.now, self._following, lease_id))
+        self._changed = True
+        if self._is_seen:
+            self._seen.rows.pop(lease_id, None)
 
     def keep(self, document: str) -> None:
         self.document = document
         self._changed = True
 
     def close(self) -> None:
-        if len(self._expired) >= SWEEP:
-            every = [{"id": one} for one in self._expired]
-            self._connection.exec_driver_sql(self._sql.drop_lease, every)
-        if not self._changed:
-            # An older clock_now is safe: after a reboot, time would go on from there.
-            return
-        values = {
-            "instance": self._instance,
-            "clock_epoch": self._dial.epoch,
-            "clock_offset": self._dial.offset,
-            "clock_now": self._dial.now,
-            "document": self.document,
+        seen = self._seen
+        if seen.run_out >= SWEEP:
+            kept_from = int((self.now - KEPT_SECONDS) * 1e6)
+            self._cursor.execute(self._sql.sweep, (self._instance, kept_from, self.now, self.now))
+            seen.run_out = 0
+        if self._changed:
+            # Else clock_now stays older, which is safe: after a reboot, time goes on from there.
+            dial = self._dial
+            self._cursor.execute(
+                self._sql.put_instance,
+                (
+                    self._instance,
+                    dial.epoch,
+                    dial.offset,
+                    dial.now,
+                    self.document,
+                    self._following,
+                ),
+            )
+            if self._is_seen:
+                seen.revision = self._following
+
+    @property
+    def _is_seen(self) -> bool:
+        return self._seen.revision == self._revision
+
+    def _see(self) -> None:
+        """Read what was changed since the connection last did, and in this transaction."""
+        seen = self._seen
+        if seen.revision < (self.now - RECENT_SECONDS) * 1e6:
+            seen.revision, seen.rows = -1, {}
+        self._cursor.execute(self._sql.read_leases, (self._instance, seen.revision))
+        for values in self._cursor.fetchall():
+            row = Row(*values)
+            seen.rows[row.id] = row
+        seen.revision = self._revision
+
+    def _prune(self) -> None:
+        """Leases end for this process when they do, whoever deletes them."""
+        seen, now = self._seen, self.now
+        live = {
+            row.id: row
+            for row in seen.rows.values()
+            if row.busy_until > now or row.window_until > now
         }
-        self._connection.exec_driver_sql(self._sql.put_instance, values)
+        seen.run_out += len(seen.rows) - len(live)
+        seen.rows = live
+        self._pruned = True
 
 
+@functools.cache
 def lock_number(instance: str) -> int:
     """The advisory lock of an instance: 63 bits of a hash, unlikely to be another program's."""
     digest = hashlib.blake2b(f"target-marketo governor {instance}".encode(), digest_size=8)
@@ -227,27 +296,31 @@ def lock_number(instance: str) -> int:
 class _Statements:
     """Written once and given to the driver as they are: the lock is held while they run."""
 
-    def __init__(self, database: Database, clock: StoreClock) -> None:
-        self._mark = ":{}" if database.is_sqlite else "%({})s"
-        leases = ", ".join(Row.__slots__)
-        self.lock = f"SELECT pg_advisory_xact_lock({self._at('key')})"
+    def __init__(self, mark: str, clock: StoreClock) -> None:
+        self._mark = mark
+        lease = Row.__struct_fields__
         self.read_instance = (
-            f"SELECT {clock.expression}, clock_epoch, clock_offset, clock_now, document"  # noqa: S608 - all names are ours
-            f" FROM (SELECT 1) AS always LEFT JOIN {INSTANCES} ON instance = {self._at('instance')}"
+            f"SELECT {clock.expression}, clock_epoch, clock_offset, clock_now, document, revision"  # noqa: S608 - all names are ours
+            f" FROM (SELECT 1) AS always LEFT JOIN {INSTANCES} ON instance = {mark}"
         )
-        self.read_leases = f"SELECT {leases} FROM {LEASES} WHERE instance = {self._at('instance')}"  # noqa: S608 - as above
-        self.drop_lease = f"DELETE FROM {LEASES} WHERE id = {self._at('id')}"  # noqa: S608 - as above
-        self.put_lease = self._upsert(LEASES, "id")
-        self.put_instance = self._upsert(INSTANCES, "instance")
+        self.read_leases = (
+            f"SELECT {', '.join(lease)} FROM {LEASES} WHERE instance = {mark} AND revision > {mark}"  # noqa: S608 - as above
+        )
+        self.put_lease = self._upsert(LEASES, "id", (*lease, "instance", "revision"))
+        self.end_lease = (
+            f"UPDATE {LEASES} SET busy_until = {mark}, window_until = {mark}, revision = {mark}"  # noqa: S608 - as above
+            f" WHERE id = {mark}"
+        )
+        self.sweep = (
+            f"DELETE FROM {LEASES} WHERE instance = {mark} AND revision < {mark}"  # noqa: S608 - as above
+            f" AND busy_until <= {mark} AND window_until <= {mark}"
+        )
+        self.put_instance = self._upsert(INSTANCES, "instance", INSTANCES.columns.keys())
 
-    def _at(self, name: str) -> str:
-        return self._mark.format(name)
-
-    def _upsert(self, table: Table, key: str) -> str:
-        columns = [column.name for column in table.columns]
+    def _upsert(self, table: Table, key: str, columns: Sequence[str]) -> str:
         changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key)
         return (
             f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - as above
-            f" VALUES ({', '.join(map(self._at, columns))})"
+            f" VALUES ({', '.join([self._mark] * len(columns))})"
             f" ON CONFLICT ({key}) DO UPDATE SET {changes}"
         )

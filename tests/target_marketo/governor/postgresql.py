@@ -29,6 +29,12 @@ class PostgreSQL:
         self._server.psql(f"{drop}; CREATE DATABASE {database}")
         return self.url(database)
 
+    def ask_for_passwords(self, database: str) -> None:
+        """In that database, where no user has one; elsewhere everybody is trusted."""
+        rules = self._server.pgdata / "pg_hba.conf"
+        rules.write_text(f"local {database} all scram-sha-256\n{rules.read_text()}")
+        self._server.psql("SELECT pg_reload_conf()")
+
     def restart(self) -> None:
         """As a crash would: connections are cut and the log is replayed."""
         self._control("restart")

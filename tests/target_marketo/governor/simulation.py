@@ -58,8 +58,9 @@ class Figures:
     served: list[float] = field(default_factory=list)
     verdicts: Counter[int] = field(default_factory=Counter)
     by_process: Counter[int] = field(default_factory=Counter)
-    others_first: int = 0
-    others_refused: int = 0
+    others_first: list[float] = field(default_factory=list)
+    others_refused: list[float] = field(default_factory=list)
+    """When the others first tried a call, and when that was refused."""
     waste: list[float] = field(default_factory=list)
     """When a call failed because the instance was down."""
 
@@ -73,7 +74,11 @@ class Figures:
 
     @property
     def others_refused_percent(self) -> float:
-        return 100 * self.others_refused / max(1, self.others_first)
+        return self.others_refused_percent_since(0.0)
+
+    def others_refused_percent_since(self, since: float) -> float:
+        refused = sum(at >= since for at in self.others_refused)
+        return 100 * refused / max(1, sum(at >= since for at in self.others_first))
 
     def steady(self, ceiling: int) -> float:
         """Share of the ceiling, from the start of the second burst to the start of the last.
@@ -196,13 +201,15 @@ class Simulation:
 
     def _others_call(self, draw: Random, tries: int) -> None:
         first = tries == 3
-        self.figures.others_first += first
+        if first:
+            self.figures.others_first.append(self.time.now)
         verdict = self.checker.arrive(self.time.now)
         if verdict == OK:
             _, after = self.latency.draw(draw)
             self.time.at(self.time.now + after, self.checker.depart)
             return
-        self.figures.others_refused += first
+        if first:
+            self.figures.others_refused.append(self.time.now)
         if tries > 1:
             wait = draw.uniform(1.0, 2.0) * (WINDOW if verdict == RATE_LIMITED else 1.0)
             self.time.at(self.time.now + wait, lambda: self._others_call(draw, tries - 1))

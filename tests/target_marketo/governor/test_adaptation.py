@@ -60,6 +60,7 @@ def test_the_budget_grows_back_by_five_for_each_clean_window(
     for _ in range(40):
         call(governor, clock)
     call(governor, clock, Outcome.RATE_LIMITED)
+    after(clock, 2.0)  # the pause
     seen = []
     for _ in range(14):
         after(clock, 20.0)

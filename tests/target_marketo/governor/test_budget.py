@@ -4,7 +4,7 @@ from target_marketo.governor.budget import Reduced
 
 
 def cut(reduced: Reduced, *, used: int = 100, now: float = 50.0) -> Reduced:
-    return reduced.cut(limit=100, used=used, factor=0.85, floor=2, now=now)
+    return reduced.cut(limit=100, used=used, factor=0.85, floor=2, now=now, clean_since=now)
 
 
 def test_a_budget_that_was_never_refused_is_the_limit() -> None:
@@ -43,8 +43,14 @@ def test_it_grows_by_a_step_for_each_clean_window() -> None:
     assert later(110.0) == Reduced(cut_at=50.0, clean_since=110.0)
 
 
+def test_a_pause_is_no_clean_time() -> None:
+    reduced = Reduced().cut(limit=100, used=100, factor=0.85, floor=2, now=50.0, clean_since=100.0)
+    later = reduced.after_time(limit=100, step=5.0, every=20.0, now=119.9)
+    assert later.now(100) == 85
+
+
 def test_slots_grow_by_one_for_each_twenty_good_calls() -> None:
-    reduced = Reduced().cut(limit=10, used=10, factor=0.7, floor=1, now=0.0)
+    reduced = Reduced().cut(limit=10, used=10, factor=0.7, floor=1, now=0.0, clean_since=0.0)
     for _ in range(19):
         reduced = reduced.after_success(limit=10, step=1.0, every=20)
     assert reduced.now(10) == 7

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING
@@ -197,6 +198,72 @@ class BrokenLeases:
             raise StoreError("store sqlite: disk I/O error")
         with self._leases.transaction(instance, durable=durable) as ledger:
             yield ledger
+
+
+class CountedLeases:
+    """Leases that count their transactions."""
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+        self.count = 0
+
+    @contextmanager
+    def transaction(self, instance: str, *, durable: bool = True) -> Iterator[Ledger]:
+        self.count += 1
+        with self._leases.transaction(instance, durable=durable) as ledger:
+            yield ledger
+
+
+def test_a_call_that_ends_while_a_thread_waits_for_it_is_settled_by_that_thread(
+    instance: Instance, clock: ScriptedClock
+) -> None:
+    leases = instance.leases = CountedLeases(instance.leases)
+    governor = instance.governor(concurrent=1)
+    first = governor.acquire()
+
+    def reply() -> None:
+        clock.while_asleep = lambda: None
+        before = leases.count
+        governor.release(first, Outcome.OK)
+        assert leases.count == before
+
+    clock.while_asleep = reply
+    before = leases.count
+    governor.acquire()
+    assert leases.count == before + 2  # refused, and granted
+    assert governor.snapshot().calls_in_window == 2
+
+
+def test_what_was_left_to_a_waiting_thread_is_settled_also_when_it_gives_up(
+    instance: Instance, clock: ScriptedClock
+) -> None:
+    governor = instance.governor(concurrent=1)
+    first = governor.acquire()
+    ended: list[Lease] = []
+
+    def reply() -> None:
+        clock.while_asleep = lambda: None
+        governor.release(first, Outcome.OK)
+        ended.append(first)
+
+    clock.while_asleep = reply
+    with pytest.raises(Cancelled):
+        governor.acquire(lambda: bool(ended))
+    assert governor.snapshot().slots_in_flight == 0
+
+
+def test_calls_that_end_together_share_a_transaction(
+    instance: Instance, clock: ScriptedClock
+) -> None:
+    leases = instance.leases = CountedLeases(instance.leases)
+    governor = instance.governor(calls=100, concurrent=50)
+    flight = [governor.acquire() for _ in range(40)]
+    before = leases.count
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(lambda lease: governor.release(lease, Outcome.OK), flight))
+    assert leases.count - before <= 40
+    usage = governor.snapshot()
+    assert (usage.slots_in_flight, usage.calls_in_window) == (0, 40)
 
 
 @pytest.fixture

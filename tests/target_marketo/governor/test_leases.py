@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from target_marketo.governor import Outcome
 from target_marketo.store.database import open_database
 from target_marketo.store.leases import DatabaseLeases, Row, lock_number
-from tests.target_marketo.governor.conftest import Instance
+from tests.target_marketo.governor.conftest import SEED, Instance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +93,68 @@ def test_a_reboot_lets_no_place_go_early(tmp_path: Path, clock: ScriptedClock) -
         assert clock.now - uptime > 19.9
         for _ in range(2):
             governor.acquire()
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.fresh("leases")
+
+
+def test_every_process_sees_what_the_others_did(url: str, clock: ScriptedClock) -> None:
+    """Each reads only what has changed since it last looked: here, at random."""
+    print(f"seed {SEED}")
+    random = Random(SEED)
+    databases = [open_database(url) for _ in range(3)]
+    processes = [DatabaseLeases(database, clock) for database in databases]
+    expected: dict[str, float] = {}
+
+    def visit(leases: DatabaseLeases, *, fails: bool) -> None:
+        changed = dict(expected)
+        with leases.transaction("instance.example", durable=False) as ledger:
+            looks_first = random.random() < 0.3
+            if looks_first:
+                assert set(ledger.rows) == {
+                    one for one, until in changed.items() if until > clock.now
+                }
+            for _ in range(random.choice((0, 1, 1, 3))):
+                lease_id = f"lease {random.randrange(200)}"
+                if random.random() < 0.2:
+                    ledger.drop(lease_id)
+                    changed.pop(lease_id, None)
+                else:
+                    changed[lease_id] = clock.now + random.uniform(0.1, 60.0)
+                    ledger.put(row(lease_id, changed[lease_id]))
+            if random.random() < 0.7:
+                seen = {one: seen.until for one, seen in ledger.rows.items()}
+                assert seen == {one: until for one, until in changed.items() if until > clock.now}
+            if fails:
+                raise RuntimeError
+        expected.clear()
+        expected.update(changed)
+
+    for _ in range(600):
+        fails = random.random() < 0.1
+        with pytest.raises(RuntimeError) if fails else nullcontext():
+            visit(random.choice(processes), fails=fails)
+        clock.now += random.choice((0.0, 0.01, 1.0))
+    for database in databases:
+        database.close()
+
+
+def test_leases_of_a_store_without_revisions_count(tmp_path: Path, clock: ScriptedClock) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    instance = Instance(DatabaseLeases(database, clock), clock)
+    instance.governor(calls=3).acquire()
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP INDEX governor_leases_by_revision")
+        for table in ("governor_leases", "governor_instances"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN revision")
+    instance.leases = DatabaseLeases(database, clock)
+    assert instance.governor(calls=3).snapshot().calls_in_window == 1
     database.close()
 
 

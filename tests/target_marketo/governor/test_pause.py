@@ -13,13 +13,13 @@ class Highest(Random):
         return 1.0
 
 
-def test_a_pause_doubles_while_refusals_follow_one_another() -> None:
+def test_refusals_that_follow_one_another_end_in_standing_back() -> None:
     pause, now, lengths = Pause(), 1000.0, []
     for _ in range(7):
         pause = pause.after_rate_limited(now, 20.0, Highest())
         lengths.append(pause.until - now)
         now = pause.until + 1.0
-    assert lengths == [2.0, 4.0, 8.0, 16.0, 32.0, 40.0, 40.0]
+    assert lengths == [2.0, 4.0, 60.0, 120.0, 240.0, 240.0, 240.0]
 
 
 def test_a_clean_window_starts_anew() -> None:

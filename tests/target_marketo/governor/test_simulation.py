@@ -128,12 +128,57 @@ def test_the_default_budget_never_collapses(
         assert figures.others_refused_percent <= 10.0
 
 
-def test_figures_beside_others(*, long: bool, say: Callable[[str], None]) -> None:
-    """The table of the closing note; nothing is asserted of the budgets that do not adapt.
+def test_where_refused_calls_count_the_ceiling_is_left_to_the_others_in_time(
+    *, long: bool, say: Callable[[str], None]
+) -> None:
+    """100 calls beside 2.5/s: if we do not stand back, seed 2 ends with all of theirs refused."""
+    seconds = 2000.0 if long else 800.0
+    for seed in range(1, 17) if long else (2, 6):
+        figures = beside(seed, seconds, 2.5, counting=True, calls=100, adapts=True)
+        end = figures.others_refused_percent_since(0.75 * seconds)
+        say(
+            f"seed {seed}: 100 beside 2.5/s, refused count,"
+            f" {figures.rate(0, seconds):.2f} calls/s,"
+            f" {figures.refused_per_1000:.1f} of 1,000 refused,"
+            f" {figures.others_refused_percent:.1f} % of the others', {end:.1f} % at the end"
+        )
+        assert end <= 15.0
+        assert figures.rate(0.75 * seconds, seconds) >= 1.0
 
-    At 2.5 a second with refused calls counting, the others' own retries keep the window full once a
-    single burst of 75 calls has tipped them, whatever we do then (facts: 1.5).
+
+def test_once_tipped_the_others_never_recover_even_alone(say: Callable[[str], None]) -> None:
+    """Why we have to stand back early: nothing that we could do later helps.
+
+    2.5/s with two retries each are 7.5 calls/s while every one is refused, and 5/s fill the window.
     """
+    simulation = Simulation(2, refused_count=True, adapts=False)
+    simulation.process(16, limits(), until=120.0)
+    simulation.others(lambda _now: 2.5, 4000.0)
+    simulation.time.spawn(lambda: simulation.time.sleep(4000.0))
+    figures = simulation.run()
+    refused = figures.others_refused_percent_since(1000.0)
+    say(f"seed 2: nobody but others from 120 s on: from 1,000 to 4,000 s {refused:.1f} % refused")
+    assert refused >= 99.0
+
+
+def test_our_share_is_back_soon_after_the_others_have_gone(
+    *, long: bool, say: Callable[[str], None]
+) -> None:
+    """The longest pause is twelve windows; then the budget grows by five each window."""
+    for seed in LONG_SEEDS if long else SHORT_SEEDS:
+        simulation = Simulation(seed, refused_count=True)
+        simulation.process(16, limits(), until=1600.0)
+        # They fill the window alone, and end.
+        simulation.others(lambda _now: 6.0, 600.0)
+        figures = simulation.run()
+        rates = [figures.rate(since, since + 100.0) for since in range(600, 1600, 100)]
+        say(f"seed {seed}: others gone at 600 s, then calls/s {[round(one, 1) for one in rates]}")
+        assert rates[4] > 0.5
+        assert rates[9] >= 3.5
+
+
+def test_figures_beside_others(*, long: bool, say: Callable[[str], None]) -> None:
+    """The table of the closing note; nothing is asserted of the budgets that do not adapt."""
     if not long:
         pytest.skip("--long")
     policies = {"adaptive 100": (100, True), "fixed 100": (100, False), "fixed 50": (50, False)}
