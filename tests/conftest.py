@@ -4,8 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import planted, witness
+
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
+    from pathlib import Path
+
+_RULE = "A planted secret or personal datum is shown (see tests/planted.py):"
+_PATCH = pytest.StashKey[pytest.MonkeyPatch]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,6 +27,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    patch = config.stash[_PATCH] = pytest.MonkeyPatch()
+    witness.watch(patch)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_PATCH].undo()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
@@ -32,4 +47,42 @@ def pytest_runtest_makereport(
         and "shared/specs" in str(report.longrepr)
     ):
         report.outcome = "failed"
+    if report.when == "teardown":
+        _search(item, report)
     return report
+
+
+def _search(item: pytest.Item, report: pytest.TestReport) -> None:
+    """No test passes that shows a secret or a personal datum, whatever it is about."""
+    seen = witness.WITNESS.take()
+    seen += [witness.Seen(f"{name} of {item.nodeid}", text) for name, text in report.sections]
+    folder: Path | None = getattr(item, "funcargs", {}).get("tmp_path")
+    if folder is not None:
+        seen += witness.written_in(folder)
+    shown = leaks(seen)
+    if shown and report.passed:
+        report.outcome = "failed"
+        report.longrepr = "\n".join([_RULE, *shown])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_behind_that_shows_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Generator[None]:
+    """As `_search`, in the folders that tests share."""
+    yield
+    shown = leaks(witness.written_in(tmp_path_factory.getbasetemp()))
+    if shown:
+        pytest.fail("\n".join([_RULE, *shown]), pytrace=False)
+
+
+def leaks(seen: Iterable[witness.Seen]) -> list[str]:
+    """A line for each planted thing that was seen, where that is."""
+    return sorted(
+        {
+            f"{where[:200]} shows {what}"
+            for where, text in seen
+            for what in planted.shown_in(text)
+            if not planted.is_exempt(where, what)
+        }
+    )

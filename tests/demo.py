@@ -24,6 +24,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from tests import planted
 from tests.sandbox.environment import Sandbox
 from tests.sandbox.mailbox import Mailbox, open_mailbox
 from tests.sandbox.process import REPOSITORY_ROOT
@@ -307,8 +308,7 @@ def _mail(sandbox: Sandbox, mailbox: Mailbox, exit_code: int) -> list[Check]:
     masked = any(key in part for _, key in rejected for part in parts)
     people = {each["email"] for each in sandbox.livechat.expected()["emails"].values()}
     everybody = {each.strip().lower() for each in people | _logged(store)} - {""}
-    mail = "\n".join(parts).lower()
-    leaks = sum(each in mail for each in everybody)
+    leaks = planted.shown_in("\n".join(parts), also=everybody)
     return [
         Check(
             "The digest arrived, with each kind of rejected record, masked",
@@ -319,7 +319,7 @@ def _mail(sandbox: Sandbox, mailbox: Mailbox, exit_code: int) -> list[Check]:
         Check(
             "It shows nobody's address",
             not leaks,
-            f"{len(everybody)} addresses looked for, {leaks} seen",
+            f"{len(everybody)} addresses looked for, {len(leaks)} things seen that must not be",
         ),
     ]
 
@@ -344,10 +344,9 @@ def _limits(sandbox: Sandbox, runs: list[Seen]) -> list[Check]:
 
 
 def _leaks(sandbox: Sandbox) -> list[str]:
-    log = (sandbox.folder / "meltano.log").read_text(errors="replace").lower()
-    secrets = [sandbox.marketo.client_secret, sandbox.livechat.personal_access_token]
+    log = (sandbox.folder / "meltano.log").read_text(errors="replace")
     emails = [each["email"] for each in sandbox.livechat.expected()["emails"].values()]
-    return [text for text in [*secrets, *emails] if text.strip().lower() in log]
+    return planted.shown_in(log, also=emails)
 
 
 def _table(checks: list[Check]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import socketserver
@@ -192,6 +193,30 @@ def test_trouble_that_passes_is_waited_out(trouble: bytes | None, sleeps: list[f
     assert len(sleeps) == 2
     assert 0.5 <= sleeps[0] <= 1.0 <= sleeps[1] <= 2.0
     assert livechat.count.total == 3
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_a_reply_of_several_megabytes_comes_whole(is_compressed: bool) -> None:  # noqa: FBT001 - a parameter
+    body = json.dumps({"chats": [{"text": str(number) * 20} for number in range(40_000)]}).encode()
+    sent = gzip.compress(body) if is_compressed else body
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(sent)
+    head += b"Content-Encoding: gzip\r\n\r\n" if is_compressed else b"\r\n"
+
+    with scripted(head + sent, OK) as server, client(server.url) as livechat:
+        assert livechat.call(LIST_ARCHIVES, {}, lambda reply: reply) == body
+        assert livechat.call(LIST_ARCHIVES, {}, decode) == {"chats": []}
+
+
+def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(OK, OK) as proxy, client("http://livechat.invalid") as livechat:
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        for _ in range(2):
+            assert livechat.call(LIST_ARCHIVES, {}, decode) == {"chats": []}
+
+    assert [headers["Host"] for headers in proxy.headers] == ["livechat.invalid"] * 2
 
 
 def test_retries_are_bounded_and_the_message_says_what_happened(sleeps: list[float]) -> None:

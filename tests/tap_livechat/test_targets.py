@@ -6,13 +6,15 @@ import csv
 import json
 import os
 import subprocess
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+
+from tests.environments import installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,39 +30,7 @@ csv.field_size_limit(10**8)
 def install(request: pytest.FixtureRequest) -> Callable[[str, str], str]:
     """`install(requirement, command)`: the command's path in an environment kept between runs."""
     cache: Any = request.config.cache
-    folder = Path(cache.mkdir("targets"))
-
-    def installed(requirement: str, command: str) -> str:
-        environment = folder / requirement.replace("=", "-")
-        path = environment / "bin" / command
-        if not path.exists():
-            uv = [sys.executable, "-m", "uv"] if _has_uv_module() else ["uv"]
-            subprocess.run(
-                [*uv, "venv", "-q", "--clear", "--python", sys.executable, str(environment)],
-                check=True,
-            )
-            subprocess.run(
-                [
-                    *uv,
-                    "pip",
-                    "install",
-                    "-q",
-                    "--no-config",
-                    "--python",
-                    str(environment),
-                    requirement,
-                ],
-                check=True,
-            )
-        return str(path)
-
-    return installed
-
-
-def _has_uv_module() -> bool:
-    import importlib.util  # noqa: PLC0415 - asked once
-
-    return importlib.util.find_spec("uv") is not None
+    return partial(installed, Path(cache.mkdir("targets")))
 
 
 @pytest.fixture(scope="session")

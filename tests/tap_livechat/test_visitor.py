@@ -15,6 +15,7 @@ from tap_livechat import forms, names, schemas, thread, visitor
 from tap_livechat.archives import ArchiveVisitors, ChatEvents, Chats, Thread
 from tap_livechat.directory import Agents, Groups, Tags
 from tap_livechat.timestamps import normalise, parse
+from tests.sandbox.livechat.samples import GEOLOCATION
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "specs" / "livechat-samples"
 needs_samples = pytest.mark.skipif(
@@ -199,6 +200,8 @@ def test_a_place_is_never_half_stated_and_half_guessed(
         ("2017-10-12T15:19:21.010200Z", "2017-10-12T15:19:21.010200Z"),
         ("2017-10-12T15:19:21.01Z", "2017-10-12T15:19:21.010000Z"),
         ("2017-10-12 15:19:21", "2017-10-12T15:19:21.000000Z"),
+        ("2017-10-12T15:19:21.1234567Z", "2017-10-12T15:19:21.123456Z"),
+        ("0001-01-01T00:00:00+05:00", None),  # before the first moment
         ("", None),
         ("yesterday", None),
         (None, None),
@@ -258,15 +261,7 @@ def side_by_side() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         "referrer": "https://www.example.org/",
         "ip": "198.51.100.7",
         "user_agent": "Firefox",
-        "geolocation": {
-            "country": "Poland",
-            "country_code": "PL",
-            "region": "Dolnoslaskie",
-            "city": "Wroclaw",
-            "timezone": "Europe/Warsaw",
-            "latitude": "51.1043015",
-            "longitude": "17.0335007",
-        },
+        "geolocation": GEOLOCATION,
         "last_pages": [
             {"opened_at": "2026-01-01T09:59:00.000000Z", "url": "https://a.example", "title": "A"},
             {"opened_at": "2026-01-01T10:01:00.000000Z", "url": "https://b.example", "title": "B"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -111,17 +110,8 @@ class Target:
     def run(self, messages: Iterable[dict[str, Any] | str], **config: Any) -> Ended:
         """Runs the command on the messages to its end."""
         process = self.start(**config)
-        text = lines(messages)
-        out, err = process.communicate(text, timeout=120)
-        self._assert_nothing_personal(err, text)
+        out, err = process.communicate(lines(messages), timeout=120)
         return Ended(process.returncode, out, err)
-
-    def _assert_nothing_personal(self, log: str, given: str) -> None:
-        """Neither a secret nor an e-mail address stands in any log of any test."""
-        addresses = set(re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", given))
-        leaked = {each for each in addresses if each.lower() in log.lower()}
-        assert not leaked
-        assert self.marketo.client_secret not in log
 
     def environment(self) -> dict[str, str]:
         """The environment without settings of the person who runs the tests."""

@@ -17,7 +17,7 @@ from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.ops import configuration, livechat, mail
 from target_marketo.ops.console import console, plain, print_json
-from target_marketo.ops.errors import OpsError
+from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapped_fields import verdicts
 from target_marketo.settings import SettingError
 from target_marketo.store.database import StoreError, default_url, open_database
@@ -70,9 +70,12 @@ class Results:
         self.lines.append(Line(colour, subject, text))
 
     def attempt(self, subject: str, work: Callable[[], str]) -> bool:
-        """Green with what `work` found, or red with what it raised; whether it is green."""
+        """Green with what `work` found, or red or grey with what it raised; whether it is green."""
         try:
             self.add(Colour.GREEN, subject, work())
+        except NotTried as reason:
+            self.add(Colour.GREY, subject, f"not tried: {reason}")
+            return False
         except (OpsError, MarketoError, GovernorError, SettingError, StoreError) as error:
             self.add(Colour.RED, subject, str(error))
             return False
@@ -110,7 +113,8 @@ def show(results: Results, *, as_json: bool) -> None:
     }
     for line in results.lines:
         screen.print(f"{marks[line.colour]} [bold]{line.subject}[/]: ", end="")
-        screen.print(plain(line.text), markup=False)
+        # One line each, however long: for grep, and for a terminal to fold.
+        screen.print(plain(line.text), markup=False, soft_wrap=True)
     red = sum(line.colour is Colour.RED for line in results.lines)
     screen.print(
         f"\n{'All is well' if not red else f'{red} to mend'}. This check used "
@@ -138,16 +142,16 @@ def _livechat(results: Results, tap_files: Sequence[str]) -> None:
         return
     if not livechat.is_configured(config):
         results.add(Colour.GREY, "LiveChat", "not tried: no TAP_LIVECHAT_* credentials are set")
-    elif livechat.uses_refresh_token(config):
-        results.add(
-            Colour.GREY,
-            "LiveChat",
-            "not tried: a refresh token may be used by the tap alone; "
-            "`meltano config test tap-livechat` tries it",
+        return
+
+    def work() -> str:
+        question = livechat.prepare(
+            config, lambda text: results.add(Colour.AMBER, "LiveChat access", text)
         )
-    else:
         results.livechat_requests = 1
-        results.attempt("LiveChat", lambda: livechat.try_credentials(config))
+        return livechat.ask(question)
+
+    results.attempt("LiveChat", work)
 
 
 def _store(results: Results, database: Database) -> bool:

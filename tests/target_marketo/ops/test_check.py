@@ -205,12 +205,6 @@ def test_each_source_of_visitors_is_tried_where_it_lies(
     assert lines(ops, **given)["LiveChat"] == ("green", f"{source} can be read")
 
 
-def test_a_refresh_token_is_left_to_the_tap(ops: Ops) -> None:
-    colour, text = lines(ops, TAP_LIVECHAT_REFRESH_TOKEN="planted-client-secret")["LiveChat"]
-
-    assert (colour, "meltano config test tap-livechat" in text) == ("grey", True)
-
-
 def test_a_store_that_others_may_read_is_mended_or_told(ops: Ops, store: Store) -> None:
     store.path.touch(mode=0o644)
     store.path.chmod(0o644)

@@ -14,12 +14,14 @@ from target_marketo.ops.errors import OpsError
 from target_marketo.ops.mail import MailError, MailSettings, compose, send
 from tests.sandbox.mailbox import Mailbox
 
-from .conftest import SECRETS, MailServer, mail_variables
+from .conftest import MailServer, mail_variables
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
 AT = datetime(2026, 11, 20, 7, tzinfo=UTC)
+
+PASSWORD = "planted-smtp-password"
 
 
 def settings(mailbox: Mailbox, security: str = "starttls", **more: str) -> MailSettings:
@@ -223,7 +225,7 @@ def test_a_header_that_would_be_forged_all_the_same_is_not_sent(
         ({"MAIL_TO": "=?utf-8?q?a?=@ops.test"}, "must hold e-mail addresses"),
         ({"SMTP_SECURITY": "ssl"}, "one of starttls, tls, none"),
         ({"SMTP_PORT": "many"}, "must be a port number"),
-        ({"SMTP_PASSWORD": SECRETS[1]}, "belong together"),
+        ({"SMTP_PASSWORD": PASSWORD}, "belong together"),
     ],
 )
 def test_a_wrong_setting_is_one_line_without_its_value(changed: dict[str, Any], said: str) -> None:
@@ -234,14 +236,14 @@ def test_a_wrong_setting_is_one_line_without_its_value(changed: dict[str, Any], 
         MailSettings.of(given)
 
     assert said in str(caught.value)
-    assert SECRETS[1] not in str(caught.value)
+    assert PASSWORD not in str(caught.value)
 
 
 def test_a_password_is_never_shown(mail_server: MailServer) -> None:
     mailbox = mail_server.start()
-    given = settings(mailbox, MARKETO_OPS_SMTP_USERNAME="u", MARKETO_OPS_SMTP_PASSWORD=SECRETS[1])
+    given = settings(mailbox, MARKETO_OPS_SMTP_USERNAME="u", MARKETO_OPS_SMTP_PASSWORD=PASSWORD)
 
     with pytest.raises(MailError) as caught:  # this server knows no sign-in
         deliver(given)
 
-    assert SECRETS[1] not in repr(given) + str(caught.value)
+    assert PASSWORD not in repr(given) + str(caught.value)

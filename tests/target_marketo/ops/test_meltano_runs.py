@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests import planted
 from tests.sandbox.environment import Sandbox
 from tests.sandbox.mailbox import Mailbox, open_mailbox
 from tests.sandbox.process import REPOSITORY_ROOT
-
-from .conftest import assert_nothing_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,9 +101,7 @@ def test_each_failure_is_told_and_no_log_has_anybodys_data(
         assert "Marketo refused `client_id` and `client_secret`" in part
         assert "exit code 75" in part
     people = [each["email"] for each in sandbox.livechat.expected()["emails"].values()]
-    seen = (project.printed + text + html).lower()
-    assert_nothing_leaks(seen)
-    assert [each for each in people if each.strip().lower() in seen] == []
+    assert planted.shown_in(project.printed + text + html, also=people) == []
 
 
 def test_meltano_env_example_and_code_know_the_same_settings() -> None:
