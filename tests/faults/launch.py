@@ -7,13 +7,14 @@ The command is the one that its console script starts. Around it, from the outsi
 - each STATE line, and each commit of the error log, is stamped with the time just before the line
   is written and just after the commit is done;
 - at one of `POINTS`, the n-th time it is passed, the process is killed as `kill -9` does it;
-- the wall clock may be days ahead, for the run that comes after a spent quota.
+- the wall clock may be ahead, for the run that comes after a spent quota.
 
 What to do is read from the variable FAULTS_PLAN, which no product code knows.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -29,7 +30,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 VARIABLE = "FAULTS_PLAN"
 TIME_SCALE = 0.1
@@ -42,7 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kill_at: str = ""
     occurrence: int = 1
     delay: float = 0.0  # seconds from the point to the kill
-    days_later: int = 0
+    seconds_later: float = 0.0
     # RLIMIT_FSIZE: a disk that is full as far as this process is concerned.
     max_file_bytes: int | None = None
 
@@ -111,10 +112,20 @@ class Observer:
             _kill()
 
     def stamp(self, **what: Any) -> None:
-        """One line, in one write: a kill does not tear it."""
-        if self._plan.max_file_bytes is None or what.get("state"):
-            line = msgspec.json.encode(Stamp(at=time.time(), **what)) + b"\n"
+        """One line, in one write: a kill does not tear it. No disk is full for it."""
+        line = msgspec.json.encode(Stamp(at=time.time(), **what)) + b"\n"
+        with _unlimited_files():
             os.write(self._stamps, line)
+
+
+@contextlib.contextmanager
+def _unlimited_files() -> Iterator[None]:
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
 
 
 def _kill() -> None:
@@ -148,17 +159,18 @@ def main(arguments: list[str]) -> None:
     plan = observer._plan
     sys.argv = [command, *rest]
     if command == "target-marketo":
-        _hurry_target()
+        hurry_target()
         _watch(observer)
-        if plan.days_later:
-            _put_forward(timedelta(days=plan.days_later))
+        if plan.seconds_later:
+            _put_forward(timedelta(seconds=plan.seconds_later))
         stdout: Any = StampedOutput(sys.stdout, observer)
         sys.stdout = stdout
     else:
         _hurry_tap()
     if plan.max_file_bytes is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error of the write, as on a full disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, (plan.max_file_bytes, plan.max_file_bytes))
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (plan.max_file_bytes, most))
     _entry_point(command)()
 
 
@@ -171,22 +183,26 @@ def _entry_point(command: str) -> Callable[[], Any]:
     return cli
 
 
-def _hurry_target() -> None:
+def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Shortens the target's waits; `put` may be one that takes its changes back."""
     connect = _module("target_marketo.connect")
     loader = _module("target_marketo.loader")
     breaker = _module("target_marketo.governor.breaker")
     client = _module("target_marketo.marketo.client")
-    connect._LEASE_GRACE_SECONDS *= TIME_SCALE
-    connect.Limits = functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE)
-    loader._AFTER_TRANSIENT_SECONDS *= TIME_SCALE
-    breaker.FIRST_PROBE_SECONDS *= TIME_SCALE
-    breaker.PROBE_SECONDS *= TIME_SCALE
+    put(connect, "Limits", functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE))
+    for module, name in (
+        (connect, "_LEASE_GRACE_SECONDS"),
+        (loader, "_AFTER_TRANSIENT_SECONDS"),
+        (breaker, "FIRST_PROBE_SECONDS"),
+        (breaker, "PROBE_SECONDS"),
+    ):
+        put(module, name, getattr(module, name) * TIME_SCALE)
     jitter = client.full_jitter
 
     def shorter(attempt: int, **options: Any) -> float:
         return float(jitter(attempt, **options)) * TIME_SCALE
 
-    client.full_jitter = shorter
+    put(client, "full_jitter", shorter)
 
 
 def _hurry_tap() -> None:
