@@ -27,6 +27,7 @@ from pyrate_limiter import InMemoryBucket, Limiter, Rate
 from target_marketo.governor import Governor, Limits, Outcome
 from target_marketo.store.database import open_database
 from target_marketo.store.leases import DatabaseLeases
+from tests.benchmarks.figures import Figure, note
 from tests.target_marketo.governor.fleet import ROOT, Fleet
 from tests.target_marketo.governor.postgresql import running_server
 
@@ -114,15 +115,29 @@ def compare(seconds: float, scale: float) -> None:
         drivers = [drive(fleet, limited, seconds) for fleet, limited in limiters.values()]
         for driver in drivers:
             driver.join()
+        steady: dict[str, float] = {}
+        rejected: dict[str, float] = {}
         for name, (fleet, _) in limiters.items():
             seen = fleet.seen()
             total = sum(seen.verdicts.values())
             first = seen.served[99][0] - seen.served[0][0]
+            steady[name] = seen.steady(20 * scale)
+            rejected[name] = 1000 * seen.refused / total
             print(
-                f"  {name:40} steady {seen.steady(20 * scale):6.1%},"
-                f" rejected {1000 * seen.refused / total:5.1f} of 1,000 ({total} calls),"
+                f"  {name:40} steady {steady[name]:6.1%},"
+                f" rejected {rejected[name]:5.1f} of 1,000 ({total} calls),"
                 f" most in a window {seen.most_in_window}, first 100 in {first:.1f} s"
             )
+        ours_name, theirs_name = limiters
+        note(
+            Figure(
+                what=f"share of the allowed calls, window {20 * scale:g} s, {seconds:g} s",
+                ours=f"{steady[ours_name]:.1%}, {rejected[ours_name]:.1f} of 1,000 refused",
+                beside=f"{steady[theirs_name]:.1%}, {rejected[theirs_name]:.1f} of 1,000 refused "
+                f"({theirs_name})",
+                ratio=steady[ours_name] / steady[theirs_name],
+            )
+        )
 
 
 def pairs(store: str, seconds: float) -> int:
@@ -159,6 +174,8 @@ def speed(seconds: float) -> None:
             rates = pairs_per_second(store, seconds)
             each = ", ".join(f"{rate:.0f}" for rate in rates)
             print(f"  {name:12} {sum(rates):6.0f} pairs/s (each {each})")
+            what = f"leases a second, {PROCESSES} processes, {name}"
+            note(Figure(what=what, ours=f"{sum(rates):.0f} (each {each})"))
 
 
 def main() -> None:

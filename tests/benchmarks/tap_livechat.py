@@ -29,7 +29,9 @@ from singer_sdk.pagination import JSONPathPaginator
 
 from tap_livechat import schemas, visitor
 from tap_livechat.timestamps import parse
+from tests.benchmarks.figures import Figure, note
 from tests.sandbox.livechat.client import LiveChatSandbox
+from tests.sandbox.livechat.samples import GEOLOCATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,15 +105,7 @@ def chat(number: int) -> dict[str, Any]:
                     "ip": "198.51.100.7",
                     "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101",
                     "referrer": "https://www.example.org/",
-                    "geolocation": {
-                        "country": "Poland",
-                        "country_code": "PL",
-                        "region": "Dolnoslaskie",
-                        "city": "Wroclaw",
-                        "timezone": "Europe/Warsaw",
-                        "latitude": "51.1043015",
-                        "longitude": "17.0335007",
-                    },
+                    "geolocation": GEOLOCATION,
                     "last_pages": [
                         {
                             "opened_at": at(page),
@@ -348,6 +342,14 @@ def throughput(sizes: tuple[int, ...], rounds: int, folder: Path) -> None:
             ratio = stock.seconds / visitors.seconds
             row("tap-livechat, visitors", threads, visitors, f"{ratio:.2f} times the stock stream")
             row("stock RESTStream, visitors", threads, stock)
+            note(
+                Figure(
+                    what=f"visitors a second, {threads:,} threads",
+                    ours=f"{threads / visitors.seconds:,.0f}",
+                    beside=f"{threads / stock.seconds:,.0f} (stock RESTStream)",
+                    ratio=ratio,
+                )
+            )
             everything = ("visitors", "chats", "chat_events")
             row(
                 "tap-livechat, visitors, chats, chat_events",
@@ -357,6 +359,8 @@ def throughput(sizes: tuple[int, ...], rounds: int, folder: Path) -> None:
             tap_peaks.append(visitors.mebibytes)
     growth = 100 * (tap_peaks[-1] / tap_peaks[0] - 1)
     print(f"peak memory of {sizes[-1]:,} threads against {sizes[0]:,}: {growth:+.1f} %")
+    what = f"peak memory, {sizes[-1]:,} threads ({sizes[0]:,} threads)"
+    note(Figure(what=what, ours=f"{tap_peaks[-1]:.0f} MiB ({growth:+.1f} %)"))
 
 
 def latency(threads: int, seconds: float, folder: Path) -> None:
@@ -380,6 +384,8 @@ def latency(threads: int, seconds: float, folder: Path) -> None:
             ratio = one.seconds / many.seconds
             name = f"{seconds * 1000:.0f} ms latency, {count} requests at a time"
             row(name, threads, many, f"{ratio:.2f} times as fast as one")
+            beside = f"{one.seconds:.1f} s (one request)"
+            note(Figure(what=name, ours=f"{many.seconds:.1f} s", beside=beside, ratio=ratio))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from tests.faults.pairs import pairs, play_pair
 from tests.faults.rounds import Trouble, marketo_options, play
 from tests.faults.soak import soak
 from tests.faults.storage import play_storage, storage
-from tests.faults.table import Line, table, total
+from tests.faults.table import COLUMNS, PLAIN, Line, markdown, table, total
 from tests.sandbox.marketo.client import MarketoSandbox
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ _SHORT = (
     "disk",
     "store",
     "LiveChat: resets",
-    "LiveChat: moves",
+    "LiveChat: moves while it is read, pages",
 )
 
 
@@ -81,8 +81,13 @@ def main(arguments: Sequence[str]) -> int:
     lines = _play(tasks, options.jobs, console)
     minutes = (time.monotonic() - began) / 60
     command = " ".join(["python -m tests.faults", *arguments])
-    console.print(table(lines, f"{command}: {minutes:.1f} minutes"))
     summed = total(lines)
+    title = f"{command}: {minutes:.1f} minutes"
+    if options.markdown:
+        rows = [COLUMNS, *(line.cells() for line in (*lines, summed))]
+        console.print(f"{title}\n\n{markdown(rows)}\n", **PLAIN)
+    else:
+        console.print(table(lines, title))
     for line in lines:
         for sentence in line.violations:
             console.print(f"{line.name}: {sentence}", style="red", markup=False)
@@ -105,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="rounds at a time")
     parser.add_argument(
         "--soak", type=int, default=0, metavar="ROWS", help="one round of so many visitors instead"
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help="the table as the README has it; a soak's always is"
     )
     return parser
 
@@ -161,8 +169,7 @@ def _play(tasks: list[Task], jobs: int, console: Console) -> list[Line]:
             console.print(
                 f"{mark:6} {name}, seed {seed}: {played.rows} rows, {played.strikes} strikes, "
                 f"{played.restarts} restarts, {played.seconds:.1f} s",
-                markup=False,
-                highlight=False,
+                **PLAIN,
             )
             for sentence in played.verdict.violations:
                 console.print(f"       {sentence}", style="red", markup=False)

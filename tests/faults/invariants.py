@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests import planted
 from tests.faults.people import serial_of
 from tests.faults.scheduler import BUDGET_SPENT, RATE_CALLS, ROWS_A_CALL, SLOTS
 
@@ -24,7 +25,6 @@ _SUMMARY = re.compile(
     r"(\d+) records received: (\d+) people created, (\d+) updated, (\d+) unchanged; "
     r"(\d+) records skipped without key, (\d+) rejected; (\d+) calls"
 )
-_TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:int")
 _ERROR = re.compile(r" ERROR +\| target-marketo ")
 _EXAMPLES = 3
 
@@ -275,7 +275,7 @@ def _end(people: People, attempt: Attempt) -> Iterator[str]:
     if attempt.code == 0:
         yield from _success(people, attempt)
     elif attempt.code not in {1, BUDGET_SPENT, 130, 143}:
-        yield f"exit code {attempt.code}"
+        yield f"exit code {attempt.code}: {attempt.err.strip().splitlines()[-1:]}"
     elif len(errors) != 1 and attempt.code not in {130, 143}:
         yield f"exit code {attempt.code} with {len(errors)} lines of the level ERROR"
 
@@ -302,9 +302,5 @@ def _success(people: People, attempt: Attempt) -> Iterator[str]:
 
 def _leaks(remains: Remains) -> Iterator[str]:
     for number, attempt in enumerate(remains.evidence.attempts, 1):
-        log = attempt.err.lower()
-        if _TOKEN.search(log):
-            yield f"attempt {number}: an access token is in the log"
-        leaked = sum(secret in log for secret in remains.secrets)
-        if leaked:
-            yield f"attempt {number}: {leaked} secrets, e-mails or names are in the log"
+        for shown in planted.shown_in(attempt.err, also=remains.secrets):
+            yield f"attempt {number}: the log shows {shown}"

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tests import planted
 from tests.faults.invariants import Verdict, limits_passed, overlaps
 from tests.faults.launch import Plan, command, environment
 from tests.faults.rounds import Round, Trouble, marketo_options
@@ -42,6 +43,15 @@ if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
 
 VISITORS = 120
+# The tap's SAFETY_LAG, and a little: who was closed since is in no window of closing times yet.
+_BEHIND_SECONDS = 16.0
+# To open questions about LiveChat; see `tests/sandbox/questions.py`.
+_OTHER_ANSWERS: dict[str, dict[str, Any]] = {
+    "archives by the time of closing": {"archive_time": "closed_at"},
+    "active threads in the archives": {"archives_include_active": True},
+    "archives 2 s late": {"archive_lag_seconds": 2.0},
+    "bounds exclusive": {"from_inclusive": False, "to_inclusive": False},
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,8 @@ class Pair:
     patience: float = PATIENCE_SECONDS
     # The account goes on while it is read: it ends so many seconds after the round begins.
     lives_on: float = 0.0
+    # So long after it has ended it may be read to its end.
+    settles: float = 0.0
 
 
 def pairs() -> list[Pair]:
@@ -102,6 +114,15 @@ def pairs() -> list[Pair]:
             "LiveChat: moves while it is read, pages by offset",
             livechat={"visitors": 150, "paging": "offset"},
             lives_on=8.0,
+        ),
+        *(
+            Pair(
+                f"LiveChat: moves while it is read, {what}",
+                livechat={"visitors": 150, **answer},
+                lives_on=8.0,
+                settles=_BEHIND_SECONDS if "archive_time" in answer else 0.0,
+            )
+            for what, answer in _OTHER_ANSWERS.items()
         ),
     ]
 
@@ -160,8 +181,7 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
     ):
         marketo.seed(livechat.crowd().marketo_leads())
         job = Job(marketo, Path(folder), streams=None, **pair.settings)
-        runs = _runs(pair, job, livechat, began + pair.lives_on)
-        expected = {_key(each["email"]) for each in livechat.expected()["emails"].values()}
+        runs, expected = _runs(pair, job, livechat, began + pair.lives_on)
         strikes = int(livechat.counts()["faults"])
         secrets = {livechat.personal_access_token, marketo.client_secret} | expected
         rejected = _rejected(Path(folder) / "store.sqlite")
@@ -180,19 +200,23 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
     return played, runs
 
 
-def _runs(pair: Pair, job: Job, livechat: LiveChatSandbox, lives_until: float) -> list[Ended]:
-    """Until both have ended well, with nothing left to come."""
+def _runs(
+    pair: Pair, job: Job, livechat: LiveChatSandbox, lives_until: float
+) -> tuple[list[Ended], set[str]]:
+    """Until both have ended well, with nothing left to come; and who had come before the last."""
     job.settings = {name: value for name, value in job.settings.items() if value is not None}
     runs: list[Ended] = []
     bookmark = ""
     for _ in range(MAX_ATTEMPTS):
         over = time.monotonic() > lives_until
+        expected = {_key(each["email"]) for each in livechat.expected()["emails"].values()}
+        time.sleep(pair.settles if over else 0.0)
         ended = _run(pair, job, livechat, bookmark)
         runs.append(ended)
         bookmark = ended.states[-1][1] if ended.states else bookmark
         if ended.codes == (0, 0) and over:
             break
-    return runs
+    return runs, expected
 
 
 def _run(pair: Pair, job: Job, livechat: LiveChatSandbox, bookmark: str) -> Ended:
@@ -363,9 +387,7 @@ def _ends(run: Ended) -> list[str]:
 
 
 def _leaks(run: Ended, secrets: set[str]) -> list[str]:
-    log = "\n".join(run.errs).lower()
-    leaked = sum(secret.lower() in log for secret in secrets if secret)
-    return [f"{leaked} secrets or e-mails are in the logs"] if leaked else []
+    return [f"the log shows {each}" for each in planted.shown_in("\n".join(run.errs), also=secrets)]
 
 
 def _rejected(store: Path) -> set[str]:

@@ -28,6 +28,7 @@ RATE_CALLS, RATE_SECONDS, SLOTS, TIMEOUT_SECONDS, ROWS_A_CALL = 40, 2, 5, 1, 20
 MAX_ATTEMPTS = 25
 PATIENCE_SECONDS = 90.0
 BUDGET_SPENT = 75
+_DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class Job:
         evidence = Evidence()
         days_later = 0
         for number in range(MAX_ATTEMPTS):
-            attempt = self.attempt(people.lines(position), position, blow(number), days_later)
+            later = days_later * _DAY_SECONDS
+            attempt = self.attempt(people.lines(position), position, blow(number), later)
             evidence.attempts.append(attempt)
             position = attempt.states[-1][1] if attempt.states else position
             if attempt.code == 0:
@@ -126,9 +128,9 @@ class Job:
         return evidence
 
     def attempt(
-        self, lines: Iterable[str], start: int, blow: Blow = NO_BLOW, days_later: int = 0
+        self, lines: Iterable[str], start: int, blow: Blow = NO_BLOW, seconds_later: float = 0.0
     ) -> Attempt:
-        """One process on these lines."""
+        """One process on these lines; its wall clock may be ahead."""
         stamps = self.folder / "stamps.jsonl"
         stamps.unlink(missing_ok=True)
         plan = Plan(
@@ -136,7 +138,7 @@ class Job:
             kill_at=blow.kill_at,
             occurrence=blow.occurrence,
             delay=blow.delay,
-            days_later=days_later,
+            seconds_later=seconds_later,
             max_file_bytes=blow.max_file_bytes,
         )
         began = time.monotonic()

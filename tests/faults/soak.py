@@ -13,6 +13,7 @@ import msgspec
 from tests.faults.matrix import a_little_of_everything
 from tests.faults.pairs import Pair, play_runs
 from tests.faults.rounds import marketo_options
+from tests.faults.table import PLAIN, markdown
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo.client import MarketoSandbox
 
@@ -35,15 +36,22 @@ def soak(rows: int, seed: int, console: Console) -> int:
         counts = marketo.counts()
     longest = max(runs, key=lambda run: len(run.memory))
     violations = [*played.verdict.violations, *_growth(longest)]
-    console.print(
-        f"{played.rows:,} records in {played.seconds:,.0f} s and {len(runs)} runs: "
-        f"{counts.rows_created:,} people created, {counts.rows_updated:,} updated, "
-        f"{played.verdict.lost} lost, {played.verdict.duplicated} created twice; "
-        f"{played.strikes:,} faults at LiveChat, {sum(counts.rejected.values()):,} refusals at "
-        f"Marketo; at most {max(tap for tap, _ in longest.memory):.0f} MB for the tap and "
-        f"{max(target for _, target in longest.memory):.0f} MB for the target",
-        highlight=False,
-    )
+    figures = {
+        "visitors": f"{rows:,}",
+        "records": f"{played.rows:,}",
+        "minutes": f"{played.seconds / 60:.1f}",
+        "runs": f"{len(runs)}",
+        "faults at LiveChat": f"{played.strikes:,}",
+        "refusals at Marketo": f"{sum(counts.rejected.values()):,}",
+        "created": f"{counts.rows_created:,}",
+        "updated": f"{counts.rows_updated:,}",
+        "lost": f"{played.verdict.lost:,}",
+        "created twice": f"{played.verdict.duplicated:,}",
+        "tap, MB": f"{max(tap for tap, _ in longest.memory):.0f}",
+        "target, MB": f"{max(target for _, target in longest.memory):.0f}",
+        "violations": f"{len(violations)}",
+    }
+    console.print(markdown([tuple(figures), tuple(figures.values())]), **PLAIN)
     for sentence in violations:
         console.print(sentence, style="red", markup=False)
     return 1 if violations else 0

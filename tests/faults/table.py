@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COLUMNS = ("fault", "runs", "rows", "strikes", "restarts", "lost", "duplicated", "violations")
+# To the letter, for what is to be copied: neither wrapped nor coloured.
+PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
 
 
 @dataclass
@@ -20,32 +28,34 @@ class Line:
     duplicated: int = 0
     violations: list[str] = field(default_factory=list)
 
+    def cells(self) -> tuple[str, ...]:
+        numbers = (
+            *(self.rounds, self.rows, self.strikes, self.restarts),
+            *(self.lost, self.duplicated, len(self.violations)),
+        )
+        return (self.name, *(f"{number:,}" for number in numbers))
+
 
 def table(lines: list[Line], title: str) -> Table:
     """The lines, and their sum."""
     shown = Table(title=title, title_justify="left")
-    shown.add_column("fault")
-    for name in ("runs", "rows", "strikes", "restarts", "lost", "duplicated", "violations"):
-        shown.add_column(name, justify="right")
+    for name in COLUMNS:
+        shown.add_column(name, justify="left" if name == "fault" else "right")
     for line in [*lines, total(lines)]:
         shown.add_row(
-            line.name,
-            *(
-                f"{number:,}"
-                for number in (
-                    line.rounds,
-                    line.rows,
-                    line.strikes,
-                    line.restarts,
-                    line.lost,
-                    line.duplicated,
-                    len(line.violations),
-                )
-            ),
+            *line.cells(),
             style="bold red" if line.violations else None,
             end_section=bool(lines) and line is lines[-1],
         )
     return shown
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the first of which is the head, as a table for the README."""
+    head, *rest = rows
+    return "\n".join(
+        f"| {' | '.join(row)} |" for row in (head, ["---"] + ["--:"] * (len(head) - 1), *rest)
+    )
 
 
 def total(lines: list[Line]) -> Line:

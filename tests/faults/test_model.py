@@ -18,11 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from target_marketo.checkpoint import Checkpoint
 from target_marketo.loader import Loader, Options, Rejection
 from target_marketo.mapping import Mapped, Mapper
-from target_marketo.marketo.client import Field
 from target_marketo.marketo.errors import OutcomeUnknown, QuotaSpent, SendFewer
 from target_marketo.sinks import Received
 from target_marketo.summary import Summary
 from tests.target_marketo.fake_marketo import FakeMarketo
+from tests.target_marketo.test_loader import FIELDS
+from tests.target_marketo.test_loader import STREAMS as VISITORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,22 +32,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 120.0
 BATCH = 3
-FIELDS = [
-    Field("email", "email", 255, searchable=True),
-    Field("firstName", "string", 255),
-    Field("city", "string", 255),
-]
 # Two streams of one key, the second of which needs less of a lookup.
-STREAMS = {
-    "visitors": {
-        "fields": {
-            "email": "email",
-            "firstName": "first_name",
-            "city": {"from": "city", "write": "if_empty"},
-        }
-    },
-    "chats": {"fields": {"email": "email", "firstName": "first_name"}},
-}
+STREAMS = VISITORS | {"chats": {"fields": {"email": "email", "firstName": "first_name"}}}
 KEYS = ("a@example.com", "b@example.com", "c@example.com", "d@example.com", "e@example.com")
 
 
@@ -105,6 +92,11 @@ class Delivery(RuleBasedStateMachine):
         self.read = self._place_after(self.written)
         self._read_on()
 
+    @property
+    def _work(self) -> SimpleQueue[Any]:
+        """Calls that nobody has carried out yet."""
+        return self.loader._workers.waiting
+
     def _place_after(self, records: int) -> int:
         seen = 0
         for place, each in enumerate(self.input):
@@ -147,8 +139,8 @@ class Delivery(RuleBasedStateMachine):
 
     def _crash(self) -> None:
         """What was sent may still be carried out; the next process waits for that."""
-        while not self.loader._work.empty():
-            self.loader._work.get()()
+        while not self._work.empty():
+            self._work.get()()
         self._pass(TIMEOUT)
         self._start()
 
@@ -242,8 +234,8 @@ class Delivery(RuleBasedStateMachine):
     @rule()
     def carry_out(self) -> None:
         """The call that has waited longest is sent, and ends."""
-        if not self.loader._work.empty():
-            self.loader._work.get()()
+        if not self._work.empty():
+            self._work.get()()
 
     @rule()
     def hear(self) -> None:
@@ -282,8 +274,8 @@ class Delivery(RuleBasedStateMachine):
 
     def _wind_up(self) -> None:
         self.loader.stop()
-        while not self.loader._work.empty():
-            self.loader._work.get()()
+        while not self._work.empty():
+            self._work.get()()
         while not self.inbox.empty():
             self.loader.handle(self.inbox.get())
         self._write_state()
@@ -298,7 +290,7 @@ class Delivery(RuleBasedStateMachine):
             self.hear()
             if self.loader.idle:
                 break
-            if self.loader._work.empty() and self.inbox.empty():
+            if self._work.empty() and self.inbox.empty():
                 self._pass(self.loader.due() or 0.001)
         assert self.loader.idle, "it does not come to an end"
         self._pass(2 * TIMEOUT)

@@ -6,12 +6,12 @@ import io
 import json
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.environments import installed
 from tests.target_marketo.conftest import Target, record, state
 
 if TYPE_CHECKING:
@@ -178,14 +178,8 @@ def test_bytes_that_are_no_text_in_a_property_that_nobody_needs(
 @pytest.fixture(scope="session")
 def tap_csv(request: pytest.FixtureRequest) -> str:
     """The command of a tap for CSV files, in an environment of its own, kept between runs."""
-    environment = Path(request.config.cache.mkdir("taps")) / "tap-csv-folder-0.0.1a1"
-    command = environment / "bin" / "tap-csv-folder"
-    if not command.exists():
-        make = ["uv", "venv", "-q", "--clear", "--python", sys.executable, str(environment)]
-        subprocess.run(make, check=True)
-        install = ["uv", "pip", "install", "-q", "--no-config", "--python", str(environment)]
-        subprocess.run([*install, "tap-csv-folder==0.0.1a1"], check=True)
-    return str(command)
+    folder = Path(request.config.cache.mkdir("taps"))
+    return installed(folder, "tap-csv-folder==0.0.1a1", "tap-csv-folder")
 
 
 def test_a_csv_file(target: Target, marketo: MarketoSandbox, tap_csv: str, tmp_path: Path) -> None:

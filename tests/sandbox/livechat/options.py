@@ -51,6 +51,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     region: str = ""
     legacy_date: str = "2027-02-13"  # the `Legacy` header of version 3.5; "" sends none
     unknown_action_error: str = "not_found"  # unverified [facts 7.4]
+    removed_actions: tuple[str, ...] = ()  # what no version knows any longer
+    error_status: int = 0  # of every error of the API; 0: as `errors.py` has it [facts 3.2]
 
     # Archives. Which time `from` and `to` filter, and whether they are inclusive, is not documented
     # for this API; the Reports API writes the range as <from,to>. [facts 2.4, 7.5]

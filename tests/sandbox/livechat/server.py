@@ -97,7 +97,8 @@ class Server:
         def answer(grant: Grant, body: bytes) -> Reply:
             if version not in _VERSIONS:
                 raise ApiError("unsupported_version")
-            if method is None or version not in method.versions:
+            gone = action in self.options.removed_actions
+            if gone or method is None or version not in method.versions:
                 raise ApiError(self.options.unknown_action_error, f"Unknown action: {action}")
             grant.require(*method.scopes)
             now = self.clock.now()
@@ -146,7 +147,7 @@ class Server:
             reply, rows = answer(grant, body)
             status = 200
         except ApiError as refusal:
-            status, error = refusal.status, refusal.kind
+            status, error = self.options.error_status or refusal.status, refusal.kind
             reply = refusal.cdp_body() if cdp else refusal.body()
             if cdp and refusal.kind == "validation" and not _is_object(body):
                 status = _CDP_UNPROCESSABLE

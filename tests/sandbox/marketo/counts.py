@@ -49,6 +49,7 @@ class JournalRow(msgspec.Struct, omit_defaults=True, gc=False):
     key: str | None = None
     codes: tuple[str, ...] = ()
     changed: bool = False
+    kept: int = 0  # blocked fields that would have got another value
     # What was written, if the option `journal_values` asks for it.
     values: dict[str, Any] | None = None
 
@@ -67,6 +68,8 @@ class JournalEntry(msgspec.Struct, omit_defaults=True, kw_only=True):
     values: int = 0
     found: int = 0
     rows: list[JournalRow] = []
+    # Whom it asked for, or was to write, if the option `journal_values` asks for it.
+    keys: list[str] = []
     # When the rows were written, which may be long after the client has gone.
     applied: float = 0.0
     # What the script of faults did to the call.

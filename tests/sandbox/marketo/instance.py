@@ -6,6 +6,7 @@ then to be done. HTTP is `server.py`'s business.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import date, timedelta
 from random import Random
@@ -60,6 +61,8 @@ class Instance:
         self.syncs = Syncs(self.database)
         self.limits = Limits(options, now)
         self.tokens = Tokens(self.random)
+        # The figures that the usage call answers, and when they were true.
+        self._usage_known: tuple[float, dict[str, Counter[str]]] = (float("-inf"), {})
         stats = "/rest/v1/stats"
         self._routes: Routes = {
             "/rest/v1/leads/delete.json": ("delete", {"POST": self._delete}),
@@ -104,6 +107,7 @@ class Instance:
     def strike(self, call: Call) -> None:
         """Asks the script what goes wrong with a call that has just arrived."""
         kind = "identity" if call.path == IDENTITY_PATH else self._route(call)[0]
+        call.entry.kind = kind
         call.fault = self.script.draw(kind, call.body)
         if call.fault is not None:
             call.entry.fault = call.fault.what
@@ -113,7 +117,6 @@ class Instance:
         as a slot, is given back by its `at_end`.
         """
         kind, handler, allowed = self._route(call)
-        call.entry.kind = kind
         self.counts.count_call(kind)
         now = call.entry.arrival
         # Adobe marks 601, 602 and 605: such calls use up neither rate nor quota.
@@ -121,7 +124,7 @@ class Instance:
         if handler is not None and not allowed:
             raise ResponseError("605")
         self.limits.arrive(now, self.options.api_user)
-        call.at_end.append(self.limits.leave)
+        call.at_end.append(lambda: self.limits.leave(self.clock.now()))
         if handler is None:
             raise ResponseError("610")
         if kind in self.options.denied_calls:
@@ -131,7 +134,7 @@ class Instance:
     def refused(self, error: ResponseError) -> None:
         """Count a response-level error."""
         self.counts.count_rejected(error.code)
-        day = quota_day(self.clock.now())
+        day = quota_day(self.clock.now(), self.options.quota_zone)
         self.errors.setdefault(day, Counter())[error.code] += 1
 
     def identity(self, parameters: dict[str, str]) -> tuple[int, Content]:
@@ -205,8 +208,7 @@ class Instance:
         if not filter_type:
             raise ResponseError("1003", "filterType not specified")
         filter_values = parameters.get("filterValues", "")
-        # A value with a comma in it cannot be told from two values.
-        values = [value for part in filter_values.split(",") if (value := part.strip())]
+        values = self._filter_values(filter_values)
         if not values:
             raise ResponseError("1003", "filterValues not specified")
         if len(values) > MAX_VALUES:
@@ -214,25 +216,55 @@ class Instance:
         asked = parameters.get("fields", "")
         names = [name.strip() for name in asked.split(",") if name.strip()] or DEFAULT_FIELDS
         self.database.check_fields(names)
-        ids = self.database.lookup(filter_type, values)
+        unseen = self._too_new(call.entry.arrival)
+        ids = [each for each in self.database.lookup(filter_type, values) if each not in unseen]
         page = Page.of(parameters, signature=f"{filter_type} {filter_values}")
         content: Content = {"result": self.database.read(page.cut(ids), names)}
         if page.more:
             content["nextPageToken"] = page.next_token()
             content["moreResult"] = True
         call.entry.values = len(values)
+        if self.options.journal_values:
+            call.entry.keys = [value.lower() for value in values]
         call.entry.found = len(content["result"])
         return lambda: content
+
+    def _filter_values(self, text: str) -> list[str]:
+        """A value with a comma in it cannot be told from two values, as far as is documented."""
+        if self.options.escaped_comma == "kept":
+            parts = [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", text)]
+        else:
+            parts = text.split(",")
+        return [value for part in parts if (value := part.strip())]
+
+    def _too_new(self, now: float) -> set[int | None]:
+        """The leads that a lookup does not find yet."""
+        lag = self.options.lookup_lag
+        if not lag:
+            return set()
+        return {
+            row.id
+            for entry in self.journal
+            if entry.applied > now - lag
+            for row in entry.rows
+            if row.status == "created"
+        }
 
     def _sync(self, call: Call) -> Finish:
         sync = self.syncs.prepare(call.json(SyncBody))
         call.at_end.append(lambda: self.syncs.release(sync))
+        if self.options.journal_values:
+            call.entry.keys = [row.key for row in sync.rows if row.key is not None]
         if call.fault is not None and call.fault.what == "row":
             sync.refuse_some(call.fault, self.fault_random)
 
         def finish() -> Content:
             now = call.entry.applied = self.clock.now()
             results, call.entry.rows = self.syncs.apply(sync, now)
+            kept = sum(row.kept for row in call.entry.rows)
+            if kept and self.options.blocked_field == "warning":
+                warning = {"code": "1003", "message": f"sandbox: {kept} blocked fields were kept"}
+                return {"result": results, "warnings": [warning]}
             return {"result": results}
 
         return finish
@@ -299,12 +331,16 @@ class Instance:
         return {"id": found[0], "status": "updated"}
 
     def _days(self, count: int) -> list[str]:
-        today = date.fromisoformat(quota_day(self.clock.now()))
+        today = date.fromisoformat(quota_day(self.clock.now(), self.options.quota_zone))
         return [(today - timedelta(days=back)).isoformat() for back in range(count)]
 
     def _usage(self, days: int) -> Finish:
+        now = self.clock.now()
+        if now - self._usage_known[0] >= self.options.usage_age:
+            self._usage_known = (now, {day: +users for day, users in self.limits.usage.items()})
+
         def of(day: str) -> Content:
-            users = self.limits.usage.get(day, Counter())
+            users = self._usage_known[1].get(day, Counter())
             return {
                 "date": day,
                 "total": users.total(),

@@ -23,11 +23,6 @@ MAX_MATCHES = 1000
 DEFAULT_FIELDS = ("id", "firstName", "lastName", "email", "updatedAt", "createdAt")
 
 
-def key_of(value: Any) -> str:
-    """How a value is compared in a search: Marketo's is not case-sensitive."""
-    return value.lower() if type(value) is str else str(value).lower()
-
-
 class LeadDatabase:
     """All leads by id, with an index per field that was searched by.
 
@@ -38,7 +33,7 @@ class LeadDatabase:
         self.counts = counts
         self.leads: dict[int, Lead] = {}
         self._next_id = 1001
-        self._indexes: dict[str, dict[str, list[int]]] = {"email": {}}
+        self._indexes: dict[str, dict[str, list[int]]] = {}
         self.configure(options)
 
     def configure(self, options: Options) -> None:
@@ -48,6 +43,16 @@ class LeadDatabase:
         self.accept: dict[str, Accept] = acceptors(self.schema, options)
         self.blocked = frozenset(options.blocked_fields)
         self.partition_ids = {partition.name: partition.id for partition in options.partitions}
+        keeps_case = options.custom_key_case == "kept"
+        self._cased = frozenset(
+            field.name for field in self.schema.fields if field.custom and keeps_case
+        )
+        self._indexes = {}
+
+    def key_of(self, field: str, value: Any) -> str:
+        """How a value is compared in a search: as a rule not by its case."""
+        text = value if type(value) is str else str(value)
+        return text if field in self._cased else text.lower()
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -59,10 +64,10 @@ class LeadDatabase:
             except (TypeError, ValueError):
                 return []
             return [number] if number in self.leads else []
-        return self.index(field).get(key_of(value), [])
+        return self.index(field).get(self.key_of(field, value), [])
 
     def index(self, field: str) -> dict[str, list[int]]:
-        """The ids of leads by `key_of` what they hold in `field`."""
+        """The ids of leads by `key_of` of what they hold in `field`."""
         index = self._indexes.get(field)
         return self._build_index(field) if index is None else index
 
@@ -111,10 +116,13 @@ class LeadDatabase:
         self._store(lead)
         return number
 
-    def update(self, number: int, values: Mapping[str, Any], instant: str) -> bool:
-        """Write what differs; say whether anything did. `updatedAt` moves only then."""
+    def update(self, number: int, values: Mapping[str, Any], instant: str) -> tuple[bool, int]:
+        """Write what differs; say whether anything did, and how many blocked fields stood in the
+        way. `updatedAt` moves only with a change.
+        """
         lead = self.leads[number]
         changed = False
+        kept = 0
         for name, value in values.items():
             old = lead.get(name)
             if value == old:
@@ -123,13 +131,14 @@ class LeadDatabase:
             if empty and (value is None or value is False) and old != "":
                 continue  # an unset boolean is false
             if name in self.blocked and not empty:
+                kept += 1
                 continue
             self._count_overwrite(name, value, was_empty=empty)
             self._set(lead, name, value)
             changed = True
         if changed:
             lead["updatedAt"] = instant
-        return changed
+        return changed, kept
 
     def delete(self, number: int) -> bool:
         """Forget a lead; false if there is none of that id."""
@@ -137,7 +146,7 @@ class LeadDatabase:
         if lead is None:
             return False
         for field, index in self._indexes.items():
-            self._unindex(index, lead.get(field), number)
+            self._unindex(field, index, lead.get(field), number)
         return True
 
     def seed(self, rows: Iterable[Mapping[str, Any]], now: float) -> list[int]:
@@ -164,13 +173,13 @@ class LeadDatabase:
     def _store(self, lead: Lead) -> None:
         self.leads[lead["id"]] = lead
         for field, index in self._indexes.items():
-            self._index(index, lead.get(field), lead["id"])
+            self._index(field, index, lead.get(field), lead["id"])
 
     def _set(self, lead: Lead, name: str, value: Any) -> None:
         index = self._indexes.get(name)
         if index is not None:
-            self._unindex(index, lead.get(name), lead["id"])
-            self._index(index, value, lead["id"])
+            self._unindex(name, index, lead.get(name), lead["id"])
+            self._index(name, index, value, lead["id"])
         if value is None:
             del lead[name]
         else:
@@ -185,20 +194,18 @@ class LeadDatabase:
     def _build_index(self, field: str) -> dict[str, list[int]]:
         index: dict[str, list[int]] = {}
         for number, lead in self.leads.items():
-            self._index(index, lead.get(field), number)
+            self._index(field, index, lead.get(field), number)
         self._indexes[field] = index
         return index
 
-    @staticmethod
-    def _index(index: dict[str, list[int]], value: Any, number: int) -> None:
+    def _index(self, field: str, index: dict[str, list[int]], value: Any, number: int) -> None:
         if value is not None:
-            index.setdefault(key_of(value), []).append(number)
+            index.setdefault(self.key_of(field, value), []).append(number)
 
-    @staticmethod
-    def _unindex(index: dict[str, list[int]], value: Any, number: int) -> None:
+    def _unindex(self, field: str, index: dict[str, list[int]], value: Any, number: int) -> None:
         if value is None:
             return
-        key = key_of(value)
+        key = self.key_of(field, value)
         index[key].remove(number)
         if not index[key]:
             del index[key]

@@ -7,28 +7,33 @@ its sender believes it to be, and holds a slot until its reply has been sent.
 from __future__ import annotations
 
 from collections import Counter, deque
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from .errors import ResponseError
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from .options import Options
 
 # Adobe writes "12:00AM CST"; connectors that run against it take the zone, not the fixed offset.
-QUOTA_ZONE = ZoneInfo("America/Chicago")
+ZONES: dict[str, tzinfo] = {
+    "chicago": ZoneInfo("America/Chicago"),
+    "cst": timezone(timedelta(hours=-6)),
+}
 
 
-def quota_day(now: float) -> str:
-    """The day whose quota a call at `now` (epoch seconds) uses."""
-    return datetime.fromtimestamp(now, QUOTA_ZONE).date().isoformat()
+def quota_day(now: float, zone: str) -> str:
+    """The day whose quota a call at `now` (epoch seconds) uses; `zone` as the option names it."""
+    return datetime.fromtimestamp(now, ZONES[zone]).date().isoformat()
 
 
-def next_reset(now: float) -> float:
+def next_reset(now: float, zone: str) -> float:
     """When the quota is next reset, in epoch seconds."""
-    tomorrow = datetime.fromtimestamp(now, QUOTA_ZONE).date() + timedelta(days=1)
-    midnight = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=QUOTA_ZONE)
+    tomorrow = datetime.fromtimestamp(now, ZONES[zone]).date() + timedelta(days=1)
+    midnight = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=ZONES[zone])
     return midnight.astimezone(UTC).timestamp()
 
 
@@ -60,8 +65,7 @@ class Limits:
         self.usage: dict[str, Counter[str]] = {}
         self._counted = SlidingWindow()
         self._arrived = SlidingWindow()
-        self._day = quota_day(now)
-        self._reset_at = next_reset(now)
+        self._start_day(now)
 
     def arrive(self, now: float, user: str) -> None:
         """Admit a call, which then holds a slot until `leave`; or raise 607, 606 or 615."""
@@ -71,15 +75,19 @@ class Limits:
         arrived = self._arrived.size(now, options.rate_seconds)
         self.worst_in_window = max(self.worst_in_window, arrived)
         if refusal is None or options.rejected_calls_count:
-            self._counted.add(now)
+            if refusal is not None or options.window_counts == "arrival":
+                self._counted.add(now)
             self.usage.setdefault(self._day, Counter())[user] += 1
         if refusal is not None:
             raise refusal
         self.in_flight += 1
         self.worst_in_flight = max(self.worst_in_flight, self.in_flight)
 
-    def leave(self) -> None:
+    def leave(self, now: float) -> None:
+        """A call that was let in has been answered."""
         self.in_flight -= 1
+        if self.options.window_counts == "reply":
+            self._counted.add(now)
 
     def charge(self, now: float, user: str, calls: int, *, in_window: bool) -> None:
         """Calls of another integration: they use up the quota and, if asked for, the window."""
@@ -102,7 +110,10 @@ class Limits:
         options = self.options
         if self.calls_today(now) >= options.daily_quota:
             return ResponseError("607")
-        if self._counted.size(now, options.rate_seconds) >= options.rate_calls:
+        counted = self._counted.size(now, options.rate_seconds)
+        if options.window_counts == "reply":
+            counted += self.in_flight
+        if counted >= options.rate_calls:
             return ResponseError("606", options.rate_calls, f"{options.rate_seconds:g}")
         if self.in_flight >= options.slots:
             return ResponseError("615", options.slots)
@@ -110,5 +121,8 @@ class Limits:
 
     def _roll(self, now: float) -> None:
         if now >= self._reset_at:
-            self._day = quota_day(now)
-            self._reset_at = next_reset(now)
+            self._start_day(now)
+
+    def _start_day(self, now: float) -> None:
+        self._day = quota_day(now, self.options.quota_zone)
+        self._reset_at = next_reset(now, self.options.quota_zone)

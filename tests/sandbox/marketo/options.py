@@ -92,15 +92,28 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     # What goes wrong; see `tests/sandbox/faults.py`. Kinds of calls are those of the journal.
     faults: tuple[Fault, ...] = ()
-    # Whether the journal keeps what each row of a sync wrote.
+    # Whether the journal keeps whom each call was about, and what each row of a sync wrote.
     journal_values: bool = False
 
-    # The open questions.
+    # The open questions; where each comes from stands in `tests/sandbox/questions.py`.
     same_key_twice: Literal["create_twice", "last_wins", "error_1036"] = "create_twice"
     unknown_field_level: Literal["record", "response"] = "record"
     too_long: Literal["1003", "1077", "truncate"] = "1003"
-    read_only_field: Literal["record", "ignore"] = "record"
+    read_only_field: Literal["record", "response", "ignore"] = "record"
     empty_string: Literal["clears", "stores"] = "clears"
+    four_bytes: Literal["store", "1003", "replace"] = "store"  # characters such as emoji
+    # Whether "\," in the values of a lookup is a comma that does not part them.
+    escaped_comma: Literal["parts", "kept"] = "parts"
+    custom_key_case: Literal["ignored", "kept"] = "ignored"
+    # What a write to a blocked field that holds something is answered.
+    blocked_field: Literal["silent", "warning", "1003"] = "silent"
+    # A lookup finds a new lead only so many seconds after it was created; a sync does at once.
+    lookup_lag: float = 0.0
+    # Whether a call that was let in counts from its arrival, or until so long after its reply.
+    window_counts: Literal["arrival", "reply"] = "arrival"
+    quota_zone: Literal["chicago", "cst"] = "chicago"
+    usage_age: float = 0.0  # the usage call answers figures that may be so many seconds old
+    identity_form: Literal["read", "ignore"] = "read"  # the credentials in the body of a POST
     query_token: Literal["refuse", "accept"] = "refuse"
 
     def replaced(self, changes: dict[str, object]) -> Options:

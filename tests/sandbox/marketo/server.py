@@ -146,7 +146,8 @@ async def _identity(instance: Instance, call: Call) -> Response:
         await _pass_time(fault.seconds)
         return page(int(fault.code)) if fault.what == "status" else Reset()
     if call.method in {"GET", "POST"}:
-        status, content = instance.identity(call.form())
+        read = instance.options.identity_form == "read"
+        status, content = instance.identity(call.form() if read else call.query)
     else:
         status, content = 405, {"error": "method_not_allowed"}
     if status != HTTPStatus.OK:

@@ -15,7 +15,6 @@ import msgspec
 
 from .counts import JournalRow
 from .errors import RecordError, ResponseError
-from .leads import key_of
 from .values import IGNORED, format_instant
 
 if TYPE_CHECKING:
@@ -141,14 +140,14 @@ class Syncs:
             )
         if match not in self.database.leads:
             return self._skip(row, RecordError("1004"))
-        changed = self.database.update(match, row.values, instant)
+        changed, kept = self.database.update(match, row.values, instant)
         if changed:
             counts.rows_updated += 1
         else:
             counts.rows_unchanged += 1
         return (
             {"id": match, "status": "updated"},
-            JournalRow("updated", match, row.key, changed=changed),
+            JournalRow("updated", match, row.key, changed=changed, kept=kept),
         )
 
     def _skip(self, row: PlannedRow, error: RecordError) -> tuple[dict[str, Any], JournalRow]:
@@ -163,7 +162,8 @@ class Syncs:
         if call.lookup_field != "email":
             # A row holds the e-mail it gives to its lead as well.
             emails = (row.values.get("email") for row in call.rows if row.error is None)
-            keys.update(key_of(email) for email in emails if email is not None)
+            key_of = self.database.key_of
+            keys.update(key_of("email", email) for email in emails if email is not None)
         held = self._held
         for key in keys:
             others = held.get(key, 0)
@@ -203,13 +203,15 @@ class _Planner:
             raise RecordError("1003", f"Field 'id' is not allowed with action '{self.action}'")
         sent = row.get(self.lookup_field)
         if sent is not None and sent != "":
-            planned.key = key_of(sent)
+            planned.key = self.database.key_of(self.lookup_field, sent)
         elif self.action != "createDuplicate":
             text = f"Value for required field '{self.lookup_field}' not specified"
             raise RecordError("1003", text)
         planned.values = self._accepted(row)
         if self.action != "createDuplicate":
             planned.match = self._match(planned)
+            if planned.match is not None and self.database.options.blocked_field == "1003":
+                self._check_blocked(planned.match, planned.values)
             if self.folds:
                 self._fold(planned)
         if self.partition_name:
@@ -232,7 +234,7 @@ class _Planner:
         if self.by_id:
             # Calls by id and by e-mail are about the same person: they hold the same key.
             email = self.database.leads[matches[0]].get("email")
-            planned.key = planned.key if email is None else key_of(email)
+            planned.key = planned.key if email is None else self.database.key_of("email", email)
         return matches[0]
 
     def _accepted(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -247,6 +249,12 @@ class _Planner:
         if IGNORED in values.values():
             return {name: value for name, value in values.items() if value is not IGNORED}
         return values
+
+    def _check_blocked(self, match: int, values: dict[str, Any]) -> None:
+        lead = self.database.leads[match]
+        for name in self.database.blocked & values.keys():
+            if lead.get(name) not in {None, values[name]}:
+                raise RecordError("1003", f"Field '{name}' is blocked")
 
     def _check_partition(self, match: int | None) -> None:
         if self.partition_name not in self.database.partition_ids:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from .errors import RecordError
+from .errors import RecordError, ResponseError
 from .fields import COMPANY
 
 if TYPE_CHECKING:
+    from .errors import MarketoError
     from .fields import Field, Schema
     from .options import Options
 
@@ -34,6 +35,7 @@ DATETIME = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
 UTC_DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)  # as it reads back
+FOUR_BYTES = re.compile(r"[\U00010000-\U0010FFFF]")
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 INTEGER = re.compile(r"[+-]?\d{1,10}", re.ASCII)
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -61,18 +63,35 @@ def _acceptor(field: Field, options: Options) -> Accept:
     if field.read_only:
         if options.read_only_field == "ignore":
             return lambda _: IGNORED
-        return _refused("1003", f"Field '{field.name}' is read only")
+        error = ResponseError if options.read_only_field == "response" else RecordError
+        return _refused("1003", f"Field '{field.name}' is read only", error)
     return _checked(field, options)
 
 
-def _refused(code: str, text: str) -> Accept:
+def _refused(code: str, text: str, error: type[MarketoError] = RecordError) -> Accept:
     def accept(_: Any) -> Any:
-        raise RecordError(code, text)
+        raise error(code, text)
 
     return accept
 
 
 def _checked(field: Field, options: Options) -> Accept:
+    accept = _shortened(field, options)
+    if options.four_bytes == "store" or field.data_type not in _TEXTUAL:
+        return accept
+    replaces = options.four_bytes == "replace"
+
+    def without_four_bytes(value: Any) -> Any:
+        if type(value) is not str or not FOUR_BYTES.search(value):
+            return accept(value)
+        if replaces:
+            return accept(FOUR_BYTES.sub("?", value))
+        raise RecordError("1003", f"Invalid value for field '{field.name}'")
+
+    return without_four_bytes
+
+
+def _shortened(field: Field, options: Options) -> Accept:
     """The general rule, behind a shortcut for the values that most rows carry."""
     general = _general(field, options)
     quick = _QUICK.get(field.data_type)

@@ -1,0 +1,25 @@
+"""Commands that others wrote, each in a virtual environment of its own, kept between runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def installed(folder: Path, requirement: str, command: str) -> str:
+    """The path of a requirement's command, in an environment under `folder`."""
+    environment = folder / requirement.replace("=", "-")
+    path = environment / "bin" / command
+    if not path.exists():
+        has_module = importlib.util.find_spec("uv") is not None
+        uv = [sys.executable, "-m", "uv"] if has_module else ["uv"]
+        make = [*uv, "venv", "-q", "--clear", "--python", sys.executable, str(environment)]
+        subprocess.run(make, check=True)
+        install = [*uv, "pip", "install", "-q", "--no-config", "--python", str(environment)]
+        subprocess.run([*install, requirement], check=True)
+    return str(path)
