@@ -82,11 +82,20 @@ def command(start: str) -> str:
     return found
 
 
-def test_the_two_commands_are_what_ci_runs() -> None:
+@pytest.mark.parametrize(
+    "start", ["uv run python -m tests.demo", "uv run pytest", "uv run python -m tests.faults"]
+)
+def test_ci_runs_the_command(start: str) -> None:
     script = (ROOT / ".ci" / "run").read_text()
 
-    for line in (command("uv run python -m tests.demo"), command("uv run pytest")):
-        assert f"\n{line}" in script
+    assert f"\n{command(start)}\n" in script
+
+
+def test_the_open_questions_are_listed(project: Project) -> None:
+    done = project.run(command("uv run python -m tests.sandbox.questions"))
+
+    assert done.returncode == 0, done.stderr
+    assert "Do calls refused with 606, 607 or 615 count?" in done.stdout
 
 
 def test_the_settings_are_copied_for_their_owner_only(project: Project) -> None:
@@ -169,7 +178,7 @@ def test_the_tap_works_with_another_target(project: Project) -> None:
 
 
 def test_any_command_runs_against_the_sandbox(project: Project) -> None:
-    done = project.run(command("uv run python -m tests.sandbox"))
+    done = project.run(command("uv run python -m tests.sandbox --visitors"))
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert "worst window" in done.stderr

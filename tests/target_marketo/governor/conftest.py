@@ -15,7 +15,7 @@ from tests.target_marketo.governor.postgresql import PostgreSQL, running_server
 from tests.target_marketo.governor.scripted import ScriptedClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from target_marketo.store.leases import Leases
@@ -89,3 +89,19 @@ class Instance:
 @pytest.fixture
 def instance(leases: Leases, clock: ScriptedClock) -> Instance:
     return Instance(leases, clock)
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Figures are shown also when the test passes."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {line}", end="")
+
+    return say

@@ -28,22 +28,6 @@ def look_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turnstile, "LOOK_SECONDS", 10.0)
 
 
-@pytest.fixture
-def long(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--long"))
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Figures are shown also when the test passes."""
-
-    def say(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {line}", end="")
-
-    return say
-
-
 def alone(seed: int, seconds: float, latency: Latency, processes: int) -> Simulation:
     simulation = Simulation(seed, latency=latency)
     for _ in range(processes):

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from target_marketo.ops.command import commands
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog, Failure, mapping_digest
+from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.sandbox.mailbox import Mailbox, free_port
 
 if TYPE_CHECKING:
@@ -157,3 +158,9 @@ def mail_variables(mailbox: Mailbox, security: str = "starttls", **more: str) ->
         "MARKETO_OPS_MAIL_TO": "ann@ops.test, bob@ops.test",
         **more,
     }
+
+
+@pytest.fixture(scope="module")
+def livechat_account() -> Iterator[LiveChatSandbox]:
+    with LiveChatSandbox(visitors=5) as account:
+        yield account

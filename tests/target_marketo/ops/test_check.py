@@ -7,21 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.sandbox.marketo.options import Partition
 
 from .conftest import MailServer, Ops, Store, mail_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.sandbox.livechat.client import LiveChatSandbox
     from tests.sandbox.marketo.client import MarketoSandbox
-
-
-@pytest.fixture(scope="module")
-def livechat_account() -> Iterator[LiveChatSandbox]:
-    with LiveChatSandbox(visitors=5) as account:
-        yield account
 
 
 @pytest.fixture

@@ -13,15 +13,7 @@ from tests.sandbox.livechat.client import LiveChatSandbox
 from .test_check import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .conftest import Ops
-
-
-@pytest.fixture(scope="module")
-def livechat_account() -> Iterator[LiveChatSandbox]:
-    with LiveChatSandbox(visitors=5) as account:
-        yield account
 
 
 @pytest.fixture
