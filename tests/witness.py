@@ -10,7 +10,7 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 import pytest
 from click.testing import CliRunner
@@ -137,6 +137,12 @@ class _Pipe:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pipe, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._pipe.close()
 
     def read(self, *size: int) -> Any:
         return self._noted(self._pipe.read(*size))

@@ -54,6 +54,8 @@ _RESETS_BEFORE_HALVING = 2
 _SEE = "see what Marketo holds, then replay"
 _AFTER_RESET_SECONDS = 1.0  # a server that lost its client may still be writing
 _AFTER_RACE_SECONDS = 0.0
+_INVALID_VALUE = "1003"  # to a lookup: it asks for a field that is not there (any more)
+_NO_SUCH_FIELD = "1006"
 _AFTER_TRANSIENT_SECONDS = 5.0
 
 
@@ -128,6 +130,7 @@ class Loader:
         arrived: Called with each person who is as the records want it.
         inbox: Where worker threads put a `Done`; the owner hands it to `handle`.
         check: Says what is wrong with a row, if anything is, before it leaves.
+        gone: Says whether a field that Marketo does not know ends the run.
         report: Called with each decision of a dry run.
     """
 
@@ -143,6 +146,7 @@ class Loader:
         inbox: SimpleQueue[Any],
         now: Callable[[], float] = time.monotonic,
         check: Callable[[Mapping[str, Any]], Refused | None] = lambda _: None,
+        gone: Callable[[], bool] = lambda: False,
         report: Callable[[Entry], None] = lambda _: None,
     ) -> None:
         self._leads = leads
@@ -154,6 +158,7 @@ class Loader:
         self._inbox = inbox
         self._now = now
         self._check = check
+        self._gone = gone
         self._report = report
         self._workers = Workers(options.max_concurrent)
         self._buffers: dict[str, Buffer] = {}
@@ -386,11 +391,13 @@ class Loader:
             entry.attempts += 1
             if kind is Class.PERMANENT or kind is Class.FATAL or entry.attempts >= _MAX_ATTEMPTS:
                 refused.setdefault(row.code, []).append((entry, position))
-            elif kind is Class.LOOKUP:
+            elif kind is Class.LOOKUP and entry.attempts == 1:
                 again.append(entry)
             else:
                 later.append(entry)
         self._end(ended)
+        if _NO_SUCH_FIELD in refused and self._gone():
+            return
         for code, entries in refused.items():
             self._refuse(entries, code, of_row(code).cure, answer.request_id)
         self._hold(again, _AFTER_RACE_SECONDS)
@@ -421,6 +428,8 @@ class Loader:
         self._hold(call.entries, wait)
 
     def _send_fewer(self, call: _Call, error: SendFewer) -> None:
+        if call.action is None and error.code == _INVALID_VALUE and self._gone():
+            return
         if len(call.entries) == 1:
             cure = of_response(error.code).cure
             self._refuse([(call.entries[0], 0)], error.code, cure, error.request_id)

@@ -117,6 +117,7 @@ class Run:
             inbox=self._inbox,
             now=now,
             check=self._check_row,
+            gone=self._field_is_gone,
             report=dry_run.tell,
         )
         self._mapper: Mapper | None = None
@@ -128,6 +129,7 @@ class Run:
         self._failure: Exception | None = None
         self._signal = 0
         self._hopeless = False
+        self._describes_today = False
         self._reader_gone = False
         self._reported_at = now()
         marketo.stopping = lambda: self._stopping
@@ -178,21 +180,40 @@ class Run:
         self._marketo.patience_seconds = _START_PATIENCE_SECONDS
         earlier = self._marketo.under_way()
         self._marketo.learn_usage()
-        streams = self._settings.streams
-        name = f"describe:{self._settings.instance}"
-        cached = self._cache.get(name, _DESCRIBE_SECONDS)
+        cached = self._cache.get(self._described_as, _DESCRIBE_SECONDS)
         if cached is not None:
             try:
-                self._mapper = Mapper(streams, msgspec.convert(cached, list[Field]))
+                fields = msgspec.convert(cached, list[Field])
+                self._mapper = Mapper(self._settings.streams, fields)
             except (SettingError, msgspec.ValidationError):
                 logger.info("The mapping does not fit the fields of yesterday: asking anew")
         if self._mapper is None:
-            described = self._marketo.describe()
-            self._cache.put(name, described)
-            self._mapper = Mapper(streams, described)
+            self._mapper = self._mapper_of_today()
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
+
+    @property
+    def _described_as(self) -> str:
+        return f"describe:{self._settings.instance}"
+
+    def _mapper_of_today(self) -> Mapper:
+        self._describes_today = True
+        described = self._marketo.describe()
+        self._cache.put(self._described_as, described)
+        return Mapper(self._settings.streams, described)
+
+    def _field_is_gone(self) -> bool:
+        """Marketo refuses what describe allowed up to a day ago: the run ends if a field has gone.
+
+        Else every record would be refused one by one, and its STATE would pass.
+        """
+        if not self._describes_today:
+            try:
+                self._mapper_of_today()
+            except (MarketoError, GovernorError, SettingError, StoreError) as error:
+                self._failure = self._failure or error
+        return self._failure is not None
 
     # The loop
 

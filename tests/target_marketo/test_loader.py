@@ -311,6 +311,19 @@ def test_a_row_that_marketo_skips_goes_to_the_error_log_with_its_place() -> None
     assert bench.everything_settled_once()
 
 
+def test_somebody_whom_lookups_do_not_find_yet_is_waited_for() -> None:
+    marketo = FakeMarketo(skips=["1005", "1005", "1005"])
+    bench = Bench(marketo)
+    bench.record("ann@example.com", first_name="Ann")
+    began = bench.time
+    bench.finish()
+
+    assert [kind for kind, _ in marketo.log] == ["lookup", CREATE] * 4
+    assert bench.time - began >= 2 * 5, "at once after the first time, then not"
+    assert (bench.summary.created, bench.rejected) == (1, [])
+    assert bench.everything_settled_once()
+
+
 def test_results_in_another_order_are_not_taken_for_those_of_the_rows_sent() -> None:
     marketo = FakeMarketo()
     for number in range(3):
