@@ -339,17 +339,17 @@ def _judged(
     created = set(arrived)
     sent = {email for run in runs for email in run.passed.emails}
     # Who is there and was not created was there before.
-    before = held - created
+    settled_before = (held - created) | rejected
     found = [f"A: {len(lost)} of {len(expected)} people are nowhere"] if lost else []
     for number, run in enumerate(runs, 1):
+        covered = 0
         for at, state in run.states:
-            covered = run.passed.emails[: run.passed.states.get(state, 0)]
+            # Who was covered by an earlier STATE had arrived by then.
+            since, covered = covered, max(covered, run.passed.states.get(state, 0))
             ahead = {
                 email
-                for email in covered
-                if email
-                and email not in before | rejected
-                and arrived.get(email, at + 1) > at + 0.005
+                for email in run.passed.emails[since:covered]
+                if email and email not in settled_before and arrived.get(email, at + 1) > at + 0.005
             }
             if ahead:
                 found.append(f"B: run {number}: a STATE passed {len(ahead)} people")
