@@ -54,10 +54,9 @@ _RESETS_BEFORE_HALVING = 2
 _SEE = "see what Marketo holds, then replay"
 _AFTER_RESET_SECONDS = 1.0  # a server that lost its client may still be writing
 _AFTER_RACE_SECONDS = 0.0
-_INVALID_VALUE = "1003"  # to a lookup: it asks for a field that is not there (any more)
-_NO_SUCH_FIELD = "1006"
 _AFTER_TRANSIENT_SECONDS = 5.0
-
+# What a field that is not there (any more) is answered with: when asked for, and when written.
+_LOOKUP_REFUSED, _NO_SUCH_FIELD = "1003", "1006"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -428,7 +427,7 @@ class Loader:
         self._hold(call.entries, wait)
 
     def _send_fewer(self, call: _Call, error: SendFewer) -> None:
-        if call.action is None and error.code == _INVALID_VALUE and self._gone():
+        if call.action is None and error.code == _LOOKUP_REFUSED and self._gone():
             return
         if len(call.entries) == 1:
             cure = of_response(error.code).cure

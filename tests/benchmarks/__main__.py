@@ -71,9 +71,9 @@ def main(arguments: Sequence[str], benchmarks: Sequence[Benchmark] = BENCHMARKS)
 def _parser(benchmarks: Sequence[Benchmark]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
-        description="Runs every benchmark, about 40 minutes, and prints one table.",
+        description="Runs every benchmark, one after the other, and prints one table.",
     )
-    parser.add_argument("--quick", action="store_true", help="the short forms: about 6 minutes")
+    parser.add_argument("--quick", action="store_true", help="the short forms: about 5 minutes")
     parser.add_argument("--markdown", action="store_true", help="the table as the README has it")
     parser.add_argument(
         "--only", nargs="+", choices=[benchmark.name for benchmark in benchmarks], metavar="NAME"
