@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import logging
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from urllib3.connection import HTTPConnection
 
 from tap_livechat import auth, retries
 from tap_livechat.client import Client
@@ -193,6 +195,21 @@ def test_trouble_that_passes_is_waited_out(trouble: bytes | None, sleeps: list[f
     assert len(sleeps) == 2
     assert 0.5 <= sleeps[0] <= 1.0 <= sleeps[1] <= 2.0
     assert livechat.count.total == 3
+
+
+def test_broken_connections_do_not_stay_in_memory(sleeps: list[float]) -> None:
+    gc.collect()
+    gc.disable()  # as good as: a run hardly ever looks for cycles
+    try:
+        with scripted(*[RESET, RESET, OK] * 5) as server, client(server.url) as livechat:
+            for _ in range(5):
+                livechat.call(LIST_ARCHIVES, {}, decode)
+            left = [each for each in gc.get_objects() if isinstance(each, HTTPConnection)]
+    finally:
+        gc.enable()
+
+    assert len(sleeps) == 10
+    assert len(left) <= 2, "the one in use, and the one that failed last"
 
 
 @pytest.mark.parametrize("is_compressed", [False, True])
