@@ -17,12 +17,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tap_livechat import replies, schemas, thread, visitor, windows
+from msgspec import UNSET
+
+from tap_livechat import payloads, replies, schemas, thread, visitor, windows
 from tap_livechat.errors import RefusedError
 from tap_livechat.lookahead import Lookahead
 from tap_livechat.methods import LIST_ARCHIVES, LIST_CHATS
 from tap_livechat.stream import Batch, LiveChatStream, Record
-from tap_livechat.timestamps import latest, parse, render
+from tap_livechat.timestamps import latest, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -39,28 +41,22 @@ if TYPE_CHECKING:
 Payload = dict[str, Any]
 
 _MICROSECOND = timedelta(microseconds=1)
+_NO_THREAD = payloads.Thread()
 
 
 @dataclass(slots=True)
-class Thread:
-    """One row of `list_archives`, with the times that every stream needs."""
+class Row:
+    """One row of `list_archives`, with the time that every stream needs."""
 
-    chat: Payload
-    events: list[Payload]
-    times: list[datetime | None]
-    created_at: datetime | None
+    chat: payloads.Chat
+    thread: payloads.Thread
     last_activity_at: datetime | None
 
     @classmethod
-    def of(cls, chat: Payload) -> Thread:
-        events = thread.events_of(chat)
-        times = thread.event_times(events)
-        created_at = parse((chat.get("thread") or {}).get("created_at"))
-        return cls(chat, events, times, created_at, latest((created_at, *times)))
-
-    @property
-    def id(self) -> object:
-        return (self.chat.get("thread") or {}).get("id")
+    def of(cls, chat: payloads.Chat) -> Row:
+        thread = chat.thread or _NO_THREAD
+        times = [event.created_at for event in thread.events or ()]
+        return cls(chat, thread, latest((thread.created_at, *times)))
 
 
 class ArchivePass:
@@ -102,55 +98,56 @@ class ArchivePass:
                 stream.name: metrics.enter_context(stream.get_record_counter())
                 for stream in streams
             }
-            for threads in self.pages(window, progress):
+            for page in self.pages(window, progress):
                 with session.termination.held():
                     for stream in streams:
-                        rows = stream.rows(_since(starts[stream.name], threads))
-                        stream.write(rows)
+                        records = stream.records(_since(starts[stream.name], page))
+                        stream.write(records)
                         stream.save(progress.position, open_since)
-                        counters[stream.name].increment(len(rows))
+                        counters[stream.name].increment(len(records))
                     streams[0].write_state()
             with session.termination.held():
                 for stream in streams:
                     stream.save(window.end, open_since)
                 streams[0].write_state()
 
-    def pages(self, window: Window, progress: windows.Progress) -> Iterator[list[Thread]]:
-        """The threads of the window, by the page, in order; moves `progress` before each."""
+    def pages(self, window: Window, progress: windows.Progress) -> Iterator[list[Row]]:
+        """The rows of the window, by the page, in order; moves `progress` before each."""
         session = self._session
         progress.enter(window)
-        first, cursor = self._page(window, None)
-        threads = self._threads(first)
-        progress.saw([item.created_at for item in threads], window)
-        yield threads
-        if not cursor.next_page_id:
+        _, first = self._page(window, None)
+        rows = self._rows(first)
+        progress.saw([row.thread.created_at for row in rows], window)
+        yield rows
+        if not first.next_page_id:
             progress.finish(window)
             return
-        planner = self._planner(window, cursor, threads, progress)
-        last_page = threads
+        planner = self._planner(window, first.found_chats, rows, progress)
+        last_page = rows
         for part, pages in Lookahead(
             # Without a plan the rest of this window is read, and no row of it twice.
             planner.plan if planner else partial(next, iter((window,)), None),
-            lambda part: self._follow(part, None if planner else cursor.next_page_id),
+            lambda part: self._follow(part, None if planner else first.next_page_id),
+            replies.archives,
             lambda part, page: self._learn(planner, part, page),
             session.max_concurrent_requests,
         ):
             if planner:
                 progress.enter(part)
             # A part begins where the page before it ended.
-            seen = {item.id for item in last_page}
+            seen = {row.thread.id for row in last_page}
             for page in pages:
-                threads = self._threads(page)
-                last_page = threads or last_page
-                threads = [item for item in threads if item.id not in seen]
-                progress.saw([item.created_at for item in threads], part)
-                yield threads
+                rows = self._rows(page)
+                last_page = rows or last_page
+                rows = [row for row in rows if row.thread.id not in seen]
+                progress.saw([row.thread.created_at for row in rows], part)
+                yield rows
             progress.finish(part)
 
     def trial(self, stream: ArchiveStream) -> Iterator[list[Record]]:
-        """One stream's rows without reading ahead: a trial run stops early, and pages cost."""
-        for page in self._follow(stream.window, None):
-            yield stream.rows(self._threads(page))
+        """One stream's records without reading ahead: a trial run stops early, and pages cost."""
+        for _, page in self._follow(stream.window, None):
+            yield stream.records(self._rows(page))
 
     def open_since(self) -> datetime | None:
         """The start of the oldest thread that is still open, in one request.
@@ -162,40 +159,43 @@ class ArchivePass:
             filters["group_ids"] = self._session.group_ids
         payload = {"filters": filters, "sort_order": "asc", "limit": 100}
         chats = self._client.call(LIST_CHATS, payload, replies.chats_summary)
-        last = (chat.get("last_thread_summary") or chat.get("last_thread_info") for chat in chats)
-        starts = (parse(item.get("created_at")) for item in last if item and item.get("active"))
+        last = (chat.last_thread_summary or chat.last_thread_info for chat in chats)
+        starts = (thread.created_at for thread in last if thread and thread.active)
         return min((start for start in starts if start is not None), default=None)
 
     def _planner(
         self,
         window: Window,
-        cursor: replies.Cursor,
-        threads: Sequence[Thread],
+        found: int | None,
+        first_page: Sequence[Row],
         progress: windows.Progress,
     ) -> windows.Planner | None:
         """How to cut the rest of the window; None if it is short, or its rows are in no order."""
         session = self._session
-        rows = (cursor.found_chats or 0) - len(threads)
-        count = windows.parts(max(rows, 0), session.page_size, session.max_concurrent_requests)
-        since, first = progress.newest_in_order, threads[0].created_at if threads else None
+        left = (found or 0) - len(first_page)
+        count = windows.parts(max(left, 0), session.page_size, session.max_concurrent_requests)
+        since = progress.newest_in_order
+        first = first_page[0].thread.created_at if first_page else None
         if count == 1 or since is None or first is None or since >= window.end:
             return None
         seconds = (since - first).total_seconds()
-        density = len(threads) / seconds if seconds else None
-        return windows.Planner(windows.Window(since, window.end), rows, count, density)
+        density = len(first_page) / seconds if seconds else None
+        return windows.Planner(windows.Window(since, window.end), left, count, density)
 
     @staticmethod
-    def _learn(planner: windows.Planner | None, part: Window, page: bytes) -> None:
+    def _learn(planner: windows.Planner | None, part: Window, page: payloads.Archives) -> None:
         if planner:
-            planner.learn(part, replies.cursor(page).found_chats or 0)
+            planner.learn(part, page.found_chats or 0)
 
-    def _follow(self, window: Window, page_id: str | None) -> Iterator[bytes]:
-        """The window's pages from `page_id` on, or from its beginning."""
+    def _follow(
+        self, window: Window, page_id: str | None
+    ) -> Iterator[tuple[bytes, payloads.Archives]]:
+        """The window's pages from `page_id` on, or from its beginning: as sent, and decoded."""
         seen = set()
         while True:
-            page, cursor = self._page(window, page_id)
-            yield page
-            page_id = cursor.next_page_id
+            as_sent, page = self._page(window, page_id)
+            yield as_sent, page
+            page_id = page.next_page_id
             if not page_id:
                 return
             if page_id in seen:
@@ -204,7 +204,7 @@ class ArchivePass:
                 )
             seen.add(page_id)
 
-    def _page(self, window: Window, page_id: str | None) -> tuple[bytes, replies.Cursor]:
+    def _page(self, window: Window, page_id: str | None) -> tuple[bytes, payloads.Archives]:
         payload: Payload = {"page_id": page_id}
         if page_id is None:
             filters: Payload = {"to": render(window.end)}
@@ -218,18 +218,18 @@ class ArchivePass:
                 "sort_order": "asc",
                 "limit": self._session.page_size,
             }
-        return self._client.call(LIST_ARCHIVES, payload, replies.whole)
+        return self._client.call(LIST_ARCHIVES, payload, replies.archives_as_sent)
 
-    def _threads(self, page: bytes) -> list[Thread]:
-        threads = [Thread.of(chat) for chat in replies.chats(page)]
+    def _rows(self, page: payloads.Archives) -> list[Row]:
+        rows = [Row.of(chat) for chat in page.chats or ()]
         if not self._has_warned:
-            self._warn_of_partial_access(threads)
-        return threads
+            self._warn_of_partial_access(rows)
+        return rows
 
-    def _warn_of_partial_access(self, threads: Iterable[Thread]) -> None:
+    def _warn_of_partial_access(self, rows: Iterable[Row]) -> None:
         scopes = self._client.authenticator.scopes
         narrow = scopes is not None and not any(s.startswith("chats--all:") for s in scopes)
-        hidden = any(_has_hidden_neighbour(item.chat.get("thread") or {}) for item in threads)
+        hidden = any(_has_hidden_neighbour(row.thread) for row in rows)
         if narrow or hidden:
             self._has_warned = True
             self._client.warn(
@@ -247,13 +247,13 @@ class ArchiveStream(LiveChatStream):
         super().__init__(tap, session)
 
     @abstractmethod
-    def rows(self, threads: Iterable[Thread]) -> list[Record]:
-        """This stream's rows of one page."""
+    def records(self, rows: Iterable[Row]) -> list[Record]:
+        """This stream's records of one page."""
 
     def batches(self) -> Iterator[Batch]:
         """For a trial run (`--test`): this stream alone, page by page."""
-        for rows in self.archives.trial(self):
-            yield Batch(rows)
+        for records in self.archives.trial(self):
+            yield Batch(records)
 
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
@@ -273,11 +273,11 @@ class ArchiveVisitors(ArchiveStream):
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.VISITOR
 
-    def rows(self, threads: Iterable[Thread]) -> list[Record]:
+    def records(self, rows: Iterable[Row]) -> list[Record]:
         visitors: dict[str, Record] = {}
-        for item in threads:
-            for customer in visitor.customers(item.chat):
-                record = visitor.from_archive(item.chat, customer, item.last_activity_at)
+        for row in rows:
+            for customer in visitor.customers(row.chat):
+                record = visitor.from_archive(row.chat, customer, row.last_activity_at)
                 known = visitors.pop(record["visitor_id"], None)
                 # Put last: rows stay in the order of the newest thread.
                 visitors[record["visitor_id"]] = (
@@ -294,10 +294,8 @@ class Chats(ArchiveStream):
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.CHAT
 
-    def rows(self, threads: Iterable[Thread]) -> list[Record]:
-        return [
-            thread.chat_record(item.chat, item.events, item.times) for item in threads if item.id
-        ]
+    def records(self, rows: Iterable[Row]) -> list[Record]:
+        return [thread.chat_record(row.chat, row.thread) for row in rows if row.thread.id]
 
 
 class ChatEvents(ArchiveStream):
@@ -308,23 +306,17 @@ class ChatEvents(ArchiveStream):
     replication_key = "created_at"
     fields: ClassVar[schemas.Fields] = schemas.CHAT_EVENT
 
-    def rows(self, threads: Iterable[Thread]) -> list[Record]:
-        return [
-            row
-            for item in threads
-            for row in thread.event_records(item.chat, item.events, item.times)
-        ]
+    def records(self, rows: Iterable[Row]) -> list[Record]:
+        return [record for row in rows for record in thread.event_records(row.chat, row.thread)]
 
 
-def _has_hidden_neighbour(payload: Payload) -> bool:
-    before = payload.get("previous_thread_id")
-    return bool(before) and payload.get("previous_accessible_thread_id", before) != before
+def _has_hidden_neighbour(thread: payloads.Thread) -> bool:
+    before = thread.previous_thread_id
+    return bool(before) and thread.previous_accessible_thread_id not in {before, UNSET}
 
 
-def _since(start: datetime | None, threads: list[Thread]) -> list[Thread]:
+def _since(start: datetime | None, rows: list[Row]) -> list[Row]:
     """Without what a stream had before: one that was selected later reads further back."""
     if start is None:
-        return threads
-    return [
-        item for item in threads if item.last_activity_at is None or item.last_activity_at >= start
-    ]
+        return rows
+    return [row for row in rows if row.last_activity_at is None or row.last_activity_at >= start]

@@ -12,23 +12,20 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
-
-from tap_livechat import schemas, visitor
+from tap_livechat import replies, schemas, visitor
 from tap_livechat.errors import RefusedError
 from tap_livechat.methods import LIST_CDP_CUSTOMERS, LIST_CUSTOMERS
 from tap_livechat.stream import Batch, LiveChatStream, Record
-from tap_livechat.timestamps import parse, render
+from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from tap_livechat import payloads
     from tap_livechat.windows import Window
 
 Payload = dict[str, Any]
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +78,10 @@ class CustomerVisitors(VisitorStream):
         merged = heapq.merge(*lists, key=lambda found: found[0])
         return ((moment, visitor.from_customer(customer)) for moment, customer in merged)
 
-    def _listed(self, window: Window, number: int) -> Iterator[tuple[datetime, Payload]]:
+    def _listed(self, window: Window, number: int) -> Iterator[tuple[datetime, payloads.User]]:
         """One list, without the customers that an earlier one has."""
         for customer in self._customers(LISTS[number], window):
-            times = [parse(customer.get(each.time)) for each in LISTS]
+            times: list[datetime | None] = [getattr(customer, each.time) for each in LISTS]
             moment = times[number]
             if moment is None:
                 continue
@@ -93,7 +90,7 @@ class CustomerVisitors(VisitorStream):
             if not any(_is_in(window, time) for time in times[:number]):
                 yield moment, customer
 
-    def _customers(self, order: CustomerList, window: Window) -> Iterator[Payload]:
+    def _customers(self, order: CustomerList, window: Window) -> Iterator[payloads.User]:
         session = self.session
         filters: Payload = {
             # Its default is not documented.
@@ -111,9 +108,9 @@ class CustomerVisitors(VisitorStream):
         }
         seen = set()
         while True:
-            reply = session.client.call(LIST_CUSTOMERS, payload, _decode)
-            yield from _objects(reply.get("customers"))
-            page_id = reply.get("next_page_id")
+            reply = session.client.call(LIST_CUSTOMERS, payload, replies.customers)
+            yield from reply.customers or ()
+            page_id = reply.next_page_id
             if not page_id:
                 return
             if page_id in seen:
@@ -135,12 +132,11 @@ class CdpVisitors(VisitorStream):
         seen: set[object] = set()
         while True:
             reply = self._page(since, window.end, page)
-            customers = list(_objects(reply.get("customers")))
             newest = since
             here: set[object] = set()
-            for customer in customers:
-                moment = parse((customer.get("statistics") or {}).get("last_activity_at"))
-                key = customer.get("customer_id")
+            for customer in reply.customers or ():
+                moment = customer.statistics.last_activity_at if customer.statistics else None
+                key = customer.customer_id
                 if moment is None or key is None:
                     continue
                 if newest is None or moment > newest:
@@ -148,7 +144,7 @@ class CdpVisitors(VisitorStream):
                 here.add(key)
                 if key not in seen and moment < window.end:
                     yield moment, visitor.from_cdp(customer)
-            if not reply.get("next_page_id"):
+            if not reply.next_page_id:
                 return
             if newest == since:
                 seen |= here
@@ -156,7 +152,7 @@ class CdpVisitors(VisitorStream):
             else:
                 since, page, seen = newest, 1, here
 
-    def _page(self, since: datetime | None, until: datetime, page: int) -> Payload:
+    def _page(self, since: datetime | None, until: datetime, page: int) -> payloads.CdpCustomers:
         span = {"to": render(until)}
         if since is not None:
             span["from"] = render(since)
@@ -167,11 +163,7 @@ class CdpVisitors(VisitorStream):
             "results_per_page": self.session.page_size,
             "page_id": str(page),
         }
-        return self.session.client.call(LIST_CDP_CUSTOMERS, payload, _decode)
-
-
-def _objects(rows: object) -> Iterator[Payload]:
-    return (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else iter(())
+        return self.session.client.call(LIST_CDP_CUSTOMERS, payload, replies.cdp_customers)
 
 
 def _is_in(window: Window, moment: datetime | None) -> bool:

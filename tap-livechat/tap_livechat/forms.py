@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tap_livechat import payloads
+
 # Anything a mail server could think of; whether it is deliverable is the target's question.
 _PLAUSIBLE_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _SOURCES = {"prechat": "prechat", "postchat": "postchat", "ask_for_email": "ask_for_email"}
@@ -32,18 +34,18 @@ def is_plausible_email(email: str | None) -> bool:
     return email is not None and _PLAUSIBLE_EMAIL.fullmatch(email) is not None
 
 
-def read_forms(events: Iterable[Mapping[str, Any]]) -> FilledForms:
+def read_forms(events: Iterable[payloads.Event]) -> FilledForms:
     forms = FilledForms()
     for event in events:
-        if event.get("type") == "filled_form":
+        if event.type == "filled_form":
             _read_form(event, forms)
     return forms
 
 
-def _read_form(event: Mapping[str, Any], forms: FilledForms) -> None:
+def _read_form(event: payloads.Event, forms: FilledForms) -> None:
     # Without a type it is the form that opens the chat: threads from before types came have these.
-    source = _SOURCES.get(event.get("form_type") or "prechat")
-    for item in event.get("fields") or ():
+    source = _SOURCES.get(event.form_type or "prechat")
+    for item in event.fields or ():
         if not isinstance(item, dict):
             continue
         text = answer_text(item)

@@ -21,44 +21,54 @@ from tap_livechat.windows import AHEAD_PAGES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-W = TypeVar("W")
+W = TypeVar("W")  # a window
+P = TypeVar("P")  # a page, decoded
 
 HEAD_PAGES = 4
 _FASTEST = 1
 
 
-class _Reader(Generic[W]):
-    """One window, and the pages of it that wait to be taken: (compressed or not, bytes)."""
+class _Compressed(bytes):
+    """A page as it was sent, compressed."""
+
+    __slots__ = ()
+
+
+class _Reader(Generic[W, P]):
+    """One window, and the pages of it that wait to be taken."""
 
     def __init__(self, window: W) -> None:
         self.window = window
-        self.pages: deque[tuple[bool, bytes]] = deque()
+        self.pages: deque[P | _Compressed] = deque()
         self.has_begun = False
         self.is_finished = False
         self.error: Exception | None = None
 
 
-class Lookahead(Generic[W]):
+class Lookahead(Generic[W, P]):
     def __init__(
         self,
         plan: Callable[[], W | None],
-        fetch: Callable[[W], Iterator[bytes]],
-        learn: Callable[[W, bytes], None],
+        fetch: Callable[[W], Iterator[tuple[bytes, P]]],
+        decode: Callable[[bytes], P],
+        learn: Callable[[W, P], None],
         concurrency: int,
     ) -> None:
         """`plan` gives the next window or None; `learn` is told each window's first page.
 
-        Both are called under the lock, one at a time; `fetch` runs in the window's own thread.
+        Both are called under the lock, one at a time. `fetch` runs in the window's own thread and
+        gives each page as it was sent, and decoded; `decode` decodes one again.
         """
         self._plan = plan
         self._fetch = fetch
+        self._decode = decode
         self._learn = learn
         self._concurrency = concurrency
         self._changed = threading.Condition()  # guards the readers and all that is in them
-        self._readers: deque[_Reader[W]] = deque()
+        self._readers: deque[_Reader[W, P]] = deque()
         self._is_stopped = False
 
-    def __iter__(self) -> Iterator[tuple[W, Iterator[bytes]]]:
+    def __iter__(self) -> Iterator[tuple[W, Iterator[P]]]:
         """Each window with its pages; take all of its pages before the next window."""
         try:
             with self._changed:
@@ -75,7 +85,7 @@ class Lookahead(Generic[W]):
                 self._is_stopped = True
                 self._changed.notify_all()
 
-    def _taken(self, reader: _Reader[W]) -> Iterator[bytes]:
+    def _taken(self, reader: _Reader[W, P]) -> Iterator[P]:
         while True:
             with self._changed:
                 while not reader.pages and not reader.is_finished:
@@ -84,14 +94,14 @@ class Lookahead(Generic[W]):
                     if reader.error is not None:
                         raise reader.error
                     return
-                is_compressed, page = reader.pages.popleft()
+                page = reader.pages.popleft()
                 self._changed.notify_all()
-            yield zlib.decompress(page) if is_compressed else page
+            yield self._decode(zlib.decompress(page)) if isinstance(page, _Compressed) else page
 
     def _start_more(self) -> None:
         """Begin windows while there are connections for them; the lock is held."""
         while self._has_connection() and (window := self._plan()) is not None:
-            reader = _Reader(window)
+            reader: _Reader[W, P] = _Reader(window)
             self._readers.append(reader)
             threading.Thread(target=self._read, args=(reader,), daemon=True).start()
 
@@ -105,12 +115,12 @@ class Lookahead(Generic[W]):
             and not any(reader.error for reader in self._readers)
         )
 
-    def _read(self, reader: _Reader[W]) -> None:
+    def _read(self, reader: _Reader[W, P]) -> None:
         try:
-            for page in self._fetch(reader.window):
+            for as_sent, page in self._fetch(reader.window):
                 # Without the lock: a window that becomes the first just now compresses once more.
                 is_ahead = self._readers[0] is not reader
-                kept = (True, zlib.compress(page, _FASTEST)) if is_ahead else (False, page)
+                kept = _Compressed(zlib.compress(as_sent, _FASTEST)) if is_ahead else page
                 with self._changed:
                     if not reader.has_begun:
                         reader.has_begun = True
@@ -130,7 +140,7 @@ class Lookahead(Generic[W]):
                 self._start_more()
                 self._changed.notify_all()
 
-    def _has_room(self, reader: _Reader[W]) -> bool:
+    def _has_room(self, reader: _Reader[W, P]) -> bool:
         if self._readers[0] is reader:
             return len(reader.pages) < HEAD_PAGES
         return sum(len(each.pages) for each in self._readers if each is not self._readers[0]) < (

@@ -1,57 +1,67 @@
-"""The replies of `list_archives` and `list_chats`: are they whole, and what is in them.
-
-A page of the archives is looked at twice. The reading thread wants to know how to go on (`Cursor`,
-which is found fast, and checks the JSON on the way); its chats are decoded where they are written.
-"""
+"""The replies of LiveChat: are they whole, and what is in them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-Payload = dict[str, Any]
+from tap_livechat import payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = TypeVar("P", bound=payloads.Payload)
 
 
-class Cursor(msgspec.Struct):
-    """How reading goes on after a page."""
+def decoder(kind: type[P]) -> Callable[[bytes], P]:
+    """Of JSON to `kind`: strict where that succeeds, and else by `payloads.mended`."""
+    decode = msgspec.json.Decoder(kind).decode
 
-    chats: list[msgspec.Raw] | None = None
-    next_page_id: str | None = None
-    found_chats: int | None = None
+    def decoded(reply: bytes) -> P:
+        try:
+            return decode(reply)
+        except msgspec.ValidationError:
+            mended: P = payloads.mended(msgspec.json.decode(reply), kind)
+            if mended is None:
+                raise msgspec.DecodeError("the reply is no object") from None
+            return mended
 
-
-_decode_cursor = msgspec.json.Decoder(Cursor).decode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-def cursor(page: bytes) -> Cursor:
-    """How to go on, once the page is known to be whole; `msgspec.DecodeError` if it is not."""
-    found = _decode_cursor(page)
-    _need_list(found.chats, found.found_chats)
-    return found
+    return decoded
 
 
-def whole(page: bytes) -> tuple[bytes, Cursor]:
-    """The page as it is, with its cursor."""
-    return page, cursor(page)
+# Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
+# the first to decode to the same Struct.
+_decode_archives = decoder(payloads.Archives)
+_decode_chats = decoder(payloads.Chats)
+_decode_customers = decoder(payloads.Customers)
+cdp_customers = decoder(payloads.CdpCustomers)
 
 
-def chats(page: bytes) -> list[Payload]:
-    """The chats of `list_archives`."""
-    return _objects(_decode(page).get("chats"))
+def archives(page: bytes) -> payloads.Archives:
+    """A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
+    decoded = _decode_archives(page)
+    _need_list(decoded.chats, decoded.found_chats)
+    return decoded
 
 
-def chats_summary(reply: bytes) -> list[Payload]:
+def archives_as_sent(page: bytes) -> tuple[bytes, payloads.Archives]:
+    """As `archives`, and as it came: in that form a page can be kept in little space."""
+    return page, archives(page)
+
+
+def chats_summary(reply: bytes) -> list[payloads.ChatSummary]:
     """The chats of `list_chats`; version 3.7 renames the key."""
-    decoded = _decode(reply)
-    found = decoded.get("chats_summary", decoded.get("chats_info"))
-    _need_list(found, decoded.get("found_chats"))
-    return _objects(found)
+    decoded = _decode_chats(reply)
+    found = decoded.chats_summary if decoded.chats_info is None else decoded.chats_info
+    _need_list(found, decoded.found_chats)
+    return found or []
 
 
-def _objects(found: list[Any] | None) -> list[Payload]:
-    return [chat for chat in found or () if isinstance(chat, dict)]
+def customers(reply: bytes) -> payloads.Customers:
+    decoded = _decode_customers(reply)
+    _need_list(decoded.customers, decoded.total_customers)
+    return decoded
 
 
 def _need_list(found: object, count: int | None) -> None:

@@ -37,10 +37,13 @@ def _in_utc(moment: datetime) -> datetime | None:
 
 def render(moment: datetime) -> str:
     """RFC 3339 in UTC with six digits, as the API wants its filters and we our bookmarks."""
+    if moment.tzinfo is not UTC:
+        # A moment that is in no year of UTC is put into the nearest one.
+        moment = _in_utc(moment) or moment.replace(tzinfo=UTC)
     if moment.microsecond:
         # In a tenth of the time; on the full second it leaves the digits out.
         return _encode(moment)[1:-1].decode()
-    # The slice drops "+00:00"; every moment in here is in UTC.
+    # The slice drops "+00:00".
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 

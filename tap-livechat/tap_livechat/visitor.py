@@ -15,79 +15,83 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tap_livechat import forms, names
-from tap_livechat.timestamps import latest, normalise, parse, render
+from tap_livechat import forms, names, payloads, schemas
+from tap_livechat.timestamps import latest, parse, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
 Record = dict[str, Any]
-Payload = dict[str, Any]
 
-_NOTHING: Payload = {}
+_NO_ADDRESS = payloads.Address()
+_NO_GEOLOCATION = payloads.Geolocation()
+_NO_MONITORING = payloads.Monitoring()
+_NO_PAGE = payloads.Page()
+_NO_STATISTICS = payloads.Statistics()
+_NO_THREAD = payloads.Thread()
+_NO_VISIT = payloads.Visit()
+# Copied and filled in: a literal of more than 15 keys is built in parts, in four times the time.
+_EMPTY: Record = dict.fromkeys(schemas.VISITOR)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _UNITED = ("tags", "group_ids", "agents")
 _OVERLAID = ("session_fields", "form_answers")
 _NAME = ("name", "first_name", "last_name", "name_is_default")
 _PLACE = ("city", "region", "country", "country_code", "postal_code")
-_STATED = ("city", "state", "country", "postal_code")
 _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title")
 
 
-def from_archive(chat: Payload, customer: Payload, thread_activity: datetime | None) -> Record:
+def from_archive(
+    chat: payloads.Chat, customer: payloads.User, thread_activity: datetime | None
+) -> Record:
     """`thread_activity` is the time of the thread's last event, which the caller knows already."""
-    thread: Payload = chat.get("thread") or _NOTHING
-    filled = forms.read_forms(thread.get("events") or ())
+    thread = chat.thread or _NO_THREAD
     record = _from_customer(
         customer,
-        visit=customer.get("visit") or thread.get("customer_visit") or _NOTHING,
-        filled=filled,
+        visit=customer.visit or thread.customer_visit or _NO_VISIT,
+        filled=forms.read_forms(thread.events or ()),
         activity=thread_activity,
     )
-    record["last_chat_id"] = chat.get("id")
-    record["last_thread_id"] = thread.get("id")
-    record["tags"] = list(thread.get("tags") or ())
+    record["last_chat_id"] = chat.id
+    record["last_thread_id"] = thread.id
+    record["tags"] = tags(thread)
     record["group_ids"] = group_ids(chat)
     record["agents"] = agents(chat)
     return record
 
 
-def from_customer(customer: Payload) -> Record:
+def from_customer(customer: payloads.User) -> Record:
     return _from_customer(
         customer,
-        visit=customer.get("last_visit") or customer.get("visit") or _NOTHING,
+        visit=customer.last_visit or customer.visit or _NO_VISIT,
         filled=forms.FilledForms(),
         activity=None,
     )
 
 
-def from_cdp(customer: Payload) -> Record:
-    monitoring: Payload = customer.get("monitoring") or _NOTHING
-    statistics: Payload = customer.get("statistics") or _NOTHING
-    visits = [visit for visit in monitoring.get("visits") or () if isinstance(visit, dict)]
-    visit = max(visits, key=_started_at, default=_NOTHING)
-    created_at, name = monitoring.get("created_at"), monitoring.get("name")
-    record = _record(
-        visitor_id=customer.get("customer_id"),
-        email=monitoring.get("email"),
-        name=name,
-        name_is_default=bool(monitoring.get("name_is_default")) or names.is_default(name),
-        phone=monitoring.get("phone_number"),
-        address=monitoring.get("address") or _NOTHING,
+def from_cdp(customer: payloads.CdpCustomer) -> Record:
+    monitoring = customer.monitoring or _NO_MONITORING
+    statistics = customer.statistics or _NO_STATISTICS
+    visit = max(monitoring.visits or (), key=_started_at, default=_NO_VISIT)
+    return _record(
+        visitor_id=customer.customer_id,
+        email=monitoring.email,
+        name=monitoring.name,
+        name_is_default=bool(monitoring.name_is_default),
+        phone=monitoring.phone_number,
+        address=monitoring.address,
         visit=visit,
-        pages=visit.get("pages") or (),
-        referrer=visit.get("page_referrer"),
-        created_at=created_at,
-        activity=latest((parse(statistics.get("last_activity_at")), parse(created_at))),
+        pages=visit.pages or (),
+        referrer=visit.page_referrer,
+        created_at=monitoring.created_at,
+        activity=latest((statistics.last_activity_at, monitoring.created_at)),
         statistics=statistics,
+        session_fields={
+            str(pair.get("key")): _as_text(pair.get("value"))
+            for pair in monitoring.session_fields or ()
+            if isinstance(pair, dict) and pair.get("key") is not None
+        },
         filled=forms.FilledForms(),
     )
-    record["session_fields"] = {
-        str(pair.get("key")): _as_text(pair.get("value"))
-        for pair in monitoring.get("session_fields") or ()
-        if isinstance(pair, dict) and pair.get("key") is not None
-    }
-    return record
 
 
 def merge(older: Record, newer: Record) -> Record:
@@ -120,82 +124,78 @@ def merge(older: Record, newer: Record) -> Record:
     return merged
 
 
-def customers(chat: Payload) -> list[Payload]:
-    return [
-        user
-        for user in chat.get("users") or ()
-        if isinstance(user, dict) and user.get("type") == "customer" and user.get("id")
-    ]
+def customers(chat: payloads.Chat) -> list[payloads.User]:
+    return [user for user in chat.users or () if user.type == "customer" and user.id]
 
 
-def agents(chat: Payload) -> list[str]:
+def agents(chat: payloads.Chat) -> list[str]:
     """Ids of the agents and bots of the thread; of the whole chat where the thread names nobody."""
-    took_part = (chat.get("thread") or _NOTHING).get("user_ids")
+    took_part = (chat.thread or _NO_THREAD).user_ids
     return [
-        user["id"]
-        for user in chat.get("users") or ()
-        if isinstance(user, dict)
-        and user.get("type") == "agent"
-        and user.get("id")
-        and (not took_part or user["id"] in took_part)
+        user.id
+        for user in chat.users or ()
+        if user.type == "agent" and user.id and (not took_part or user.id in took_part)
     ]
 
 
-def group_ids(chat: Payload) -> list[int]:
-    thread: Payload = chat.get("thread") or _NOTHING
-    access: Payload = thread.get("access") or chat.get("access") or _NOTHING
-    return [group for group in access.get("group_ids") or () if isinstance(group, int)]
+def group_ids(chat: payloads.Chat) -> list[int]:
+    access = (chat.thread or _NO_THREAD).access or chat.access
+    if access is None:
+        return []
+    return [group for group in access.group_ids or () if isinstance(group, int)]
+
+
+def tags(thread: payloads.Thread) -> list[str]:
+    return list(thread.tags or ())
 
 
 def _from_customer(
-    customer: Payload, *, visit: Payload, filled: forms.FilledForms, activity: datetime | None
+    customer: payloads.User,
+    *,
+    visit: payloads.Visit,
+    filled: forms.FilledForms,
+    activity: datetime | None,
 ) -> Record:
-    record = _record(
-        visitor_id=customer.get("id"),
-        email=customer.get("email"),
-        name=customer.get("name"),
-        name_is_default=names.is_default(customer.get("name")),
-        phone=customer.get("phone_number"),
-        address=customer.get("address") or _NOTHING,
+    said = (activity, customer.customer_last_event_created_at, customer.agent_last_event_created_at)
+    return _record(
+        visitor_id=customer.id,
+        email=customer.email,
+        name=customer.name,
+        name_is_default=False,
+        phone=customer.phone_number,
+        address=customer.address,
         visit=visit,
-        pages=visit.get("last_pages") or (),
-        referrer=visit.get("referrer"),
-        created_at=customer.get("created_at"),
-        activity=latest(
-            (
-                activity,
-                parse(customer.get("customer_last_event_created_at")),
-                parse(customer.get("agent_last_event_created_at")),
-            )
-        )
-        or parse(customer.get("created_at")),
-        statistics=customer.get("statistics") or _NOTHING,
+        pages=visit.last_pages or (),
+        referrer=visit.referrer,
+        created_at=customer.created_at,
+        activity=latest(said) or customer.created_at,
+        statistics=customer.statistics or _NO_STATISTICS,
+        # A list of one-key objects, in order; a key that comes again replaces its earlier value.
+        session_fields={
+            str(key): _as_text(value)
+            for pair in customer.session_fields or ()
+            if isinstance(pair, dict)
+            for key, value in pair.items()
+        },
         filled=filled,
     )
-    # A list of one-key objects, in order; a key that comes again replaces its earlier value.
-    record["session_fields"] = {
-        str(key): _as_text(value)
-        for pair in customer.get("session_fields") or ()
-        if isinstance(pair, dict)
-        for key, value in pair.items()
-    }
-    return record
 
 
 def _record(
     *,
     visitor_id: str | None,
-    email: str | None,
-    name: str | None,
-    name_is_default: bool,
+    email: Any,
+    name: Any,
+    name_is_default: bool,  # as far as LiveChat says so
     phone: str | None,
-    address: Payload,
-    visit: Payload,
-    pages: Any,
+    address: payloads.Address | None,
+    visit: payloads.Visit,
+    pages: Iterable[payloads.Page],
     referrer: str | None,
-    created_at: str | None,
+    created_at: datetime | None,
     activity: datetime | None,
-    statistics: Payload,
+    statistics: payloads.Statistics,
+    session_fields: dict[str, str],
     filled: forms.FilledForms,
 ) -> Record:
     email = email.strip() if isinstance(email, str) else None
@@ -203,86 +203,82 @@ def _record(
     if filled.email and (not email or _is_better(filled.email, email)):
         email, source = filled.email, filled.email_source
     name = name.strip() if isinstance(name, str) else None
+    name_is_default = name_is_default or names.is_default(name)
     if name_is_default and filled.name:
         name, name_is_default = filled.name, names.is_default(filled.name)
     first_name, last_name = (None, None) if name_is_default or not name else names.split(name)
-    geolocation: Payload = visit.get("geolocation") or _NOTHING
+    geolocation = visit.geolocation or _NO_GEOLOCATION
+    city, region, country, country_code, postal_code = _place(address, geolocation)
     page = _last_page(pages)
-    return {
-        "visitor_id": visitor_id,
-        "email": email or None,
-        "email_source": source,
-        "name": name or None,
-        "first_name": first_name,
-        "last_name": last_name,
-        "name_is_default": name_is_default,
-        "phone": phone or None,
-        **_place(address, geolocation),
-        "timezone": geolocation.get("timezone") or None,
-        "latitude": _number(geolocation.get("latitude")),
-        "longitude": _number(geolocation.get("longitude")),
-        "ip": visit.get("ip") or None,
-        "user_agent": visit.get("user_agent") or None,
-        "referrer": referrer or None,
-        "last_page_url": page.get("url") or None,
-        "last_page_title": page.get("title") or None,
-        "created_at": normalise(created_at),
-        "last_activity_at": None if activity is None else render(activity),
-        "last_chat_id": None,
-        "last_thread_id": None,
-        "chats_count": statistics.get("chats_count"),
-        "threads_count": statistics.get("threads_count"),
-        "visits_count": statistics.get("visits_count"),
-        "page_views_count": statistics.get("page_views_count"),
-        "tags": [],
-        "group_ids": [],
-        "agents": [],
-        "session_fields": {},
-        "form_answers": filled.answers,
-    }
+    record = _EMPTY.copy()
+    record["visitor_id"] = visitor_id
+    record["email"] = email or None
+    record["email_source"] = source
+    record["name"] = name or None
+    record["first_name"] = first_name
+    record["last_name"] = last_name
+    record["name_is_default"] = name_is_default
+    record["phone"] = phone or None
+    record["city"] = city or None
+    record["region"] = region or None
+    record["country"] = country or None
+    record["country_code"] = country_code or None
+    record["postal_code"] = postal_code or None
+    record["timezone"] = geolocation.timezone or None
+    record["latitude"] = _number(geolocation.latitude)
+    record["longitude"] = _number(geolocation.longitude)
+    record["ip"] = visit.ip or None
+    record["user_agent"] = visit.user_agent or None
+    record["referrer"] = referrer or None
+    record["last_page_url"] = page.url or None
+    record["last_page_title"] = page.title or None
+    record["created_at"] = created_at and render(created_at)
+    record["last_activity_at"] = activity and render(activity)
+    record["chats_count"] = statistics.chats_count
+    record["threads_count"] = statistics.threads_count
+    record["visits_count"] = statistics.visits_count
+    record["page_views_count"] = statistics.page_views_count
+    record["tags"] = []
+    record["group_ids"] = []
+    record["agents"] = []
+    record["session_fields"] = session_fields
+    record["form_answers"] = filled.answers
+    return record
 
 
 def _is_better(form: str, profile: str) -> bool:
     return not forms.is_plausible_email(profile) and forms.is_plausible_email(form)
 
 
-def _place(address: Mapping[str, Any], geolocation: Mapping[str, Any]) -> Record:
-    """What the visitor stated, or else what the connection suggests: never half of each."""
-    country = geolocation.get("country") or None
-    code = geolocation.get("country_code") or None
-    if not address or not any(address.get(key) for key in _STATED):
-        return {
-            "city": geolocation.get("city") or None,
-            "region": geolocation.get("region") or None,
-            "country": country,
-            "country_code": code,
-            "postal_code": None,
-        }
-    stated = address.get("country") or None
-    same_country = stated is not None and country is not None and stated == country
-    return {
-        "city": address.get("city") or None,
-        "region": address.get("state") or None,
-        "country": stated,
-        "country_code": code if same_country else None,
-        "postal_code": address.get("postal_code") or None,
-    }
+def _place(
+    address: payloads.Address | None, geolocation: payloads.Geolocation
+) -> tuple[Any, Any, Any, Any, Any]:
+    """What the visitor stated, or else what the connection suggests: never half of each.
+
+    In the order of `_PLACE`.
+    """
+    if address is None or not (
+        address.city or address.state or address.country or address.postal_code
+    ):
+        found = geolocation
+        return found.city, found.region, found.country, found.country_code, None
+    same_country = address.country and address.country == geolocation.country
+    code = geolocation.country_code if same_country else None
+    return address.city, address.state, address.country, code, address.postal_code
 
 
-def _last_page(pages: Any) -> Payload:
+def _last_page(pages: Iterable[payloads.Page]) -> payloads.Page:
     """The page opened last; of pages opened at one moment the last in the list."""
-    last, last_opened_at = _NOTHING, _LONG_AGO
+    last, last_opened_at = _NO_PAGE, _LONG_AGO
     for page in pages:
-        if not isinstance(page, dict):
-            continue
-        opened_at = parse(page.get("opened_at") or page.get("started_at")) or _LONG_AGO
+        opened_at = page.opened_at or page.started_at or _LONG_AGO
         if opened_at >= last_opened_at:
             last, last_opened_at = page, opened_at
     return last
 
 
-def _started_at(visit: Payload) -> datetime:
-    return parse(visit.get("started_at")) or _LONG_AGO
+def _started_at(visit: payloads.Visit) -> datetime:
+    return visit.started_at or _LONG_AGO
 
 
 def _number(value: object) -> float | None:

@@ -24,10 +24,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from singer_sdk import RESTStream, Tap
 from singer_sdk.pagination import JSONPathPaginator
 
-from tap_livechat import schemas, visitor
+from tap_livechat import payloads, schemas, visitor
 from tap_livechat.timestamps import parse
 from tests.benchmarks.figures import Figure, note
 from tests.sandbox.livechat.client import LiveChatSandbox
@@ -260,9 +261,10 @@ class StockVisitors(RESTStream[str]):
         return {"filters": {}, "sort_order": "asc", "limit": PAGE}
 
     def post_process(self, row: dict[str, Any], context: Any = None) -> dict[str, Any]:
-        events = row["thread"].get("events", ())
-        times = [moment for event in events if (moment := parse(event["created_at"]))]
-        return visitor.from_archive(row, visitor.customers(row)[0], max(times))
+        chat = msgspec.convert(row, payloads.Chat)
+        assert chat.thread is not None
+        times = [event.created_at for event in chat.thread.events or () if event.created_at]
+        return visitor.from_archive(chat, visitor.customers(chat)[0], max(times))
 
 
 class StockTap(Tap):

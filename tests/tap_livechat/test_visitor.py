@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_livechat import forms, names, schemas, thread, visitor
-from tap_livechat.archives import ArchiveVisitors, ChatEvents, Chats, Thread
+from tap_livechat import forms, names, payloads, replies, schemas, thread, visitor
+from tap_livechat.archives import ArchiveVisitors, ChatEvents, Chats, Row
 from tap_livechat.directory import Agents, Groups, Tags
 from tap_livechat.timestamps import normalise, parse
 from tests.sandbox.livechat.samples import GEOLOCATION
 
+P = TypeVar("P", bound=payloads.Payload)
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "specs" / "livechat-samples"
 needs_samples = pytest.mark.skipif(
     not SAMPLES.is_dir(), reason="the vendor's sample payloads are not in ../shared/specs"
@@ -63,8 +65,21 @@ def filled_form(*fields: dict[str, Any], **of: Any) -> dict[str, Any]:
     }
 
 
+def typed(payload: Any, kind: type[P]) -> P:
+    """As it comes from the wire."""
+    return replies.decoder(kind)(msgspec.json.encode(payload))
+
+
+def row_of(payload: dict[str, Any]) -> Row:
+    return Row.of(typed(payload, payloads.Chat))
+
+
+def from_customer(payload: dict[str, Any]) -> dict[str, Any]:
+    return visitor.from_customer(typed(payload, payloads.User))
+
+
 def visitor_of(payload: dict[str, Any]) -> dict[str, Any]:
-    [record] = ArchiveVisitors.rows(None, [Thread.of(payload)])  # type: ignore[arg-type] # no state
+    [record] = ArchiveVisitors.records(None, [row_of(payload)])  # type: ignore[arg-type] # no state
     return record
 
 
@@ -137,7 +152,7 @@ def test_the_email_comes_from_the_profile_or_else_from_a_form(
 def test_names_are_split_and_default_names_are_not(
     name: str | None, first: str | None, last: str | None, origin: str
 ) -> None:
-    record = visitor.from_customer({"id": "c1", "name": name})
+    record = from_customer({"id": "c1", "name": name})
 
     assert (record["first_name"], record["last_name"]) == (first, last)
     assert record["name_is_default"] is (origin == "default")
@@ -185,9 +200,7 @@ def test_the_short_cut_for_plain_names_says_what_the_library_says(name: str) -> 
 def test_a_place_is_never_half_stated_and_half_guessed(
     address: Any, geolocation: Any, place: str
 ) -> None:
-    record = visitor.from_customer(
-        {"id": "c1", "address": address, "visit": {"geolocation": geolocation}}
-    )
+    record = from_customer({"id": "c1", "address": address, "visit": {"geolocation": geolocation}})
 
     assert " ".join(str(record[name]) for name in ("city", "country", "country_code")) == place
 
@@ -218,7 +231,7 @@ def test_two_threads_on_one_page_are_one_row_with_the_newest_facts() -> None:
     newer = chat(tags=["support"], customer={"name": "Ada Lovelace"})
     newer["thread"] |= {"id": "NEXT", "created_at": "2026-01-02T10:00:00.000000Z"}
 
-    [record] = ArchiveVisitors.rows(None, [Thread.of(older), Thread.of(newer)])  # type: ignore[arg-type] # no state
+    [record] = ArchiveVisitors.records(None, [row_of(older), row_of(newer)])  # type: ignore[arg-type] # no state
 
     assert record["email"] == "f@example.com"
     assert record["name"] == "Ada Lovelace"
@@ -228,7 +241,7 @@ def test_two_threads_on_one_page_are_one_row_with_the_newest_facts() -> None:
 
 
 RECORDS = st.builds(
-    lambda **of: {**visitor.from_customer({"id": "c1"}), **of},
+    lambda **of: {**from_customer({"id": "c1"}), **of},
     email=st.sampled_from([None, "a@example.com", "b@example.com", "broken@"]),
     city=st.sampled_from([None, "Cork", "Rome"]),
     country=st.sampled_from([None, "Ireland", "Italy"]),
@@ -317,8 +330,8 @@ def side_by_side() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     }
     return (
         visitor_of(archives),
-        visitor.from_customer(customers),
-        visitor.from_cdp(cdp),
+        from_customer(customers),
+        visitor.from_cdp(typed(cdp, payloads.CdpCustomer)),
     )
 
 
@@ -343,7 +356,7 @@ def test_every_sample_of_the_vendor_passes(name: str) -> None:
     payload = sample(name)
     records = []
     if name.endswith("-customer"):
-        records = [("visitors", visitor.from_customer(payload))]
+        records = [("visitors", from_customer(payload))]
     elif "users" in payload and "threads" in payload:
         payload = {**payload, "thread": payload["threads"][0]}
         records = rows_of(payload)
@@ -370,17 +383,17 @@ def directory_rows(name: str, payload: list[dict[str, Any]]) -> list[tuple[str, 
 
 
 def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    item = Thread.of(payload)
+    row = row_of(payload)
     return [
-        (str(kind.name), row)
+        (str(kind.name), record)
         for kind in (ArchiveVisitors, Chats, ChatEvents)
-        for row in kind.rows(None, [item])  # type: ignore[arg-type] # rows keep no state
+        for record in kind.records(None, [row])  # type: ignore[arg-type] # they keep no state
     ]
 
 
 @needs_samples
 def test_the_sample_customer_becomes_this_record() -> None:
-    record = visitor.from_customer(sample("agent-chat-v3.5-customer"))
+    record = from_customer(sample("agent-chat-v3.5-customer"))
 
     jsonschema.validate(record, VISITOR_SCHEMA)
     assert record["first_name"] == "Thomas"
@@ -413,6 +426,57 @@ def test_absent_and_odd_values_pass(payload: dict[str, Any]) -> None:
         assert record, stream
 
 
+@needs_samples
+@pytest.mark.parametrize("name", sorted(path.stem for path in SAMPLES.glob("*.json")))
+@pytest.mark.parametrize("kind", [payloads.Chat, payloads.Thread, payloads.User, payloads.Event])
+def test_what_fits_is_the_same_mended_or_not(name: str, kind: type[payloads.Payload]) -> None:
+    payload = sample(name)
+    if isinstance(payload, dict):
+        assert payloads.mended(payload, kind) == msgspec.convert(payload, kind)
+
+
+def test_of_a_broken_page_all_that_fits_is_kept() -> None:
+    broken = chat(
+        {"id": "E1", "type": "message", "created_at": "2026-01-01T10:00:05"},
+        {"id": "E2", "type": "message", "created_at": "soon"},
+        customer={"name": "Ada Lovelace", "visit": "yes", "statistics": [1]},
+        tags="sales",
+    )
+    page = typed({"chats": [None, 7, broken, chat()], "next_page_id": "P2"}, payloads.Archives)
+
+    assert page.next_page_id == "P2"
+    assert page.chats is not None
+    first, second = map(Row.of, page.chats)
+    assert second == row_of(chat())
+    [record] = ArchiveVisitors.records(None, [first])  # type: ignore[arg-type] # no state
+    assert (record["name"], record["tags"]) == ("Ada Lovelace", [])
+    assert record["last_activity_at"] == "2026-01-01T10:00:05.000000Z"
+    assert [row["event_id"] for row in ChatEvents.records(None, [first])] == ["E1", "E2"]  # type: ignore[arg-type] # no state
+
+
+@pytest.mark.parametrize(
+    "page", [{"chats": [], "next_page_id": 7}, {"chats": [], "found_chats": "x"}]
+)
+def test_how_to_go_on_is_never_guessed(page: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        typed(page, payloads.Archives)
+
+
+@pytest.mark.parametrize(
+    ("created_at", "utc"),
+    [
+        ("2019-12-17T08:53:20.693553+01:00", "2019-12-17T07:53:20.693553Z"),
+        ("2017-10-12T13:56:16Z", "2017-10-12T13:56:16.000000Z"),
+        ("0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00.000000Z"),
+        ("9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59.000000Z"),
+        ("2017-10-12T15:19:21", "2017-10-12T15:19:21.000000Z"),
+        ("", None),
+    ],
+)
+def test_a_time_of_the_wire_becomes_utc(created_at: str, utc: str | None) -> None:
+    assert from_customer({"id": "c1", "created_at": created_at})["created_at"] == utc
+
+
 def test_a_chat_tells_its_duration_its_first_response_and_its_rating() -> None:
     def said(second: int, author: str, **of: Any) -> dict[str, Any]:
         at = f"2026-01-01T10:00:{second:02}.000000Z"
@@ -427,9 +491,9 @@ def test_a_chat_tells_its_duration_its_first_response_and_its_rating() -> None:
         properties={"rating": {"score": 0, "comment": "slow"}},
         tags=["sales"],
     )
-    item = Thread.of(payload)
+    row = row_of(payload)
 
-    record = thread.chat_record(payload, item.events, item.times)
+    record = thread.chat_record(row.chat, row.thread)
 
     assert record["duration_seconds"] == 20
     assert record["first_response_seconds"] == 10
