@@ -11,7 +11,7 @@ counter per stretch is enough, so a million open records cost no more memory tha
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +47,9 @@ class Checkpoint:
 
     def settled(self, tickets: Iterable[Ticket]) -> None:
         """Notes that the records with these tickets can no longer be lost."""
-        for ticket in tickets:
+        for ticket, times in Counter(tickets).items():
             stretch = self._stretches[ticket - self._first]
-            stretch.open -= 1
+            stretch.open -= times
             if stretch.open < 0:
                 raise ValueError(f"ticket {ticket} was settled more often than it was handed out")
 

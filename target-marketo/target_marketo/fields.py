@@ -124,8 +124,7 @@ def converter(data_type: str, limit: Limit, delimiter: str = ";") -> Callable[[A
     if kind := simple.get(kind_of(data_type)):
         return kind
 
-    # No text of fewer characters can be too long.
-    always_fits = limit.characters if limit.characters is not None else (limit.bytes or 0) // 4
+    always_fits = text_that_fits(data_type, limit)
 
     def text(value: Any) -> Value:
         if type(value) is not str:
@@ -136,6 +135,17 @@ def converter(data_type: str, limit: Limit, delimiter: str = ";") -> Callable[[A
     return text
 
 
+def text_that_fits(data_type: str, limit: Limit) -> int:
+    """Of a text with up to so many characters the converter does no more than strip the blanks.
+
+    Below zero for data types that are no text.
+    """
+    if kind_of(data_type) is not Kind.TEXT:
+        return -1
+    return limit.characters if limit.characters is not None else (limit.bytes or 0) // 4
+
+
+@lru_cache(maxsize=8192)  # asked of a record, and again of the row that leaves for it
 def is_email(text: str) -> bool:
     """Whether Marketo accepts the address: ASCII, and of the usual form."""
     local, _, domain = text.partition("@")

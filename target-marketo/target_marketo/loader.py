@@ -32,7 +32,7 @@ from target_marketo.marketo.errors import (
     of_response,
     of_row,
 )
-from target_marketo.marketo.replies import Answer, Row
+from target_marketo.marketo.replies import Answer
 from target_marketo.packing import Pending
 from target_marketo.rules import Duplicates, decide
 from target_marketo.sinks import Buffer, Entry, Received
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from target_marketo.fields import Refused
     from target_marketo.mapping import Mapped, StreamPlan
+    from target_marketo.marketo.replies import Row
     from target_marketo.sinks import PersonId
     from target_marketo.summary import Summary
 
@@ -354,16 +355,15 @@ class Loader:
     # Writes
 
     def _send(self, action: str, key_field: str, entries: list[Entry]) -> None:
+        if self._options.dry_run:
+            for entry in entries:
+                self._report(entry)
+            self._end(entries)
+            return
         rows = [row for entry in entries for row in entry.rows]
         lookup_field = key_field if action == CREATE else "id"
         partition = self._options.partition if action == CREATE else None
         call = _Call(action, key_field, entries, self._now())
-        if self._options.dry_run:
-            for entry in entries:
-                self._report(entry)
-            written = [Row("created" if action == CREATE else "updated", None, "")] * len(rows)
-            self._written(call, Answer(written, ""))
-            return
         self._start(call, lambda: self._leads.sync(action, lookup_field, rows, partition))
 
     def _written(self, call: _Call, answer: Answer) -> None:
@@ -371,7 +371,7 @@ class Loader:
             mixed_up = OutcomeUnknown("results of other rows", request_id=answer.request_id)
             self._outcome_unknown(call, mixed_up)
             return
-        if all(row.status != "skipped" for row in answer.rows):
+        if "skipped" not in {row.status for row in answer.rows}:
             self._end(call.entries)
             return
         rows = iter(enumerate(answer.rows))
@@ -510,8 +510,11 @@ class Loader:
 
 
 def _is_about(rows: Iterable[Row], entries: Iterable[Entry]) -> bool:
-    """Whether results are those of the updates sent, in their order. A skipped row has no id."""
+    """Whether results are those of the updates sent, in their order."""
     sent = (
         update.lead_id for entry in entries if entry.decision for update in entry.decision.updates
     )
-    return all(row.lead_id in (None, lead_id) for row, lead_id in zip(rows, sent, strict=False))
+    return all(
+        row.lead_id == lead_id or row.status == "skipped"  # which tells no id
+        for row, lead_id in zip(rows, sent, strict=False)
+    )

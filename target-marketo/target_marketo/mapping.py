@@ -76,6 +76,7 @@ class _PlannedField(NamedTuple):
     name: str
     source: str
     convert: Callable[[Any], Value]
+    fits: int  # of a text with up to so many characters only the blanks are stripped
     clear: bool
 
 
@@ -86,6 +87,7 @@ class _Taken(NamedTuple):
     place: int
     dig: Callable[[Row], Any] | None  # for a path into nested values
     convert: Callable[[Any], Value]
+    fits: int
     clear: bool
 
 
@@ -148,14 +150,14 @@ class StreamPlan:
             values = {**self.constants}
             if self.key_is_value:
                 values[name] = key
-            for name, place, dig, convert, clear in self._taken:
+            for name, place, dig, convert, fits, clear in self._taken:
                 value = row[place] if dig is None else dig(row)
-                if value is not None:
+                if type(value) is str and len(value) <= fits:
+                    value = value.strip() or None
+                elif value is not None:
                     value = convert(value)
-                if value is not None:
+                if value is not None or clear:
                     values[name] = value
-                elif clear:
-                    values[name] = None
         except fields.Unfit as unfit:
             return Refused(unfit.code, name, str(unfit))
         return Mapped(str(key), values)
@@ -238,12 +240,12 @@ class Mapper:
             field = self._described(f"{where}.fields", name)
             self._planned[name] = field
             rules.append(self._rule(f"{where}.fields", field, options))
-            convert = _converter(field, options, rules[-1])
+            convert, fits = _converter(field, options, rules[-1])
             if "value" in options:
                 constants[name] = _constant(field, options, convert)
             elif name != key or not _as_key(options):
                 source, clear = options["from"], options.get("clear", False)
-                planned.append(_PlannedField(name, source, convert, clear))
+                planned.append(_PlannedField(name, source, convert, fits, clear))
         key_options = entries[key]
         return StreamPlan(
             stream=stream,
@@ -348,12 +350,16 @@ def _options(where: str, spec: Any) -> dict[str, Any]:
     return options
 
 
-def _converter(field: Field, options: Mapping[str, Any], rule: Rule) -> Callable[[Any], Value]:
+def _converter(
+    field: Field, options: Mapping[str, Any], rule: Rule
+) -> tuple[Callable[[Any], Value], int]:
+    """How a value becomes the field's, and how long a text may be that needs none of that."""
     if rule.write is Write.APPEND:
-        return fields.items
+        return fields.items, -1
     truncate = options.get("truncate", False)
     limit = fields.limit_of(field.data_type, field.length, truncate=truncate)
-    return fields.converter(field.data_type, limit, rule.delimiter)
+    convert = fields.converter(field.data_type, limit, rule.delimiter)
+    return convert, fields.text_that_fits(field.data_type, limit)
 
 
 def _key_converter(field: Field) -> Callable[[Any], Value]:

@@ -62,6 +62,10 @@ class Pending:
             if taken and (rows > limit or filled > _BODY_BYTES):
                 break
             taken.append(entry)
+        if len(taken) == len(self.entries):
+            self.entries.clear()
+            self.rows = self.bytes = 0
+            return taken
         for entry in taken:
             self.pop(entry)
         return taken

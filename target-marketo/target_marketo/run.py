@@ -234,7 +234,12 @@ class Run:
     def _work_off(self, feed: Feed) -> None:
         for _ in range(min(_LINES_AT_ONCE, len(self._backlog))):
             number, line = self._backlog.popleft()
-            self._process(number, line)
+            plan = self._plan
+            row = plan.properties.read(line) if plan is not None else None
+            if plan is not None and row is not None:  # as most lines are
+                self._record(plan, row, line)
+            elif line and not line.isspace():
+                self._message(number, line)
         while not self._backlog and self._bundles:
             self._bundles -= 1
             feed.consumed()
@@ -274,14 +279,6 @@ class Run:
         return bool(self._signal or self._failure is not None or self._loader.failure is not None)
 
     # Messages
-
-    def _process(self, number: int, line: bytes) -> None:
-        plan = self._plan
-        row = plan.properties.read(line) if plan is not None else None
-        if plan is not None and row is not None:  # as most lines are
-            self._record(plan, row, line)
-        elif line and not line.isspace():
-            self._message(number, line)
 
     def _message(self, number: int, line: bytes) -> None:
         try:

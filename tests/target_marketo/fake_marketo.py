@@ -11,7 +11,7 @@ import msgspec
 
 from target_marketo.loader import UPDATE
 from target_marketo.marketo.client import Calls
-from target_marketo.marketo.replies import Answer, Field, Row
+from target_marketo.marketo.replies import Answer, Field, Reason, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -73,19 +73,19 @@ class FakeMarketo:
 
     def _apply(self, action: str, lookup_field: str, row: dict[str, Any]) -> Row:
         if self.skips:
-            return Row("skipped", None, self.skips.pop(0))
+            return Row("skipped", reasons=(Reason(self.skips.pop(0)),))
         if action == UPDATE:
             person = self.people.get(row["id"])
             if person is None:
-                return Row("skipped", None, "1004")
+                return Row("skipped", reasons=(Reason("1004"),))
             person.update(row)
-            return Row("updated", row["id"], "")
+            return Row("updated", row["id"])
         if "bad" in str(row.get("firstName")):
-            return Row("skipped", None, "1003")
+            return Row("skipped", reasons=(Reason("1003"),))
         held = [p for p in self.people.values() if p.get("email") == row[lookup_field]]
         if held:
-            return Row("skipped", None, "1005")
-        return Row("created", self.add(**row), "")
+            return Row("skipped", reasons=(Reason("1005"),))
+        return Row("created", self.add(**row))
 
 
 @dataclass

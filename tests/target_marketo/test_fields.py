@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_marketo.fields import TEXT_BYTES, Limit, Unfit, converter, limit_of
+from target_marketo.fields import (
+    TEXT_BYTES,
+    Limit,
+    Unfit,
+    converter,
+    limit_of,
+    text_that_fits,
+)
 
 FITS: list[tuple[str, Any, Any]] = [
     ("string", " Ann ", "Ann"),
@@ -114,3 +121,16 @@ def test_any_value_either_fits_or_is_refused(data_type: str, value: Any) -> None
 
     if first is not None:
         assert convert(first) == first, "a converted value is in its final form"
+
+
+@given(
+    st.sampled_from(["string", "text", "url", "phone", "email", "integer", "date", "boolean"]),
+    st.booleans(),
+    st.text(alphabet="a \t€\U0001f600", max_size=12),
+)
+def test_a_text_that_fits_is_only_stripped(data_type: str, truncate: bool, text: str) -> None:  # noqa: FBT001 - drawn
+    limit = Limit(bytes=20, truncate=truncate) if data_type == "text" else Limit(8)
+
+    if len(text) <= text_that_fits(data_type, limit):
+        assert converter(data_type, limit)(text) == (text.strip() or None)
+    assert data_type in {"string", "text", "url", "phone"} or text_that_fits(data_type, limit) < 0

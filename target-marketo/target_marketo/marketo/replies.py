@@ -18,12 +18,26 @@ _CODE = re.compile(r"[0-9A-Za-z_]{1,20}")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z#_-]{1,60}")
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """What Marketo did with one row: `status` is created, updated or skipped."""
+class Reason(msgspec.Struct, frozen=True, gc=False):
+    """Why a row was skipped."""
 
-    status: str
-    lead_id: int | None
-    code: str
+    code: str | int = ""
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """What Marketo did with one row. What it never says is not guessed at."""
+
+    status: Literal["created", "updated", "skipped"]
+    lead_id: int | None = msgspec.field(name="id", default=None)
+    reasons: tuple[Reason, ...] = ()
+    errors: tuple[Reason, ...] = ()  # seen in place of `reasons`
+
+    @property
+    def code(self) -> str:
+        """Why it was skipped; empty if Marketo does not say."""
+        reason = next(iter(self.reasons or self.errors), None)
+        code = str(reason.code) if reason else ""
+        return code if _CODE.fullmatch(code) else ""
 
 
 class Answer(NamedTuple):
@@ -140,30 +154,8 @@ class Found(msgspec.Struct, rename="camel"):
     next_page_token: str | None = None
 
 
-class _Reason(msgspec.Struct):
-    code: str | int = ""
-
-
-class _RowResult(msgspec.Struct):
-    """What Marketo says of a row: what it never says is not guessed at."""
-
-    status: Literal["created", "updated", "skipped"]
-    id: int | None = None
-    reasons: list[_Reason] = []
-    errors: list[_Reason] = []  # seen in place of `reasons`
-
-    def row(self) -> Row:
-        if self.status != "skipped":
-            if self.id is None:
-                raise msgspec.ValidationError("a written row without id")
-            return Row(self.status, self.id, "")
-        reason = next(iter(self.reasons or self.errors), None)
-        code = str(reason.code) if reason else ""
-        return Row("skipped", None, code if _CODE.fullmatch(code) else "")
-
-
 class _SyncReply(msgspec.Struct, rename="camel"):
-    result: list[_RowResult]
+    result: list[Row]
     request_id: Any = None
 
 
@@ -220,7 +212,9 @@ def answer(content: bytes, rows: int) -> Answer:
     reply = _SYNC.decode(content)
     if len(reply.result) != rows:
         raise msgspec.ValidationError("not one result for each row")
-    return Answer([result.row() for result in reply.result], _shown(reply.request_id))
+    if any(row.status != "skipped" for row in reply.result if row.lead_id is None):
+        raise msgspec.ValidationError("a written row without id")
+    return Answer(reply.result, _shown(reply.request_id))
 
 
 # Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
