@@ -1,8 +1,10 @@
 """What LiveChat sends, as types: one step from JSON to what the streams read.
 
 A key that is absent is null, and what is not named here is left out. Leaves are of any type; only
-the frame around them is typed, and times are. Where LiveChat departs from that (a null among the
-users, a time that is none), `mended` keeps all that does fit.
+the frame around them is typed, and times are. Where LiveChat departs from that, `mended` keeps all
+that does fit: a null among the users, a time that is none, and a `Detail` of another type are left
+out. Of any other part of the frame that is not what it must be nobody can tell what it held: such a
+reply is no reply, and nothing moves past it.
 
 The fields stand in the order in which LiveChat sends them: the decoder looks for a key where it
 found the last one.
@@ -25,11 +27,15 @@ class Payload(msgspec.Struct, gc=False):
     """JSON holds no cycles for the collector to look for."""
 
 
-class Access(Payload):
+class Detail(Payload):
+    """What a record can do without."""
+
+
+class Access(Detail):
     group_ids: list[Any] | None = None
 
 
-class Geolocation(Payload):
+class Geolocation(Detail):
     country: Any = None
     country_code: Any = None
     region: Any = None
@@ -39,7 +45,7 @@ class Geolocation(Payload):
     longitude: Any = None
 
 
-class Address(Payload):
+class Address(Detail):
     """As the visitor stated it."""
 
     city: Any = None
@@ -48,14 +54,14 @@ class Address(Payload):
     postal_code: Any = None
 
 
-class Page(Payload):
+class Page(Detail):
     opened_at: Moment | None = None
     started_at: Moment | None = None  # the Customer Data Platform's name for it
     url: Any = None
     title: Any = None
 
 
-class Visit(Payload):
+class Visit(Detail):
     started_at: Moment | None = None
     ip: Any = None
     user_agent: Any = None
@@ -66,7 +72,7 @@ class Visit(Payload):
     pages: list[Page] | None = None  # the Customer Data Platform's name for them
 
 
-class Statistics(Payload):
+class Statistics(Detail):
     chats_count: Any = None
     threads_count: Any = None
     visits_count: Any = None
@@ -125,11 +131,11 @@ class Event(Payload):
     properties: Any = None
 
 
-class Queue(Payload):
+class Queue(Detail):
     wait_time: Any = None
 
 
-class Summary(Payload):
+class Summary(Detail):
     text: Any = None
 
 
@@ -225,7 +231,7 @@ def mended(value: Any, kind: Any) -> Any:
     """What of decoded JSON fits `kind`: a type of this module.
 
     Raises:
-        msgspec.ValidationError: for a number or a text of a reply's own that is of another type.
+        msgspec.ValidationError: A part that is needed is of another type.
     """
     if kind is Any or value is None:
         return value
@@ -243,6 +249,7 @@ def mended(value: Any, kind: Any) -> Any:
 
 def _mended_list(value: Any, kind: Any) -> list[Any] | None:
     if not isinstance(value, list):
+        _leave_out(kind)
         return None
     items = (mended(item, kind) for item in value)
     return [item for item in items if item is not None]
@@ -250,6 +257,7 @@ def _mended_list(value: Any, kind: Any) -> list[Any] | None:
 
 def _mended_object(value: Any, kind: type[Payload]) -> Payload | None:
     if not isinstance(value, dict):
+        _leave_out(kind)
         return None
     fields = msgspec.structs.fields(kind)
     return kind(
@@ -259,3 +267,8 @@ def _mended_object(value: Any, kind: type[Payload]) -> Payload | None:
             if field.name in value
         }
     )
+
+
+def _leave_out(kind: Any) -> None:
+    if kind is not Any and not issubclass(kind, Detail):
+        raise msgspec.ValidationError(f"{kind.__name__}: of another type")

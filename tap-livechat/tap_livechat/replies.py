@@ -22,9 +22,10 @@ def decoder(kind: type[P]) -> Callable[[bytes], P]:
         try:
             return decode(reply)
         except msgspec.ValidationError:
-            mended: P = payloads.mended(msgspec.json.decode(reply), kind)
-            if mended is None:
+            found = msgspec.json.decode(reply)
+            if not isinstance(found, dict):
                 raise msgspec.DecodeError("the reply is no object") from None
+            mended: P = payloads.mended(found, kind)
             return mended
 
     return decoded

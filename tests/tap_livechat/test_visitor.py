@@ -442,7 +442,7 @@ def test_of_a_broken_page_all_that_fits_is_kept() -> None:
         customer={"name": "Ada Lovelace", "visit": "yes", "statistics": [1]},
         tags="sales",
     )
-    page = typed({"chats": [None, 7, broken, chat()], "next_page_id": "P2"}, payloads.Archives)
+    page = typed({"chats": [None, broken, chat()], "next_page_id": "P2"}, payloads.Archives)
 
     assert page.next_page_id == "P2"
     assert page.chats is not None
@@ -455,9 +455,20 @@ def test_of_a_broken_page_all_that_fits_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [{"chats": [], "next_page_id": 7}, {"chats": [], "found_chats": "x"}]
+    "page",
+    [
+        {"chats": [], "next_page_id": 7},
+        {"chats": [], "found_chats": "x"},
+        {"chats": [7]},
+        {"chats": ["chat"]},
+        {"chats": {"id": "C"}},
+        {"chats": [{"id": "C", "users": 5}]},
+        {"chats": [{"id": "C", "users": ["c1"]}]},
+        {"chats": [{"id": "C", "thread": "x"}]},
+        {"chats": [{"id": "C", "thread": {"events": "none"}}]},
+    ],
 )
-def test_how_to_go_on_is_never_guessed(page: dict[str, Any]) -> None:
+def test_nothing_is_guessed_of_how_to_go_on_and_of_who_was_there(page: dict[str, Any]) -> None:
     with pytest.raises(msgspec.DecodeError):
         typed(page, payloads.Archives)
 
