@@ -18,41 +18,33 @@ import itertools
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from target_marketo.calls import Call, Done
 from target_marketo.governor import Cancelled
 from target_marketo.marketo.client import MAX_ROWS
-from target_marketo.marketo.errors import (
-    Class,
-    MarketoError,
-    OutcomeUnknown,
-    SendFewer,
-    of_response,
-    of_row,
-)
+from target_marketo.marketo.errors import MarketoError, OutcomeUnknown, SendFewer, of_row
 from target_marketo.marketo.replies import Answer
+from target_marketo.outcomes import Rejection, are_about, cure_of, gives_up, sort
 from target_marketo.packing import Pending
 from target_marketo.rules import Duplicates, decide
-from target_marketo.sinks import Buffer, Entry, Received
+from target_marketo.sinks import Buffer, Entry
 from target_marketo.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from queue import SimpleQueue
 
+    from target_marketo.calls import Leads
     from target_marketo.fields import Refused
     from target_marketo.mapping import Mapped, StreamPlan
-    from target_marketo.marketo.replies import Row
-    from target_marketo.sinks import PersonId
+    from target_marketo.sinks import PersonId, Received
     from target_marketo.summary import Summary
 
 CREATE, UPDATE = "createOnly", "updateOnly"
 
-_MAX_ATTEMPTS = 6
-_RESETS_BEFORE_HALVING = 2
-_SEE = "see what Marketo holds, then replay"
 _AFTER_RESET_SECONDS = 1.0  # a server that lost its client may still be writing
 _AFTER_RACE_SECONDS = 0.0
 _AFTER_TRANSIENT_SECONDS = 5.0
@@ -60,32 +52,6 @@ _AFTER_TRANSIENT_SECONDS = 5.0
 _LOOKUP_REFUSED, _NO_SUCH_FIELD = "1003", "1006"
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Leads(Protocol):
-    """The calls that the loader needs of Marketo."""
-
-    def lookup(
-        self, filter_type: str, values: Sequence[str], fields: Iterable[str]
-    ) -> list[dict[str, Any]]:
-        """Everybody whose key is among the values."""
-
-    def sync(
-        self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
-    ) -> Answer:
-        """Writes people; one row of the answer for each row sent."""
-
-
-class Rejection(NamedTuple):
-    """A record that Marketo will not take, for the error log."""
-
-    received: Received
-    key: str
-    code: str
-    field: str
-    advice: str
-    request_id: str
-    position: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +65,6 @@ class Options:
     partition: str | None = None
     request_timeout: float = 120.0
     dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One call on its way; `action` is None for a lookup."""
-
-    action: str | None
-    key_field: str
-    entries: list[Entry]
-    started: float
-
-
-class Done(NamedTuple):
-    """What arrives in the inbox when a call is over."""
-
-    call: _Call
-    result: list[dict[str, Any]] | Answer | Exception
 
 
 class Loader:
@@ -289,11 +238,11 @@ class Loader:
             entry.leads = entry.decision = None
         keys = [entry.key for entry in entries]
         self._start(
-            _Call(None, key_field, entries, self._now()),
+            Call(None, key_field, entries, self._now()),
             lambda: self._leads.lookup(key_field, keys, sorted(fields)),
         )
 
-    def _found(self, call: _Call, leads: list[dict[str, Any]]) -> None:
+    def _found(self, call: Call, leads: list[dict[str, Any]]) -> None:
         by_key: dict[str, list[dict[str, Any]]] = {}
         for lead in leads:
             by_key.setdefault(str(lead.get(call.key_field, "")).casefold(), []).append(lead)
@@ -363,46 +312,24 @@ class Loader:
         rows = [row for entry in entries for row in entry.rows]
         lookup_field = key_field if action == CREATE else "id"
         partition = self._options.partition if action == CREATE else None
-        call = _Call(action, key_field, entries, self._now())
+        call = Call(action, key_field, entries, self._now())
         self._start(call, lambda: self._leads.sync(action, lookup_field, rows, partition))
 
-    def _written(self, call: _Call, answer: Answer) -> None:
-        if call.action == UPDATE and not _is_about(answer.rows, call.entries):
+    def _written(self, call: Call, answer: Answer) -> None:
+        if call.action == UPDATE and not are_about(answer.rows, call.entries):
             mixed_up = OutcomeUnknown("results of other rows", request_id=answer.request_id)
             self._outcome_unknown(call, mixed_up)
             return
-        if "skipped" not in {row.status for row in answer.rows}:
-            self._end(call.entries)
+        sorted_out = sort(call.entries, answer.rows)
+        self._end(sorted_out.ended)
+        if _NO_SUCH_FIELD in sorted_out.refused and self._gone():
             return
-        rows = iter(enumerate(answer.rows))
-        ended: list[Entry] = []
-        again: list[Entry] = []
-        later: list[Entry] = []
-        refused: dict[str, list[tuple[Entry, int | None]]] = {}
-        for entry in call.entries:
-            own = list(itertools.islice(rows, len(entry.rows)))
-            skipped = [(position, row) for position, row in own if row.status == "skipped"]
-            if not skipped:
-                ended.append(entry)
-                continue
-            position, row = skipped[0]
-            kind = of_row(row.code).kind
-            entry.attempts += 1
-            if kind is Class.PERMANENT or kind is Class.FATAL or entry.attempts >= _MAX_ATTEMPTS:
-                refused.setdefault(row.code, []).append((entry, position))
-            elif kind is Class.LOOKUP and entry.attempts == 1:
-                again.append(entry)
-            else:
-                later.append(entry)
-        self._end(ended)
-        if _NO_SUCH_FIELD in refused and self._gone():
-            return
-        for code, entries in refused.items():
+        for code, entries in sorted_out.refused.items():
             self._refuse(entries, code, of_row(code).cure, answer.request_id)
-        self._hold(again, _AFTER_RACE_SECONDS)
-        self._hold(later, _AFTER_TRANSIENT_SECONDS)
+        self._hold(sorted_out.again, _AFTER_RACE_SECONDS)
+        self._hold(sorted_out.later, _AFTER_TRANSIENT_SECONDS)
 
-    def _failed(self, call: _Call, error: MarketoError) -> None:
+    def _failed(self, call: Call, error: MarketoError) -> None:
         """A call that brought no result for its rows."""
         if isinstance(error, OutcomeUnknown) and call.action is not None:
             self._outcome_unknown(call, error)
@@ -411,27 +338,19 @@ class Loader:
         else:
             self.failure = self.failure or error
 
-    def _outcome_unknown(self, call: _Call, error: OutcomeUnknown) -> None:
+    def _outcome_unknown(self, call: Call, error: OutcomeUnknown) -> None:
         """Looks the people up again once the call can no longer be at work on them."""
-        alone = len(call.entries) == 1
-        for entry in call.entries:
-            entry.attempts += 1
-            if error.code or error.after_timeout or entry.attempts > _RESETS_BEFORE_HALVING:
-                # What Marketo cannot swallow is halved until the row that stops it is alone.
-                entry.batch_limit = max(1, len(call.entries) // 2)
-        if alone and call.entries[0].attempts >= _MAX_ATTEMPTS:
-            cure = of_response(error.code).cure if error.code else _SEE
-            self._refuse([(call.entries[0], 0)], error.code or "unknown", cure, error.request_id)
+        if gives_up(call.entries, error):
+            self._give_up(call, error, error.code or "unknown")
             return
         wait = self._options.request_timeout if error.after_timeout else _AFTER_RESET_SECONDS
         self._hold(call.entries, wait)
 
-    def _send_fewer(self, call: _Call, error: SendFewer) -> None:
+    def _send_fewer(self, call: Call, error: SendFewer) -> None:
         if call.action is None and error.code == _LOOKUP_REFUSED and self._gone():
             return
         if len(call.entries) == 1:
-            cure = of_response(error.code).cure
-            self._refuse([(call.entries[0], 0)], error.code, cure, error.request_id)
+            self._give_up(call, error, error.code)
             return
         half = (len(call.entries) + 1) // 2
         for entries in (call.entries[:half], call.entries[half:]):
@@ -441,6 +360,10 @@ class Loader:
             for entry in entries:
                 entry.batch_limit = half
             self._send(call.action, call.key_field, entries)
+
+    def _give_up(self, call: Call, error: MarketoError, code: str) -> None:
+        """The call's one person goes to the error log."""
+        self._refuse([(call.entries[0], 0)], code, cure_of(error), error.request_id)
 
     def _hold(self, entries: list[Entry], seconds: float) -> None:
         """Keeps people active until it is safe to look at them again."""
@@ -501,20 +424,9 @@ class Loader:
         if parked is not None:
             self._buffers[entry.person[0]].put(parked)
 
-    def _start(self, call: _Call, work: Callable[[], Any]) -> None:
+    def _start(self, call: Call, work: Callable[[], Any]) -> None:
         if self._stopped or self.failure is not None:
             return  # the people stay active, unsettled: the next run brings them again
         self._flying += 1
         self._lookups_flying += call.action is None
         self._workers.start(work, lambda result: self._inbox.put(Done(call, result)))
-
-
-def _is_about(rows: Iterable[Row], entries: Iterable[Entry]) -> bool:
-    """Whether results are those of the updates sent, in their order."""
-    sent = (
-        update.lead_id for entry in entries if entry.decision for update in entry.decision.updates
-    )
-    return all(
-        row.lead_id == lead_id or row.status == "skipped"  # which tells no id
-        for row, lead_id in zip(rows, sent, strict=False)
-    )

@@ -14,8 +14,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
-from target_marketo.loader import Rejection
 from target_marketo.marketo.errors import of_row
+from target_marketo.outcomes import Rejection
 from target_marketo.store.error_log import Failure, mask
 
 if TYPE_CHECKING:

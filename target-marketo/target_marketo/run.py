@@ -13,15 +13,14 @@ from collections import Counter, deque
 from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-import msgspec
-
 from target_marketo import dry_run
+from target_marketo.calls import Done
 from target_marketo.checkpoint import Checkpoint
+from target_marketo.described import Described
 from target_marketo.governor import BudgetSpent, GovernorError
-from target_marketo.loader import Done, Loader, Options, Rejection
-from target_marketo.mapping import Mapped, Mapper
+from target_marketo.loader import Loader, Options
+from target_marketo.mapping import Mapped
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
-from target_marketo.marketo.replies import Field
 from target_marketo.messages import Feed, InputEnded, Lines, Malformed, Message, parse
 from target_marketo.rejections import Rejections
 from target_marketo.settings import SettingError
@@ -33,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from target_marketo.fields import Refused
-    from target_marketo.mapping import StreamPlan
+    from target_marketo.mapping import Mapper, StreamPlan
     from target_marketo.marketo.client import Calls, Marketo
+    from target_marketo.outcomes import Rejection
     from target_marketo.reading import Row
     from target_marketo.settings import Settings
     from target_marketo.store.cache import Cache
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 EXIT_FAILED, EXIT_BUDGET, EXIT_SIGNAL = 1, 75, 128
 
-_DESCRIBE_SECONDS = 86_400.0  # Adobe: "Integration best practices", cache it a day or more
 _START_PATIENCE_SECONDS = 8.0
 _PATIENCE_SECONDS = 1800.0
 _WIND_UP_SECONDS = 25.0
@@ -91,7 +90,7 @@ class Run:
         self.every_minute: Callable[[], None] = lambda: None
         self._settings = settings
         self._marketo = marketo
-        self._cache = cache
+        self._described = Described(settings, marketo, cache)
         self._output = output or sys.stdout
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
@@ -129,7 +128,7 @@ class Run:
         self._failure: Exception | None = None
         self._signal = 0
         self._hopeless = False
-        self._describes_today = False
+        self._may_leave_at_once = True  # this thread waits for Marketo itself
         self._reader_gone = False
         self._reported_at = now()
         marketo.stopping = lambda: self._stopping
@@ -155,9 +154,8 @@ class Run:
             return
         self._signal = number
         self._inbox.put(_Signal(number))
-        if self._mapper is None:
-            # Nothing was read yet, and this thread may be waiting for Marketo: leave at once.
-            raise Stop("stopped before the first row", EXIT_SIGNAL + number)
+        if self._may_leave_at_once:
+            raise Stop("stopped while Marketo was asked for its fields", EXIT_SIGNAL + number)
 
     def consume(self, source: IO[Any]) -> None:
         """Runs to the end.
@@ -180,39 +178,24 @@ class Run:
         self._marketo.patience_seconds = _START_PATIENCE_SECONDS
         earlier = self._marketo.under_way()
         self._marketo.learn_usage()
-        cached = self._cache.get(self._described_as, _DESCRIBE_SECONDS)
-        if cached is not None:
-            try:
-                fields = msgspec.convert(cached, list[Field])
-                self._mapper = Mapper(self._settings.streams, fields)
-            except (SettingError, msgspec.ValidationError):
-                logger.info("The mapping does not fit the fields of yesterday: asking anew")
-        if self._mapper is None:
-            self._mapper = self._mapper_of_today()
+        self._mapper = self._described.mapper()
+        self._may_leave_at_once = False
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
 
-    @property
-    def _described_as(self) -> str:
-        return f"describe:{self._settings.instance}"
-
-    def _mapper_of_today(self) -> Mapper:
-        self._describes_today = True
-        described = self._marketo.describe()
-        self._cache.put(self._described_as, described)
-        return Mapper(self._settings.streams, described)
-
     def _field_is_gone(self) -> bool:
         """Marketo refuses what describe allowed up to a day ago: the run ends if a field has gone.
 
-        Else every record would be refused one by one, and its STATE would pass.
+        This thread waits for Marketo meanwhile; a signal does not.
         """
-        if not self._describes_today:
-            try:
-                self._mapper_of_today()
-            except (MarketoError, GovernorError, SettingError, StoreError) as error:
-                self._failure = self._failure or error
+        self._may_leave_at_once = True
+        try:
+            self._described.check()
+        except (MarketoError, GovernorError, SettingError, StoreError) as error:
+            self._failure = self._failure or error
+        finally:
+            self._may_leave_at_once = False
         return self._failure is not None
 
     # The loop

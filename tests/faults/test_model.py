@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from target_marketo.checkpoint import Checkpoint
-from target_marketo.loader import Loader, Options, Rejection
+from target_marketo.loader import Loader, Options
 from target_marketo.mapping import Mapped, Mapper
 from target_marketo.marketo.errors import OutcomeUnknown, QuotaSpent, SendFewer
 from target_marketo.sinks import Received
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pytest
+
+    from target_marketo.outcomes import Rejection
 
 TIMEOUT = 120.0
 BATCH = 3

@@ -20,7 +20,7 @@ import requests
 from urllib3 import HTTPResponse
 
 from target_marketo.governor import Governor, Limits, Outcome
-from target_marketo.loader import Loader, Options, Rejection
+from target_marketo.loader import Loader, Options
 from target_marketo.mapping import Mapped, Mapper
 from target_marketo.marketo.auth import Token
 from target_marketo.marketo.client import Marketo
@@ -46,6 +46,8 @@ from tests.target_marketo.governor.scripted import ScriptedClock
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from target_marketo.outcomes import Rejection
 
 
 def codes(text: str) -> list[str]:

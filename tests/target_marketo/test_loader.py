@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from target_marketo.loader import CREATE, UPDATE, Loader, Options, Rejection
+from target_marketo.loader import CREATE, UPDATE, Loader, Options
 from target_marketo.mapping import Mapped, Mapper
 from target_marketo.marketo.errors import (
     NotAuthorized,
@@ -26,6 +26,8 @@ from tests.target_marketo.fake_marketo import FakeMarketo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from target_marketo.outcomes import Rejection
 
 FIELDS = [
     Field("email", "email", 255, searchable=True),

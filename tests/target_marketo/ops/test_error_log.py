@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.loader import Rejection
+from target_marketo.outcomes import Rejection
 from target_marketo.rejections import Rejections
 from target_marketo.sinks import Entry, Received
 from target_marketo.store.database import open_database
