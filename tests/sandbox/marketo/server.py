@@ -169,6 +169,7 @@ async def _identity(instance: Instance, call: Call) -> Response:
 async def _answer(instance: Instance, call: Call) -> Response:
     """The reply to any other call."""
     before, after = latency.draw(instance.options, instance.latency_random)
+    ends = asyncio.get_running_loop().time() + before + after
     await _pass_time(before)
     now = instance.clock.now()
     entry = call.entry
@@ -177,7 +178,7 @@ async def _answer(instance: Instance, call: Call) -> Response:
     instance.journal.append(entry)
     instance.strike(call)
     try:
-        content = await _carry_out(instance, call, after)
+        content = await _carry_out(instance, call, ends)
     except ResponseError as error:
         entry.code = error.code
         instance.refused(error)
@@ -192,12 +193,16 @@ async def _answer(instance: Instance, call: Call) -> Response:
     return Response(msgspec.json.encode(envelope), headers={"Content-Type": CONTENT_TYPE})
 
 
-async def _carry_out(instance: Instance, call: Call, latency_left: float) -> dict[str, Any]:
-    """What the call answers; nothing if the fault that strikes it keeps it from being done."""
+async def _carry_out(instance: Instance, call: Call, ends: float) -> dict[str, Any]:
+    """What the call answers; nothing if the fault that strikes it keeps it from being done.
+
+    `ends` is when its latency is over, on the loop's clock: what the sandbox itself takes to look
+    at the call is a part of it.
+    """
     fault = call.fault
     if fault is None:
         finish = instance.begin(call)
-        await _pass_time(latency_left)
+        await _pass_time_until(ends)
         return finish()
     if fault.what == "token_expires":
         instance.tokens.lapse()
@@ -206,7 +211,7 @@ async def _carry_out(instance: Instance, call: Call, latency_left: float) -> dic
     finish = instance.begin(call)
     content: dict[str, Any] = {}
     if fault.applied or fault.what not in {"answer", "status", "reset"}:
-        await _pass_time(latency_left + (fault.seconds if fault.what == "late" else 0.0))
+        await _pass_time_until(ends + (fault.seconds if fault.what == "late" else 0.0))
         content = finish()
     if fault.what == "answer":
         raise ResponseError(fault.code, text=f"sandbox: {fault.code}")
@@ -229,6 +234,10 @@ def _struck(instance: Instance, fault: Fault, envelope: dict[str, Any]) -> Respo
 async def _pass_time(seconds: float) -> None:
     if seconds > 0:
         await asyncio.sleep(seconds)
+
+
+async def _pass_time_until(moment: float) -> None:
+    await _pass_time(moment - asyncio.get_running_loop().time())
 
 
 class Control:
