@@ -19,7 +19,6 @@ import backoff
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
 from tap_livechat.errors import (
     AuthenticationError,
@@ -82,17 +81,6 @@ class RequestCount:
         return (self.total - self.unbilled) * DOLLARS_PER_1000_REQUESTS / 1000
 
 
-class _Authorization(AuthBase):
-    """Given as `auth`, so that a .netrc file cannot replace the header."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._value
-        return request
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: int
@@ -119,6 +107,7 @@ class Client:
         self._version = config["api_version"]
         self._region: str | None = config.get("region") or None
         self._announced: set[str] = set()
+        self._templates: dict[tuple[str, str | None], requests.PreparedRequest] = {}
         self._surroundings: dict[str, Mapping[str, Any]] = {}  # by URL
         self._session = requests.Session()
         # Shared by the threads: nothing in it changes after this, cookies included.
@@ -170,15 +159,8 @@ class Client:
     def send(self, method: Method, body: bytes, authorization: str) -> Reply:
         """One request. No text of an exception leaves here: it may hold more than it should."""
         self.count.add(method.name)
-        request = requests.Request(
-            "POST",
-            self.url(method),
-            data=body,
-            headers={"X-Region": self._region} if self._region else None,
-            auth=_Authorization(authorization),
-        )
         try:
-            reply = self._send(self._session.prepare_request(request))
+            reply = self._send(self._prepared(self.url(method), body, authorization))
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
             raise RefusedError(f"{method.name}: api_url or cdp_url is no address") from None
         except requests.RequestException as error:
@@ -187,6 +169,20 @@ class Client:
             self.count.excuse()
         self._announce(method, reply)
         return reply
+
+    def _prepared(self, url: str, body: bytes, authorization: str) -> requests.PreparedRequest:
+        """The request as it is sent. What is the same each time is put together once."""
+        region = self._region
+        template = self._templates.get((url, region))
+        if template is None:
+            request = requests.Request("POST", url, headers={"X-Region": region} if region else {})
+            template = self._templates[url, region] = self._session.prepare_request(request)
+        prepared = template.copy()
+        # Set last: what a .netrc file says of the host does not replace it.
+        prepared.headers["Authorization"] = authorization
+        prepared.headers["Content-Length"] = str(len(body))
+        prepared.body = body
+        return prepared
 
     def _send(self, request: requests.PreparedRequest) -> Reply:
         url = str(request.url)

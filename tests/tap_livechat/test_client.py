@@ -197,6 +197,22 @@ def test_trouble_that_passes_is_waited_out(trouble: bytes | None, sleeps: list[f
     assert livechat.count.total == 3
 
 
+def test_a_netrc_file_does_not_replace_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    with scripted(OK, OK) as server, client(server.url) as livechat:
+        livechat.call(LIST_ARCHIVES, {"limit": 1}, decode)
+        livechat.call(LIST_ARCHIVES, {"limit": 25}, decode)
+
+    assert [headers["Authorization"] for headers in server.headers] == [f"Bearer {SECRET}"] * 2
+    assert server.bodies == [b'{"limit":1}', b'{"limit":25}']
+
+
 def test_broken_connections_do_not_stay_in_memory(sleeps: list[float]) -> None:
     gc.collect()
     gc.disable()  # as good as: a run hardly ever looks for cycles
