@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 OURS, STOCK = "target-marketo", "stock BatchSink"
 ROUNDS = 3
 CALLS, SLOTS = 100, 10  # what Marketo allows an instance in 20 s, and at once
-WINDOWS = 7
+# Slow calls begin in a burst that has to wait for slots, one window after the other, until it has
+# spread: what lasts is seen later.
+WINDOWS, WINDOWS_OF_SLOW_CALLS = 7, 28
 
 _UNLIMITED = """
 import sys
@@ -191,10 +193,13 @@ def limits(folder: Path, *, long: bool) -> None:
     scale = 1.0 if long else 0.1
     window = round(20 * scale)
     batch = 300 if long else 30  # calls are what is measured: the sandbox looks at each row
-    people = WINDOWS * CALLS * batch // 2  # everybody is new: looked up and created
     print(f"\nThe sandbox at {CALLS} calls in {window} s and {SLOTS} slots")
     table = Table("calls", "s", "of ceiling", "refused", "peak MiB")
-    for mean_seconds, middle, goal in ((0.24, 0.2, "98 %"), (1.2, 1.0, "94 %")):
+    for mean_seconds, middle, windows, goal in (
+        (0.24, 0.2, WINDOWS, "98 %"),
+        (1.2, 1.0, WINDOWS_OF_SLOW_CALLS, "94 %"),
+    ):
+        people = windows * CALLS * batch // 2  # everybody is new: looked up and created
         options = {
             "rate_calls": CALLS,
             "rate_seconds": float(window),
@@ -318,7 +323,7 @@ _PARTS = {"instant": instant, "limits": limits, "calls": calls}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmarks of target-marketo.")
-    parser.add_argument("--long", action="store_true", help="at Marketo's own scale; 20 minutes")
+    parser.add_argument("--long", action="store_true", help="at Marketo's own scale; 30 minutes")
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=list(_PARTS))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
