@@ -263,6 +263,8 @@ class _Attempt:
     def _decoded(self, reply: Reply) -> Any:
         try:
             return self._decode(reply.body)
+        except msgspec.ValidationError:
+            raise RetryableError("the reply is not of the documented form") from None
         except msgspec.DecodeError:
             raise RetryableError("the reply is no whole JSON") from None
 

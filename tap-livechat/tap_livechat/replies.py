@@ -24,7 +24,7 @@ def decoder(kind: type[P]) -> Callable[[bytes], P]:
         except msgspec.ValidationError:
             found = msgspec.json.decode(reply)
             if not isinstance(found, dict):
-                raise msgspec.DecodeError("the reply is no object") from None
+                raise msgspec.ValidationError("the reply is no object") from None
             mended: P = payloads.mended(found, kind)
             return mended
 
@@ -71,4 +71,4 @@ def _need_list(found: object, count: int | None) -> None:
     Taken for an empty one it would move the bookmark past what was not read.
     """
     if not isinstance(found, list) and count != 0:
-        raise msgspec.DecodeError("the reply has no list")
+        raise msgspec.ValidationError("the reply has no list")
