@@ -312,7 +312,7 @@ class ChatEvents(ArchiveStream):
 
 def _has_hidden_neighbour(thread: payloads.Thread) -> bool:
     before = thread.previous_thread_id
-    return bool(before) and thread.previous_accessible_thread_id not in {before, UNSET}
+    return bool(before) and thread.previous_accessible_thread_id not in (before, UNSET)
 
 
 def _since(start: datetime | None, rows: list[Row]) -> list[Row]:

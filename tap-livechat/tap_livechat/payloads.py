@@ -6,8 +6,8 @@ that does fit: a null among the users, a time that is none, and a `Detail` of an
 out. Of any other part of the frame that is not what it must be nobody can tell what it held: such a
 reply is no reply, and nothing moves past it.
 
-The fields stand in the order in which LiveChat sends them: the decoder looks for a key where it
-found the last one.
+Fields stand about in the order in which LiveChat sends them, those that few kinds have last: the
+decoder looks for a key behind the one it found before.
 """
 
 from __future__ import annotations

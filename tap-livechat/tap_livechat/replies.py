@@ -36,7 +36,7 @@ def decoder(kind: type[P]) -> Callable[[bytes], P]:
 _decode_archives = decoder(payloads.Archives)
 _decode_chats = decoder(payloads.Chats)
 _decode_customers = decoder(payloads.Customers)
-cdp_customers = decoder(payloads.CdpCustomers)
+_decode_cdp_customers = decoder(payloads.CdpCustomers)
 
 
 def archives(page: bytes) -> payloads.Archives:
@@ -62,6 +62,13 @@ def chats_summary(reply: bytes) -> list[payloads.ChatSummary]:
 def customers(reply: bytes) -> payloads.Customers:
     decoded = _decode_customers(reply)
     _need_list(decoded.customers, decoded.total_customers)
+    return decoded
+
+
+def cdp_customers(reply: bytes) -> payloads.CdpCustomers:
+    decoded = _decode_cdp_customers(reply)
+    # It gives no count; the last page says so with an empty `next_page_id`.
+    _need_list(decoded.customers, None if decoded.next_page_id is None else 0)
     return decoded
 
 

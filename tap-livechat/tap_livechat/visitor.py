@@ -30,7 +30,7 @@ _NO_PAGE = payloads.Page()
 _NO_STATISTICS = payloads.Statistics()
 _NO_THREAD = payloads.Thread()
 _NO_VISIT = payloads.Visit()
-# Copied and filled in: a literal of more than 15 keys is built in parts, in four times the time.
+# Copied and filled in: a literal of more than 15 keys is built in parts, which takes longer.
 _EMPTY: Record = dict.fromkeys(schemas.VISITOR)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _UNITED = ("tags", "group_ids", "agents")

@@ -155,7 +155,8 @@ class Run:
         self._signal = number
         self._inbox.put(_Signal(number))
         if self._may_leave_at_once:
-            raise Stop("stopped while Marketo was asked for its fields", EXIT_SIGNAL + number)
+            # Once the run has begun, `_end` says more.
+            raise Stop("stopped before the first row", EXIT_SIGNAL + number)
 
     def consume(self, source: IO[Any]) -> None:
         """Runs to the end.

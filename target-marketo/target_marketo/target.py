@@ -154,8 +154,8 @@ class _Reader(SimpleSingerReader):
 def _favour_throughput() -> None:
     """Tells the interpreter what kind of program this is."""
     # A call gives the interpreter up some twenty times, mostly to the store. To get it back from
-    # the thread that maps records takes 5 ms each time, unless told otherwise; and to give it up
-    # four times as often as this costs that thread a twentieth of its time.
+    # the thread that maps records takes 5 ms each time, unless told otherwise; to give it up much
+    # more often than this slows that thread down.
     sys.setswitchinterval(0.002)
     # Records leave no cycles behind: those that wait need not be searched again and again.
     gc.freeze()

@@ -307,7 +307,12 @@ def test_requests_stay_within_the_bound(count: int, concurrency: int) -> None:
 
 @pytest.mark.parametrize("reply", [b"{}", b'{"chats_summary": null}', b'{"found_chats": 3}', b"[]"])
 def test_a_reply_without_its_list_is_no_reply(reply: bytes) -> None:
-    for decode in (replies.archives, replies.chats_summary):
+    for decode in (
+        replies.archives,
+        replies.chats_summary,
+        replies.customers,
+        replies.cdp_customers,
+    ):
         with pytest.raises(msgspec.DecodeError):
             decode(reply)
 
@@ -315,9 +320,12 @@ def test_a_reply_without_its_list_is_no_reply(reply: bytes) -> None:
 @pytest.mark.parametrize("found", [b"[]", b"null"])
 def test_a_reply_that_says_there_is_nothing_is_one(found: bytes) -> None:
     page = b'{"chats": %b, "chats_summary": %b, "found_chats": 0}' % (found, found)
+    people = b'{"customers": %b, "total_customers": 0, "next_page_id": ""}' % found
 
     assert not replies.archives(page).chats
     assert replies.chats_summary(page) == []
+    assert not replies.customers(people).customers
+    assert not replies.cdp_customers(people).customers
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4])

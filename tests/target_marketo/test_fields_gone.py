@@ -60,7 +60,7 @@ def test_a_signal_does_not_wait_for_the_fields(target: Target, marketo: MarketoS
     assert process.stdin is not None
     process.stdin.write(lines([head, record("a@example.com", note="x"), state(1)]))
     process.stdin.close()
-    while marketo.counts().calls["describe"] == described:
+    while marketo.counts().calls["describe"] == described and process.poll() is None:
         time.sleep(0.05)
 
     process.terminate()
