@@ -33,7 +33,8 @@ class Checkpoint:
 
     def __init__(self) -> None:
         self._first = 0
-        self._stretches: deque[_Stretch] = deque([_Stretch()])
+        self._last = _Stretch()
+        self._stretches: deque[_Stretch] = deque([self._last])
 
     @property
     def open(self) -> int:
@@ -42,7 +43,7 @@ class Checkpoint:
 
     def received(self) -> Ticket:
         """Takes in one record, which holds back every STATE that comes after it."""
-        self._stretches[-1].open += 1
+        self._last.open += 1
         return self._first + len(self._stretches) - 1
 
     def settled(self, tickets: Iterable[Ticket]) -> None:
@@ -55,9 +56,9 @@ class Checkpoint:
 
     def state(self, value: Any) -> None:
         """Takes in a STATE message: it covers every record received so far."""
-        last = self._stretches[-1]
-        last.state, last.ended = value, True
-        self._stretches.append(_Stretch())
+        self._last.state, self._last.ended = value, True
+        self._last = _Stretch()
+        self._stretches.append(self._last)
 
     def take(self) -> Any | None:
         """The newest STATE that is safe now and was not taken before; None if there is none."""

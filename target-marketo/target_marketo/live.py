@@ -7,10 +7,6 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from target_marketo.governor import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -25,10 +21,15 @@ _PER_SECOND = 2.0
 @contextmanager
 def live_line(summary: Summary, governor: Governor) -> Iterator[None]:
     """Shows the run's line on standard error while the block lasts, if that is a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield
         return
+
+    from rich.console import Console  # noqa: PLC0415 - most runs are of a scheduler, and need none
+    from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(stderr=True)
     live = Live(
         get_renderable=lambda: Text(line(summary, governor), no_wrap=True, overflow="ellipsis"),
         console=console,

@@ -249,7 +249,7 @@ class Loader:
         away = self._now() - call.started
         for entry in call.entries:
             entry.since += away  # the age limit is about waiting for company, not for Marketo
-            entry.leads = by_key.get(entry.person[1].casefold(), [])
+            entry.leads = by_key.get(entry.person[1], [])
         self._decide(call.entries)
 
     # Decisions

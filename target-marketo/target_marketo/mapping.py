@@ -97,7 +97,6 @@ class StreamPlan:
 
     stream: str
     key: str
-    key_kind: Kind
     rules: Rules
     lookup_fields: tuple[str, ...]
     planned: tuple[_PlannedField, ...]  # without the key's field, if that is the key as it is
@@ -164,7 +163,7 @@ class StreamPlan:
 
     def person(self, key: str) -> tuple[str, str]:
         """The key as Marketo compares it: e-mails in any case are one person."""
-        return self.key, key.casefold() if self.key_kind is not Kind.NUMBER else key
+        return self.key, key.casefold()
 
 
 class Mapper:
@@ -250,7 +249,6 @@ class Mapper:
         return StreamPlan(
             stream=stream,
             key=key,
-            key_kind=fields.kind_of(key_field.data_type),
             rules=Rules(tuple(rules)),
             lookup_fields=tuple(
                 dict.fromkeys(

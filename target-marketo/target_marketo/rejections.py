@@ -108,6 +108,8 @@ class Rejections:
         Raises:
             StoreError: Nothing is stored, and nothing is settled.
         """
+        if not self._unstored and not self._resolved:
+            return  # as nearly always when a run asks
         if self._stores:
             self._error_log.store(map(_failure, self._unstored), self._resolved)
         self._settle([rejection.received.ticket for rejection in self._unstored])

@@ -285,7 +285,9 @@ def _creation(steps: Sequence[Step]) -> Decision:
     for rule in first.rules.lists:
         if rule.field in person:
             person[rule.field] = _appended(rule, person[rule.field], None)
-    kept = [name for step in steps[1:] for name in apply(step, person, new=False)]
+    kept: list[str] = []
+    for step in steps[1:]:
+        kept += apply(step, person, new=False)
     if not all(person.values()):
         person = {name: value for name, value in person.items() if not is_empty(value)}
     return Decision(create=person, kept=tuple(kept))

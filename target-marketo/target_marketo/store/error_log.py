@@ -31,7 +31,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from target_marketo.store.database import METADATA
 
@@ -240,8 +239,7 @@ class ErrorLog:
         }
 
     def _upsert(self) -> Any:
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        statement: Any = insert(ERRORS)
+        statement = self._database.insert(ERRORS)
         again = ("last_at", "run", "advice", "request_id", "position", "mapping")
         return statement.on_conflict_do_update(
             index_elements=["fingerprint"],
@@ -281,10 +279,10 @@ class ErrorLog:
 
     def _new_hash_key(self) -> str:
         """Of several processes that find none, one makes it and all use it."""
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        row = {"name": "hash_key", "value": secrets.token_hex(32)}
+        insert = self._database.insert(SECRETS).values(row).on_conflict_do_nothing()
         with self._database.write() as connection:
-            row = {"name": "hash_key", "value": secrets.token_hex(32)}
-            connection.execute(insert(SECRETS).values(row).on_conflict_do_nothing())
+            connection.execute(insert)
         with self._database.read() as connection:
             wanted = select(SECRETS.c.value).where(SECRETS.c.name == "hash_key")
             return str(connection.execute(wanted).scalar_one())
