@@ -350,6 +350,7 @@ def throughput(sizes: tuple[int, ...], rounds: int, folder: Path) -> None:
                     ours=f"{threads / visitors.seconds:,.0f}",
                     beside=f"{threads / stock.seconds:,.0f} (stock RESTStream)",
                     ratio=ratio,
+                    goal="10,000 and 1.5 times",
                 )
             )
             everything = ("visitors", "chats", "chat_events")
@@ -362,7 +363,7 @@ def throughput(sizes: tuple[int, ...], rounds: int, folder: Path) -> None:
     growth = 100 * (tap_peaks[-1] / tap_peaks[0] - 1)
     print(f"peak memory of {sizes[-1]:,} threads against {sizes[0]:,}: {growth:+.1f} %")
     what = f"peak memory, {sizes[-1]:,} threads ({sizes[0]:,} threads)"
-    note(Figure(what=what, ours=f"{tap_peaks[-1]:.0f} MiB ({growth:+.1f} %)"))
+    note(Figure(what=what, ours=f"{tap_peaks[-1]:.0f} MiB ({growth:+.1f} %)", goal="120 MiB, +5 %"))
 
 
 def latency(threads: int, seconds: float, folder: Path) -> None:
@@ -381,13 +382,17 @@ def latency(threads: int, seconds: float, folder: Path) -> None:
 
         one = run(1)
         row(f"{seconds * 1000:.0f} ms latency, 1 request at a time", threads, one)
-        for count in (2, 4):
+        for count, goal in ((2, ""), (4, "3 times")):
             many = run(count)
             ratio = one.seconds / many.seconds
             name = f"{seconds * 1000:.0f} ms latency, {count} requests at a time"
             row(name, threads, many, f"{ratio:.2f} times as fast as one")
             beside = f"{one.seconds:.1f} s (one request)"
-            note(Figure(what=name, ours=f"{many.seconds:.1f} s", beside=beside, ratio=ratio))
+            note(
+                Figure(
+                    what=name, ours=f"{many.seconds:.1f} s", beside=beside, ratio=ratio, goal=goal
+                )
+            )
 
 
 def main() -> None:
