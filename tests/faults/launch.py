@@ -175,12 +175,9 @@ def main(arguments: list[str]) -> None:
 
 
 def _entry_point(command: str) -> Callable[[], Any]:
-    module, plugin = {
-        "target-marketo": ("target_marketo.target", "TargetMarketo"),
-        "tap-livechat": ("tap_livechat.tap", "TapLiveChat"),
-    }[command]
-    cli: Callable[[], Any] = getattr(importlib.import_module(module), plugin).cli
-    return cli
+    package = {"target-marketo": "target_marketo", "tap-livechat": "tap_livechat"}[command]
+    main: Callable[[], Any] = importlib.import_module(f"{package}.main").main
+    return main
 
 
 def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
