@@ -46,8 +46,6 @@ def _read_form(event: payloads.Event, forms: FilledForms) -> None:
     # Without a type it is the form that opens the chat: threads from before types came have these.
     source = _SOURCES.get(event.form_type or "prechat")
     for item in event.fields or ():
-        if not isinstance(item, dict):
-            continue
         text = answer_text(item)
         if not text:
             continue
@@ -73,8 +71,9 @@ def _text(answer: Any) -> str:
         return answer.strip()
     if isinstance(answer, dict):
         for key in ("label", "answer", "value", "id"):
-            if answer.get(key) not in {None, ""}:
-                return _text(answer[key])
+            text = _text(answer.get(key))
+            if text:
+                return text
         return ""
     if isinstance(answer, list):
         return ", ".join(text for text in map(_text, answer) if text)

@@ -1,10 +1,10 @@
 """What LiveChat sends, as types: one step from JSON to what the streams read.
 
-A key that is absent is null, and what is not named here is left out. Leaves are of any type; only
-the frame around them is typed, and times are. Where LiveChat departs from that, `mended` keeps all
-that does fit: a null among the users, a time that is none, and a `Detail` of another type are left
-out. Of any other part of the frame that is not what it must be nobody can tell what it held: such a
-reply is no reply, and nothing moves past it.
+A key that is absent is null, and what is not named here is left out. Where LiveChat departs from
+the types, `mended` keeps all that does fit: a null among the users, a time that is none, a leaf and
+a `Detail` of another type are left out (a number in the place of a text becomes one). Of any other
+part of the frame that is not what it must be nobody can tell what it held: such a reply is no
+reply, and nothing moves past it.
 
 Fields stand about in the order in which LiveChat sends them, those that few kinds have last: the
 decoder looks for a key behind the one it found before.
@@ -14,13 +14,22 @@ from __future__ import annotations
 
 import types
 from datetime import datetime
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
 from tap_livechat.timestamps import parse
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Leaves, which may be mended; the frame's own texts and numbers are plain `str` and `int`.
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Text = Annotated[str, msgspec.Meta(title="a leaf")]
+Whole = Annotated[int, msgspec.Meta(title="a leaf")]
+Object = dict[str, Any]
+# Who or what a row is about: without it the row would be passed over, so it belongs to the frame.
+Id = Annotated[str, msgspec.Meta(title="an id")]
 
 
 class Payload(msgspec.Struct, gc=False):
@@ -32,15 +41,15 @@ class Detail(Payload):
 
 
 class Access(Detail):
-    group_ids: list[Any] | None = None
+    group_ids: list[Whole] | None = None
 
 
 class Geolocation(Detail):
-    country: Any = None
-    country_code: Any = None
-    region: Any = None
-    city: Any = None
-    timezone: Any = None
+    country: Text | None = None
+    country_code: Text | None = None
+    region: Text | None = None
+    city: Text | None = None
+    timezone: Text | None = None
     latitude: Any = None
     longitude: Any = None
 
@@ -48,122 +57,122 @@ class Geolocation(Detail):
 class Address(Detail):
     """As the visitor stated it."""
 
-    city: Any = None
-    state: Any = None
-    country: Any = None
-    postal_code: Any = None
+    city: Text | None = None
+    state: Text | None = None
+    country: Text | None = None
+    postal_code: Text | None = None
 
 
 class Page(Detail):
     opened_at: Moment | None = None
     started_at: Moment | None = None  # the Customer Data Platform's name for it
-    url: Any = None
-    title: Any = None
+    url: Text | None = None
+    title: Text | None = None
 
 
 class Visit(Detail):
     started_at: Moment | None = None
-    ip: Any = None
-    user_agent: Any = None
-    referrer: Any = None
-    page_referrer: Any = None  # the Customer Data Platform's name for it
+    ip: Text | None = None
+    user_agent: Text | None = None
+    referrer: Text | None = None
+    page_referrer: Text | None = None  # the Customer Data Platform's name for it
     geolocation: Geolocation | None = None
     last_pages: list[Page] | None = None
     pages: list[Page] | None = None  # the Customer Data Platform's name for them
 
 
 class Statistics(Detail):
-    chats_count: Any = None
-    threads_count: Any = None
-    visits_count: Any = None
-    page_views_count: Any = None
+    chats_count: Whole | None = None
+    threads_count: Whole | None = None
+    visits_count: Whole | None = None
+    page_views_count: Whole | None = None
     last_activity_at: Moment | None = None  # of the Customer Data Platform
 
 
 class User(Payload):
     """A customer, of version 3.5 or later, or an agent."""
 
-    id: Any = None
-    type: Any = None
-    name: Any = None
-    email: Any = None
-    phone_number: Any = None
+    id: Id | None = None
+    type: Id | None = None
+    name: Text | None = None
+    email: Text | None = None
+    phone_number: Text | None = None
     address: Address | None = None
     created_at: Moment | None = None
     visit: Visit | None = None
     last_visit: Visit | None = None
-    session_fields: list[Any] | None = None
+    session_fields: list[Object] | None = None
     statistics: Statistics | None = None
     agent_last_event_created_at: Moment | None = None
     customer_last_event_created_at: Moment | None = None
 
 
 class Event(Payload):
-    id: Any = None
+    id: Id | None = None
     created_at: Moment | None = None
-    visibility: Any = None
-    type: Any = None
-    form_type: Any = None
+    visibility: Text | None = None
+    type: Text | None = None
+    form_type: Text | None = None
     form_id: Any = None
-    author_id: Any = None
-    fields: list[Any] | None = None
-    text: Any = None
-    custom_id: Any = None
+    author_id: Text | None = None
+    fields: list[Object] | None = None
+    text: Text | None = None
+    custom_id: Text | None = None
     deleted: Any = None
-    postback: Any = None
-    name: Any = None
-    url: Any = None
-    thumbnail_url: Any = None
-    content_type: Any = None
-    size: Any = None
-    width: Any = None
-    height: Any = None
-    alternative_text: Any = None
-    template_id: Any = None
-    elements: list[Any] | None = None
+    postback: Object | None = None
+    name: Text | None = None
+    url: Text | None = None
+    thumbnail_url: Text | None = None
+    content_type: Text | None = None
+    size: Whole | None = None
+    width: Whole | None = None
+    height: Whole | None = None
+    alternative_text: Text | None = None
+    template_id: Text | None = None
+    elements: list[Object] | None = None
     content: Any = None
-    system_message_type: Any = None
-    text_vars: Any = None
-    source: Any = None
-    subtype: Any = None
+    system_message_type: Text | None = None
+    text_vars: Object | None = None
+    source: Text | None = None
+    subtype: Text | None = None
     version: Any = None
     details: Any = None
-    properties: Any = None
+    properties: Object | None = None
 
 
 class Queue(Detail):
-    wait_time: Any = None
+    wait_time: Whole | None = None
 
 
 class Summary(Detail):
-    text: Any = None
+    text: Text | None = None
 
 
 class Thread(Payload):
-    id: Any = None
+    id: Id | None = None
     active: Any = None
-    user_ids: list[Any] | None = None
-    restricted_access: Any = None
+    user_ids: list[Text] | None = None
+    restricted_access: Text | None = None
     # Absent where the plan restricts access to the thread.
     events: list[Event] | None = None
-    properties: Any = None
-    tags: list[Any] | None = None
+    properties: Object | None = None
+    tags: list[Text] | None = None
     access: Access | None = None
     created_at: Moment | None = None
-    previous_thread_id: Any = None
+    previous_thread_id: Text | None = None
     # Absent, and not null, where it is the same as `previous_thread_id`.
     previous_accessible_thread_id: Any = msgspec.UNSET
-    next_thread_id: Any = None
+    next_thread_id: Text | None = None
     customer_visit: Visit | None = None
     queue: Queue | None = None
-    queues_duration: Any = None
+    queues_duration: Whole | None = None
     summary: Summary | None = None
 
 
 class Chat(Payload):
     """A row of `list_archives`: a chat, with one of its threads."""
 
-    id: Any = None
+    id: Id | None = None
     users: list[User] | None = None
     thread: Thread | None = None
     access: Access | None = None
@@ -204,18 +213,18 @@ class Customers(Payload):
 
 
 class Monitoring(Payload):
-    name: Any = None
+    name: Text | None = None
     name_is_default: Any = None
-    email: Any = None
-    phone_number: Any = None
+    email: Text | None = None
+    phone_number: Text | None = None
     address: Address | None = None
     created_at: Moment | None = None
-    session_fields: list[Any] | None = None
+    session_fields: list[Object] | None = None
     visits: list[Visit] | None = None
 
 
 class CdpCustomer(Payload):
-    customer_id: Any = None
+    customer_id: Id | None = None
     monitoring: Monitoring | None = None
     statistics: Statistics | None = None
 
@@ -227,6 +236,41 @@ class CdpCustomers(Payload):
     next_page_id: Any = None
 
 
+def _object(value: object) -> Object | None:
+    return value if isinstance(value, dict) else None
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode() if isinstance(value, (bool, int, float)) else None
+
+
+def _id(value: object) -> str:
+    text = _text(value)
+    if text is None:
+        raise msgspec.ValidationError("an id of another type")
+    return text
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        return int(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+_LEAVES: dict[Any, Callable[[Any], Any]] = {
+    Moment: parse,
+    Object: _object,
+    Text: _text,
+    Whole: _whole,
+    Id: _id,
+}
+
+
 def mended(value: Any, kind: Any) -> Any:
     """What of decoded JSON fits `kind`: a type of this module.
 
@@ -235,8 +279,8 @@ def mended(value: Any, kind: Any) -> Any:
     """
     if kind is Any or value is None:
         return value
-    if kind is Moment:
-        return parse(value)
+    if kind in _LEAVES:
+        return _LEAVES[kind](value)
     container = get_origin(kind)
     if container in {Union, types.UnionType}:
         return mended(value, get_args(kind)[0])
@@ -270,5 +314,5 @@ def _mended_object(value: Any, kind: type[Payload]) -> Payload | None:
 
 
 def _leave_out(kind: Any) -> None:
-    if kind is not Any and not issubclass(kind, Detail):
+    if kind is not Any and kind not in _LEAVES and not issubclass(kind, Detail):
         raise msgspec.ValidationError(f"{kind.__name__}: of another type")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -13,22 +15,45 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=payloads.Payload)
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What a decoder raises for a reply that is not whole; `msgspec.ValidationError` is one of them."""
+
+# JSON may say what no text can hold: half of a pair of surrogates, and NUL, which databases refuse.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
 
 def decoder(kind: type[P]) -> Callable[[bytes], P]:
     """Of JSON to `kind`: strict where that succeeds, and else by `payloads.mended`."""
     decode = msgspec.json.Decoder(kind).decode
 
     def decoded(reply: bytes) -> P:
+        if b"\\u0000" in reply:
+            reply = _NUL.sub(rb"\1", reply)
         try:
             return decode(reply)
         except msgspec.ValidationError:
-            found = msgspec.json.decode(reply)
-            if not isinstance(found, dict):
-                raise msgspec.ValidationError("the reply is no object") from None
-            mended: P = payloads.mended(found, kind)
-            return mended
+            pass
+        except msgspec.DecodeError:
+            if not _SURROGATE.search(reply):
+                raise
+            reply = _without_halves(reply)
+        found = msgspec.json.decode(reply)
+        if not isinstance(found, dict):
+            raise msgspec.ValidationError("the reply is no object")
+        mended: P = payloads.mended(found, kind)
+        return mended
 
     return decoded
+
+
+def _without_halves(reply: bytes) -> bytes:
+    """With a question mark in the place of each half of a pair."""
+    try:
+        found = json.loads(reply)
+    except ValueError:
+        raise msgspec.DecodeError("the reply is no whole JSON") from None
+    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
 
 
 # Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are

@@ -23,16 +23,18 @@ _EMPTY_EVENT: Record = dict.fromkeys(schemas.CHAT_EVENT)
 _NO_CUSTOMER = payloads.User()
 _NO_QUEUE = payloads.Queue()
 _NO_SUMMARY = payloads.Summary()
+_RATINGS: dict[float, str] = {0: "bad", 1: "good"}
 _encode = msgspec.json.Encoder().encode
 
 
 def chat_record(chat: Chat, thread: Thread) -> Record:
     """`thread` is the chat's."""
     events = thread.events or ()
-    properties = _object(thread.properties)
+    properties = thread.properties or {}
     routing = _object(properties.get("routing"))
     rating = _object(properties.get("rating"))
     source = _object(properties.get("source"))
+    score = rating.get("score")
     created_at = thread.created_at
     last_event_at = latest(event.created_at for event in events)
     last_activity_at = latest((created_at, last_event_at))
@@ -55,8 +57,8 @@ def chat_record(chat: Chat, thread: Thread) -> Record:
     record["duration_seconds"] = _seconds(created_at, ended_at)
     record["first_response_seconds"] = _seconds(said.first_question_at, said.first_answer_at)
     record["queue_seconds"] = queue_seconds
-    record["rating"] = {0: "bad", 1: "good"}.get(rating.get("score", -1))
-    record["rating_comment"] = rating.get("comment")
+    record["rating"] = _RATINGS.get(score) if isinstance(score, (int, float)) else None
+    record["rating_comment"] = _text(rating.get("comment"))
     record["tags"] = visitor.tags(thread)
     record["group_ids"] = visitor.group_ids(chat)
     record["agents"] = visitor.agents(chat)
@@ -68,9 +70,9 @@ def chat_record(chat: Chat, thread: Thread) -> Record:
     record["events_count"] = len(events)
     record["form_answers"] = forms.read_forms(events).answers
     record["summary"] = (thread.summary or _NO_SUMMARY).text
-    record["start_url"] = routing.get("start_url")
-    record["referrer"] = routing.get("referrer")
-    record["client_id"] = source.get("client_id")
+    record["start_url"] = _text(routing.get("start_url"))
+    record["referrer"] = _text(routing.get("referrer"))
+    record["client_id"] = _text(source.get("client_id"))
     record["restricted_access"] = thread.restricted_access
     record["previous_thread_id"] = thread.previous_thread_id
     record["next_thread_id"] = thread.next_thread_id
@@ -129,7 +131,7 @@ def _event_record(
     record["source"] = event.source
     record["subtype"] = event.subtype
     record["version"] = _text(event.version)
-    record["details"] = event.details
+    record["details"] = event.details if isinstance(event.details, str) else _json(event.details)
     record["properties"] = event.properties
     return record
 
@@ -164,7 +166,7 @@ def _object(value: Any) -> Record:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    return str(value) if isinstance(value, (str, int, float)) else None
 
 
 def _json(value: object) -> str | None:

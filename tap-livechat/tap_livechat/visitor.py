@@ -40,16 +40,14 @@ _PLACE = ("city", "region", "country", "country_code", "postal_code")
 _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title")
 
 
-def from_archive(
-    chat: payloads.Chat, customer: payloads.User, thread_activity: datetime | None
-) -> Record:
-    """`thread_activity` is the time of the thread's last event, which the caller knows already."""
+def from_archive(chat: payloads.Chat, customer: payloads.User, said_at: datetime | None) -> Record:
+    """`said_at` is when somebody last said something in the thread, or else its start."""
     thread = chat.thread or _NO_THREAD
     record = _from_customer(
         customer,
         visit=customer.visit or thread.customer_visit or _NO_VISIT,
         filled=forms.read_forms(thread.events or ()),
-        activity=thread_activity,
+        activity=said_at,
     )
     record["last_chat_id"] = chat.id
     record["last_thread_id"] = thread.id
@@ -88,7 +86,7 @@ def from_cdp(customer: payloads.CdpCustomer) -> Record:
         session_fields={
             str(pair.get("key")): _as_text(pair.get("value"))
             for pair in monitoring.session_fields or ()
-            if isinstance(pair, dict) and pair.get("key") is not None
+            if pair.get("key") is not None
         },
         filled=forms.FilledForms(),
     )
@@ -140,9 +138,7 @@ def agents(chat: payloads.Chat) -> list[str]:
 
 def group_ids(chat: payloads.Chat) -> list[int]:
     access = (chat.thread or _NO_THREAD).access or chat.access
-    if access is None:
-        return []
-    return [group for group in access.group_ids or () if isinstance(group, int)]
+    return list(access.group_ids or ()) if access else []
 
 
 def tags(thread: payloads.Thread) -> list[str]:
@@ -174,7 +170,6 @@ def _from_customer(
         session_fields={
             str(key): _as_text(value)
             for pair in customer.session_fields or ()
-            if isinstance(pair, dict)
             for key, value in pair.items()
         },
         filled=filled,
@@ -287,7 +282,7 @@ def _number(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
