@@ -42,21 +42,26 @@ Payload = dict[str, Any]
 
 _MICROSECOND = timedelta(microseconds=1)
 _NO_THREAD = payloads.Thread()
+_NOTICES = frozenset({"system_message", "system"})
 
 
 @dataclass(slots=True)
 class Row:
-    """One row of `list_archives`, with the time that every stream needs."""
+    """One row of `list_archives`, with the times that its streams need."""
 
     chat: payloads.Chat
     thread: payloads.Thread
     last_activity_at: datetime | None
+    said_at: datetime | None  # the notice that the chat was closed, and the like, aside
 
     @classmethod
     def of(cls, chat: payloads.Chat) -> Row:
         thread = chat.thread or _NO_THREAD
-        times = [event.created_at for event in thread.events or ()]
-        return cls(chat, thread, latest((thread.created_at, *times)))
+        start, events = thread.created_at, thread.events or ()
+        said = [event.created_at for event in events if event.type not in _NOTICES]
+        noticed = [event.created_at for event in events if event.type in _NOTICES]
+        said_at = latest((start, *said))
+        return cls(chat, thread, latest((said_at, *noticed)) if noticed else said_at, said_at)
 
 
 class ArchivePass:
@@ -92,6 +97,7 @@ class ArchivePass:
             stream.write_schema_once()
         # Asked before the first page: a chat that closes while we read is then counted as open.
         open_since = self.open_since()
+        held = {stream.name: windows.Held(open_since, stream.open_since) for stream in streams}
         progress = windows.Progress(window.start)
         with ExitStack() as metrics:
             counters = {
@@ -103,12 +109,12 @@ class ArchivePass:
                     for stream in streams:
                         records = stream.records(_since(starts[stream.name], page))
                         stream.write(records)
-                        stream.save(progress.position, open_since)
+                        stream.save(progress.position, held[stream.name])
                         counters[stream.name].increment(len(records))
                     streams[0].write_state()
             with session.termination.held():
                 for stream in streams:
-                    stream.save(window.end, open_since)
+                    stream.save(window.end, held[stream.name])
                 streams[0].write_state()
 
     def pages(self, window: Window, progress: windows.Progress) -> Iterator[list[Row]]:
@@ -135,7 +141,7 @@ class ArchivePass:
             if planner:
                 progress.enter(part)
             # A part begins where the page before it ended.
-            seen = {row.thread.id for row in last_page}
+            seen = {row.thread.id for row in last_page if row.thread.id}
             for page in pages:
                 rows = self._rows(page)
                 last_page = rows or last_page
@@ -277,7 +283,7 @@ class ArchiveVisitors(ArchiveStream):
         visitors: dict[str, Record] = {}
         for row in rows:
             for customer in visitor.customers(row.chat):
-                record = visitor.from_archive(row.chat, customer, row.last_activity_at)
+                record = visitor.from_archive(row.chat, customer, row.said_at)
                 known = visitors.pop(record["visitor_id"], None)
                 # Put last: rows stay in the order of the newest thread.
                 visitors[record["visitor_id"]] = (

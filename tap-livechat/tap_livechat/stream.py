@@ -20,7 +20,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_livechat import schemas, windows
 from tap_livechat.errors import StateError
-from tap_livechat.timestamps import parse, render
+from tap_livechat.timestamps import is_plausible, parse, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -164,7 +164,7 @@ class LiveChatStream(Stream):
         if value is None:
             return None
         moment = parse(value)
-        if moment is None:
+        if not is_plausible(moment):
             raise StateError(
                 f"state of {self.name}: replication_key_value is no time; mend it, or remove it "
                 "to start from start_date"
@@ -182,10 +182,19 @@ class LiveChatStream(Stream):
             [self.bookmark], session.lookback, session.start_date, session.now
         )
 
-    def save(self, position: datetime | None, open_since: datetime | None = None) -> None:
+    @property
+    def open_since(self) -> datetime | None:
+        """The start of the oldest chat that was open when the bookmark was set."""
+        return parse(self.stream_state.get("open_since")) if self.is_incremental else None
+
+    def save(self, position: datetime | None, held: windows.Held = windows.NOT_HELD) -> None:
         """Move the bookmark; the caller writes the STATE."""
-        moment = windows.bookmark(self.bookmark, position, open_since)
+        moment = windows.bookmark(self.bookmark, position, held.back_to)
         if self.is_incremental and moment is not None:
             state = self.stream_state
             state["replication_key"] = self.replication_key
             state["replication_key_value"] = render(moment)
+            if held.open_since:
+                state["open_since"] = render(held.open_since)
+            else:
+                state.pop("open_since", None)

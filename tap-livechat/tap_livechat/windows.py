@@ -173,11 +173,30 @@ class Progress:
             self.position = moment
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the bookmark must not pass: chats that are open, or were when the last run looked.
+
+    A chat that has closed since may not be in the archives yet, and is not among the open ones any
+    more. The next run finds it.
+    """
+
+    open_since: datetime | None = None  # the start of the oldest one that is open now
+    before: datetime | None = None  # of the oldest one that was
+
+    @property
+    def back_to(self) -> datetime | None:
+        return min((m for m in (self.open_since, self.before) if m is not None), default=None)
+
+
+NOT_HELD = Held()
+
+
 def bookmark(
-    previous: datetime | None, position: datetime | None, open_since: datetime | None
+    previous: datetime | None, position: datetime | None, back_to: datetime | None
 ) -> datetime | None:
-    """Never back behind `previous` for reading its lookback again, never past an open chat."""
+    """Never back behind `previous` for reading its lookback again, never past `back_to`."""
     reached = max((m for m in (previous, position) if m is not None), default=None)
-    if reached is None or open_since is None:
+    if reached is None or back_to is None:
         return reached
-    return min(reached, open_since)
+    return min(reached, back_to)
