@@ -31,6 +31,8 @@ _TIMEOUT_SECONDS = (10, 30)
 _TRIES = 4
 # A token that ends within a minute may end on its way.
 _EXPIRY_MARGIN_SECONDS = 60.0
+# Where LiveChat does not say how long; one that ends earlier is refused, and then renewed.
+_LIFETIME_SECONDS = 8 * 3600.0
 _KINDS = (
     ("account_id", "personal_access_token"),
     ("access_token",),
@@ -116,9 +118,9 @@ class RefreshedToken:
             raise AuthenticationError(
                 "LiveChat's reply to the token refresh holds no access token; check accounts_url"
             )
-        seconds = float(lifetime) if isinstance(lifetime, (int, float)) else 0.0
+        seconds = lifetime if isinstance(lifetime, (int, float)) else _LIFETIME_SECONDS
         self._access_token = token
-        self._expires_at = time.monotonic() + max(seconds - _EXPIRY_MARGIN_SECONDS, 0.0)
+        self._expires_at = time.monotonic() + max(seconds - _EXPIRY_MARGIN_SECONDS, seconds / 2)
         scope = granted.get("scope")
         self.scopes = frozenset(scope.split(",")) if isinstance(scope, str) and scope else None
         successor = granted.get("refresh_token")
@@ -149,7 +151,7 @@ class RefreshedToken:
                 return None
             try:
                 granted: dict[str, Any] = msgspec.json.decode(reply.content, type=dict[str, Any])
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
             return granted
         raise UnavailableError(

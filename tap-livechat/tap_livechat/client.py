@@ -27,6 +27,7 @@ from tap_livechat.errors import (
     ScopeError,
     UnavailableError,
 )
+from tap_livechat.replies import UNREADABLE
 from tap_livechat.retries import (
     ADVICE,
     LONGEST_RETRY_AFTER_SECONDS,
@@ -161,8 +162,15 @@ class Client:
         self.count.add(method.name)
         try:
             reply = self._send(self._prepared(self.url(method), body, authorization))
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-            raise RefusedError(f"{method.name}: api_url or cdp_url is no address") from None
+        except (
+            requests.exceptions.InvalidHeader,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.InvalidURL,
+        ):
+            self.count.excuse()  # it was never sent
+            raise RefusedError(
+                f"{method.name}: api_url or cdp_url is no address, or region no name"
+            ) from None
         except requests.RequestException as error:
             raise RetryableError(f"no whole reply ({type(error).__name__})") from None
         if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -250,7 +258,11 @@ class _Attempt:
             authorization = self._client.authenticator.authorization()
             reply = self._client.send(self._method, self._body, authorization)
             if reply.status == HTTPStatus.OK:
-                return self._decoded(reply)
+                try:
+                    return self._decode(reply.body)
+                except UNREADABLE as error:
+                    if _error_of(reply.body)[0] is None:
+                        raise RetryableError(_what_is_wrong(error)) from None
             self._judge(reply, authorization)
 
     def log_wait(self, details: Any) -> None:
@@ -259,14 +271,6 @@ class _Attempt:
         gc.collect()
         failure = details["exception"]
         self._client.log_wait(self._method, failure.reason, details["wait"], details["tries"])
-
-    def _decoded(self, reply: Reply) -> Any:
-        try:
-            return self._decode(reply.body)
-        except msgspec.ValidationError:
-            raise RetryableError("the reply is not of the documented form") from None
-        except msgspec.DecodeError:
-            raise RetryableError("the reply is no whole JSON") from None
 
     def _judge(self, reply: Reply, authorization: str) -> None:
         """Raise, unless the same request may be sent again at once."""
@@ -325,7 +329,7 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
     """`error.type` and `error.data.region`; None where the body is HTML, or a CDP's plain text."""
     try:
         error = _ERROR.decode(body).error
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None, None
     if not isinstance(error, dict):
         return None, None
@@ -333,6 +337,12 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
     data = error.get("data")
     region = data.get("region") if isinstance(data, dict) else None
     return _name_or_none(error.get("type")), _name_or_none(region)
+
+
+def _what_is_wrong(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return "the reply is not of the documented form"
+    return "the reply is no whole JSON"
 
 
 def _name_or_none(value: object) -> str | None:

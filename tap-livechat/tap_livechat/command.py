@@ -7,7 +7,6 @@ ends the run with 128 + its number, after the batch in hand and its STATE have b
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -79,10 +78,9 @@ class Command(SingerCommand):
             self._fail("; ".join(error.errors) or str(error))
         except FileNotFoundError as error:
             self._fail(f"no such file: {error.filename or error}; check --config")
-        except json.JSONDecodeError as error:
-            self._fail(f"--config, --state or --catalog is no JSON, at line {error.lineno}")
-        except Exception as error:
-            self.logger.debug("The whole story", exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one line
+            # Without the texts of the exceptions: they may quote a record or a token.
+            self.logger.debug("The whole story:\n%s", "".join(_frames(error)))
             self._fail(f"a bug: {_where(error)}; please report it (details: LOGLEVEL=DEBUG)")
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -93,6 +91,13 @@ class Command(SingerCommand):
         except BrokenPipeError:
             # Here, since click would end us without a word.
             raise LiveChatError("the target stopped reading; see its own message") from None
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise LiveChatError(
+                f"standard output cannot be written ({error.strerror}); the next run goes on from "
+                "the last STATE"
+            ) from None
 
     def _fail(self, message: str) -> NoReturn:
         self.logger.error(" ".join(message.split()))
@@ -102,10 +107,20 @@ class Command(SingerCommand):
 
 def _flush_or_forget() -> None:
     """What was written before an error is good; if nobody reads it, Python must not mind either."""
+    if sys.stdout is None:  # closed before we began
+        return
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _frames(error: BaseException | None) -> Iterator[str]:
+    """The way to an error and its causes: places and types alone."""
+    while error is not None:
+        yield from traceback.format_tb(error.__traceback__)
+        yield f"{type(error).__name__}\n"
+        error = error.__cause__ or error.__context__
 
 
 def _where(error: Exception) -> str:

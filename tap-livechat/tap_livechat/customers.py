@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_livechat import replies, schemas, visitor
@@ -20,12 +21,16 @@ from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from tap_livechat import payloads
     from tap_livechat.windows import Window
 
 Payload = dict[str, Any]
+
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+# Pages without anybody new, one after the other, before it is an endless list. Each is billed.
+_IDLE_PAGES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,15 @@ class CustomerVisitors(VisitorStream):
 
     def _listed(self, window: Window, number: int) -> Iterator[tuple[datetime, payloads.User]]:
         """One list, without the customers that an earlier one has."""
+        before = _LONG_AGO
         for customer in self._customers(LISTS[number], window):
             times: list[datetime | None] = [getattr(customer, each.time) for each in LISTS]
             moment = times[number]
             if moment is None:
-                continue
+                if window.start is not None:
+                    continue  # its other times put it on the other lists
+                moment = before
+            before = moment
             if moment >= window.end:
                 return
             if not any(_is_in(window, time) for time in times[:number]):
@@ -128,7 +137,7 @@ class CdpVisitors(VisitorStream):
     """
 
     def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
-        since, page = window.start, 1
+        since, page, idle = window.start, 1, 0
         seen: set[object] = set()
         while True:
             reply = self._page(since, window.end, page)
@@ -146,6 +155,9 @@ class CdpVisitors(VisitorStream):
                     yield moment, visitor.from_cdp(customer)
             if not reply.next_page_id:
                 return
+            idle = idle + 1 if newest == since and here <= seen else 0
+            if idle > _IDLE_PAGES:
+                raise RefusedError("list_customers: LiveChat's pages do not end; run again")
             if newest == since:
                 seen |= here
                 page += 1

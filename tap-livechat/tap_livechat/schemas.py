@@ -172,4 +172,8 @@ def to_schema(fields: Mapping[str, tuple[Any, str]], keys: tuple[str, ...]) -> d
             for name, (kind, description) in fields.items()
         )
     ).to_dict()
+    for property_schema in schema["properties"].values():
+        if property_schema.get("properties") == {}:
+            # For the SDK's flattening an object with such an empty list has no columns at all.
+            del property_schema["properties"]
     return schema

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -22,10 +23,10 @@ from tap_livechat.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.command import Command, Termination
 from tap_livechat.customers import CdpVisitors, CustomerVisitors
 from tap_livechat.directory import Agents, Groups, Tags
-from tap_livechat.errors import SettingsError
+from tap_livechat.errors import SettingsError, StateError
 from tap_livechat.messages import MessageWriter
 from tap_livechat.stream import LiveChatStream, Session
-from tap_livechat.timestamps import parse
+from tap_livechat.timestamps import is_plausible, parse
 
 if TYPE_CHECKING:
     import typing as t
@@ -39,6 +40,17 @@ if TYPE_CHECKING:
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _URLS = ("api_url", "cdp_url", "accounts_url")
+# Sent in headers, or as part of one.
+_WORDS = (
+    "account_id",
+    "personal_access_token",
+    "access_token",
+    "client_id",
+    "client_secret",
+    "refresh_token",
+    "region",
+)
+_MOST_LOOKBACK_MINUTES = 10 * 366 * 24 * 60
 
 
 class TapLiveChat(Tap):
@@ -167,7 +179,7 @@ class TapLiveChat(Tap):
         ),
         th.Property(
             "lookback_minutes",
-            th.IntegerType(minimum=0),
+            th.IntegerType(minimum=0, maximum=_MOST_LOOKBACK_MINUTES),
             default=60,
             title="Lookback in minutes",
             description="How far before its bookmark a run starts: tags, ratings and the like "
@@ -195,6 +207,7 @@ class TapLiveChat(Tap):
         self._session: Session | None = None
         if parse_env_config:
             self._check_environment()
+        _check_state(options.get("state"))
         super().__init__(parse_env_config=parse_env_config, **options)
 
     def discover_streams(self) -> Sequence[LiveChatStream]:
@@ -264,10 +277,12 @@ class TapLiveChat(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
+        if sys.stdout is None:
+            raise SettingsError("standard output is closed: there is nowhere to write to")
         tap = cls(
             config=config.config if config else {},
-            state=load_json(state.read()) if state else None,
-            catalog=load_json(catalog.read()) if catalog else None,
+            state=_content(state, "--state"),
+            catalog=_content(catalog, "--catalog"),
             parse_env_config=bool(config and config.parse_env),
         )
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
@@ -278,6 +293,14 @@ class TapLiveChat(Tap):
             tap.sync_all()
         finally:
             tap.close()
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Reads the settings' files; one that is no JSON is one line."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except ValueError as error:
+            raise _no_json("--config", error) from None
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
@@ -296,12 +319,18 @@ class TapLiveChat(Tap):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """As the SDK's, but a message never shows a value: it may be a secret."""
+        config = self._config
+        for name in [name for name, value in config.items() if value is None]:
+            del config[name]
+        for name in _WORDS:
+            if isinstance(config.get(name), str):
+                config[name] = config[name].strip()  # as a file with a secret ends with a newline
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
         validator = JSONSchemaValidator(self.config_jsonschema)
-        errors = [_describe(error) for error in validator.iter_errors(self._config)]
+        errors = [_describe(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
-            errors = list(_problems(self._config))
+            errors = list(_problems(config))
         if raise_errors and errors:
             raise ConfigValidationError("wrong settings", errors=errors)
         return errors
@@ -342,15 +371,54 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     problem = auth.check_credentials(config)
     if problem:
         yield problem
+    for name in _WORDS:
+        if not re.fullmatch(r"[!-~]*", config.get(name, "")):
+            yield f"setting {name}: it holds a blank or a letter that does not belong there"
     start_date = config.get("start_date")
-    if start_date and parse(start_date) is None:
+    if start_date and not is_plausible(parse(start_date)):
         yield "setting start_date: it must be a time such as 2026-01-31T00:00:00Z"
+    if config["visitor_source"] == "cdp" and config.get("group_ids"):
+        yield (
+            "setting group_ids: the Customer Data Platform cannot be asked by group; use another "
+            "visitor_source"
+        )
     for name in _URLS:
-        address = urlsplit(config[name])
+        try:
+            address = urlsplit(config[name])
+        except ValueError:
+            yield f"setting {name}: it is no address"
+            continue
         if address.scheme not in {"http", "https"} or not address.hostname:
             yield f"setting {name}: it must be an address that begins with https://"
         elif address.scheme == "http" and address.hostname not in _LOOPBACK:
             yield f"setting {name}: http is for this machine only; use https://"
+
+
+def _check_state(state: Any) -> None:
+    """Of another form it would be taken for none, and everything be read, and billed, again."""
+    if isinstance(state, (str, os.PathLike)) or not state:
+        return  # a file's path, which the SDK reads
+    bookmarks = state.get("bookmarks") if isinstance(state, dict) else None
+    if not isinstance(bookmarks, dict) or not all(isinstance(b, dict) for b in bookmarks.values()):
+        raise StateError(
+            'the state is not of the form {"bookmarks": {stream: {…}}}; pass the last STATE that '
+            "the target wrote, or none to begin anew"
+        )
+
+
+def _content(file: t.IO[str] | None, option: str) -> Any:
+    if file is None:
+        return None
+    try:
+        return load_json(file.read())
+    except ValueError as error:
+        raise _no_json(option, error) from None
+
+
+def _no_json(option: str, error: ValueError) -> SettingsError:
+    line = getattr(error, "lineno", None)
+    where = f", at line {line}" if line else ""
+    return SettingsError(f"{option}: the file is no JSON{where}")
 
 
 def _is_json(text: str) -> bool:

@@ -7,7 +7,7 @@ while it may be the later moment.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _encode = msgspec.json.Encoder().encode
+_FIRST_YEAR = 1970
 
 
 def parse(value: object) -> datetime | None:
@@ -24,6 +25,11 @@ def parse(value: object) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo is UTC else _in_utc(moment)
+
+
+def is_plausible(moment: datetime | None) -> TypeGuard[datetime]:
+    """Whether a bookmark or a start can be so early; before it there is no time to look back to."""
+    return moment is not None and moment.year >= _FIRST_YEAR
 
 
 def _in_utc(moment: datetime) -> datetime | None:

@@ -39,7 +39,10 @@ decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def reply(status: int, body: object, **headers: str) -> bytes:
-    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    if isinstance(body, bytes):
+        content = body
+    else:
+        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(content)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
@@ -181,6 +184,8 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
         pytest.param(reply(502, "<html>Bad gateway</html>"), id="HTML from a gateway"),
         pytest.param(reply(200, "<html>Welcome</html>"), id="HTML that says it is fine"),
         pytest.param(reply(200, '{"chats": [{"id": "AB'), id="JSON cut short"),
+        pytest.param(reply(502, b'{"error":"Passerelle d\xe9faillante"}'), id="not in UTF-8"),
+        pytest.param(reply(200, b'{"chats": "caf\xe9"}'), id="text that is not in UTF-8"),
         pytest.param(RESET, id="a reset"),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nConnection: close\r\n\r\n{}",
@@ -195,6 +200,26 @@ def test_trouble_that_passes_is_waited_out(trouble: bytes | None, sleeps: list[f
     assert len(sleeps) == 2
     assert 0.5 <= sleeps[0] <= 1.0 <= sleeps[1] <= 2.0
     assert livechat.count.total == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [("authentication", AuthenticationError), ("authorization", ScopeError)],
+)
+def test_an_error_is_told_by_its_type_whatever_the_status(
+    kind: str, failure: type[LiveChatError], sleeps: list[float]
+) -> None:
+    def whole(body: bytes) -> object:
+        raise msgspec.ValidationError("no list")
+
+    with (
+        scripted(error(200, kind)) as server,
+        client(server.url) as livechat,
+        pytest.raises(failure, match="list_archives"),
+    ):
+        livechat.call(LIST_ARCHIVES, {}, whole)
+
+    assert not sleeps
 
 
 def test_a_netrc_file_does_not_replace_the_token(

@@ -8,8 +8,10 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -20,9 +22,6 @@ from tests import planted
 from tests.sandbox.crowd import AGENTS
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.conftest import ARCHIVES, Output, Tap
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def archives_requests(livechat: LiveChatSandbox) -> int:
@@ -219,6 +218,12 @@ def test_a_target_that_stops_reading_ends_the_run_in_one_line(tap: Tap) -> None:
         ({"api_url": "http://api.example.com"}, "setting api_url: http is for this machine only"),
         ({"api_url": "livechat"}, "setting api_url"),
         ({"personal_access_token": "wrong-secret-token"}, "rejects the credentials"),
+        ({"access_token": "dal:wrong-secret-token\n ü"}, "setting access_token: it holds a blank"),
+        ({"region": "fra dal"}, "setting region"),
+        ({"start_date": "0001-01-01T00:00:00Z"}, "setting start_date"),
+        ({"lookback_minutes": 10**20}, "setting lookback_minutes: its maximum is"),
+        ({"api_url": "http://[::1"}, "setting api_url: it is no address"),
+        ({"visitor_source": "cdp", "group_ids": [1]}, "setting group_ids"),
     ],
 )
 def test_wrong_settings_end_the_run_in_one_line_that_names_them(
@@ -405,18 +410,151 @@ def test_settings_come_from_the_environment(tap: Tap, livechat: LiveChatSandbox)
     assert "TAP_LIVECHAT_PAGE_SIZE (setting page_size): it must be a whole number" in wrong.stderr
 
 
-def test_a_broken_state_is_named(tap: Tap) -> None:
-    state = {
-        "bookmarks": {
-            "visitors": {"replication_key": "last_activity_at", "replication_key_value": "soon"}
-        }
-    }
+@pytest.mark.parametrize("moment", ["soon", "0001-01-01T00:00:00Z"])
+def test_a_broken_state_is_named(tap: Tap, moment: str) -> None:
+    bookmark = {"replication_key": "last_activity_at", "replication_key_value": moment}
 
-    run = tap.run(state=state)
+    run = tap.run(state={"bookmarks": {"visitors": bookmark}})
 
     assert run.code == 1
     [line] = run.errors
     assert "state of visitors" in line
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"visitors": "2026-01-01T00:00:00Z"},
+        {"bookmarks": None},
+        {"bookmarks": []},
+        {"bookmarks": {"visitors": None}},
+        {"bookmarks": {"visitors": "2026-01-01T00:00:00Z"}},
+    ],
+)
+def test_a_state_of_another_form_is_not_taken_for_none(
+    tap: Tap, livechat: LiveChatSandbox, state: dict[str, Any]
+) -> None:
+    run = tap.run(state=state)
+
+    assert run.code == 1
+    [line] = run.errors
+    assert 'the state is not of the form {"bookmarks"' in line
+    assert not livechat.counts()["requests_total"], "nothing is read, and billed, anew"
+
+
+@pytest.mark.parametrize("option", ["--config", "--state", "--catalog"])
+@pytest.mark.parametrize("content", ["", "{"])
+def test_a_file_that_is_no_json_is_named(tap: Tap, option: str, content: str) -> None:
+    command = tap.command(state={})
+    Path(command[command.index(option) + 1]).write_text(content)
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    [line] = Output(1, "", done.stderr).errors
+    assert f"{option}: the file is no JSON, at line 1" in line
+
+
+def test_settings_without_a_value_are_as_those_that_are_not_there(tap: Tap) -> None:
+    config = tap.settings | {
+        "personal_access_token": f"{tap.settings['personal_access_token']}\n",
+        "lookback_minutes": None,
+        "page_size": None,
+        "max_concurrent_requests": None,
+    }
+    command = tap.command(["visitors"])
+    (tap.folder / "config.json").write_text(json.dumps(config))
+
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert Output(0, done.stdout, done.stderr).records["visitors"]
+
+
+@pytest.mark.parametrize(("stdout", "says"), [(">&-", "is closed"), (">/dev/full", "No space")])
+def test_an_output_that_cannot_be_written_ends_the_run_in_one_line(
+    tap: Tap, stdout: str, says: str
+) -> None:
+    command = f'"$@" {stdout}'
+
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *tap.command()], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    [line] = Output(1, "", done.stderr).errors
+    assert says in line
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bug_is_told_without_the_text_of_its_exception(tap: Tap) -> None:
+    code = (
+        "from tap_livechat.archives import ArchivePass\n"
+        "def fail(*_): raise RuntimeError('anna@example.com')\n"
+        "ArchivePass.open_since = fail\n"
+        "from tap_livechat.main import main\nmain()"
+    )
+    command = [sys.executable, "-c", code, *tap.command()[1:]]
+
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**tap.environment, "TAP_LIVECHAT_LOGLEVEL": "DEBUG"},
+    )
+
+    assert done.returncode == 1
+    assert "a bug: RuntimeError in" in done.stderr
+    assert "open_since = fail" not in done.stderr.split("The whole story")[0]
+    assert "in fail" in done.stderr
+    assert "anna@example.com" not in done.stderr.replace(code.splitlines()[1], "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("package", ["tap_livechat", "target_marketo"])
+def test_a_signal_while_the_command_starts_ends_it_in_one_line(
+    package: str, number: signal.Signals
+) -> None:
+    code = (
+        "import os, threading\n"
+        f"from {package}.main import main\n"
+        f"threading.Timer(0.1, os.kill, (os.getpid(), {int(number)})).start()\n"
+        "main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--about"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 128 + number
+    assert done.stderr == f"{package.replace('_', '-')}: stopped while it started\n"
+
+
+@pytest.mark.parametrize("lag", [0, 600])
+def test_a_chat_that_closes_just_before_a_run_and_is_archived_late_is_not_lost(
+    tmp_path: Path, lag: int
+) -> None:
+    with LiveChatSandbox(visitors=80, archive_lag_seconds=lag) as livechat:
+        tap = Tap(tmp_path, livechat)
+        delivered: set[str] = set()
+        state: dict[str, Any] | None = None
+        for _ in range(24):  # the runs come every hour, and some chat has just closed at each
+            run = tap.run(state=state, lookback_minutes=0)
+            delivered |= set(run.values("chats", "thread_id"))
+            state = run.states[-1]
+            livechat.advance(3600)
+        run = tap.run(state=state, lookback_minutes=0)
+        delivered |= set(run.values("chats", "thread_id"))
+
+        assert delivered >= set(livechat.expected()["threads"])
+
+
+def test_flattening_loses_no_column(tap: Tap) -> None:
+    run = tap.run(ARCHIVES, flattening_enabled=True, flattening_max_depth=1)
+
+    for stream, name in (("visitors", "session_fields"), ("chats", "properties")):
+        assert name in run.schemas[stream]["schema"]["properties"]
+        assert all(name in record for record in run.records[stream])
 
 
 def test_deselected_properties_and_stream_maps_are_respected(tap: Tap) -> None:
