@@ -167,7 +167,9 @@ def _is_domain(text: str) -> bool:
 def items(value: Any) -> tuple[str, ...]:
     """A list's items, or a single value, as the texts that `append` adds."""
     values = value if isinstance(value, list | tuple) else [value]
-    return tuple(text for item in values if (text := _as_text(item, ";").strip()))
+    return tuple(
+        text for item in values if item is not None and (text := _as_text(item, ";").strip())
+    )
 
 
 def _as_text(value: Any, delimiter: str) -> str:
@@ -218,6 +220,8 @@ def _number(value: Any) -> Value:
         value = value.strip()
         if not value:
             return None
+        if "_" in value:  # Python would read 1_000 as a number
+            raise Unfit("wrong_type", "not a number")
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise Unfit("wrong_type", "not a number")
     try:
@@ -254,26 +258,31 @@ def _boolean(value: Any) -> Value:
     raise Unfit("wrong_type", "not true or false")
 
 
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
 def _moment(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        moment = value
-    else:
-        try:
-            moment = datetime.fromisoformat(str(value).strip())
-        except ValueError:
-            raise Unfit("wrong_type", "not a date and time (ISO 8601)") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    try:
+        moment = (
+            value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+        )
+        # In UTC the first and the last hours of the calendar may lie beyond it.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Unfit("wrong_type", "not a date and time (ISO 8601)") from None
 
 
 def _datetime(value: Any) -> Value:
-    if value == "":
+    if _is_blank(value):
         return None
     # Whole seconds: that is what Marketo answers, and a fraction would look like a change for ever.
-    return _moment(value).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime, which writes the year 1 with one digit.
+    return _moment(value).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def _date(value: Any) -> Value:
-    if value == "":
+    if _is_blank(value):
         return None
     if isinstance(value, str) and len(value.strip()) == len("2026-01-31"):
         try:

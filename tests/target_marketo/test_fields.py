@@ -14,6 +14,7 @@ from target_marketo.fields import (
     Limit,
     Unfit,
     converter,
+    items,
     limit_of,
     text_that_fits,
 )
@@ -44,6 +45,11 @@ FITS: list[tuple[str, Any, Any]] = [
     ("datetime", "2026-08-30T05:49:48.123456Z", "2026-08-30T05:49:48Z"),
     ("datetime", "2026-08-30T07:49:48.123456+02:00", "2026-08-30T05:49:48Z"),
     ("datetime", "2026-08-30T05:49:48", "2026-08-30T05:49:48Z"),
+    ("datetime", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+    ("datetime", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+    ("datetime", "  ", None),
+    ("date", "  ", None),
+    ("date", "0001-01-01", "0001-01-01"),
 ]
 
 UNFIT: list[tuple[str, Any, str]] = [
@@ -74,6 +80,12 @@ UNFIT: list[tuple[str, Any, str]] = [
     ("date", "yesterday", "wrong_type"),
     ("date", "2026-02-30", "wrong_type"),
     ("datetime", "yesterday", "wrong_type"),
+    # In UTC beyond the calendar.
+    ("datetime", "0001-01-01T00:00:00+05:00", "wrong_type"),
+    ("datetime", "9999-12-31T23:59:59-05:00", "wrong_type"),
+    ("date", "0001-01-01T00:00:00+05:00", "wrong_type"),
+    ("integer", "1_000", "wrong_type"),
+    ("float", "1_000.5", "wrong_type"),
 ]
 
 
@@ -99,6 +111,18 @@ def test_a_long_text_is_cut_where_that_is_asked_for() -> None:
     assert converter("string", Limit(characters=3, truncate=True))("äöüx") == "äöü"
     # A character of three bytes is not cut in half.
     assert converter("text", Limit(bytes=4, truncate=True))("€€") == "€"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([None, "a", " ", 2], ("a", "2")),
+        ([None], ()),
+        ("a", ("a",)),
+    ],
+)
+def test_a_list_gives_the_items_that_say_something(value: Any, expected: tuple[str, ...]) -> None:
+    assert items(value) == expected
 
 
 ANYTHING = st.recursive(

@@ -48,6 +48,16 @@ TABLE: list[tuple[Write, Kind, Any, Any, Any]] = [
     (Write.GREATEST, D, "2026-01-01T10:00:00Z", "2026-01-01T10:30:00+01:00", None),
     (Write.GREATEST, D, "2026-01-01T10:00:00Z", "2026-01-01T10:00:01Z", "2026-01-01T10:00:01Z"),
     (Write.GREATEST, N, "not a number", 5, None),
+    # Marketo holds the edge of the calendar, with another offset.
+    (
+        Write.GREATEST,
+        D,
+        "0001-01-01T00:00:00+05:00",
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:00:00Z",
+    ),
+    (Write.GREATEST, D, "9999-12-31T23:59:59-05:00", "2026-01-01T00:00:00Z", None),
+    (Write.ALWAYS, D, "9999-12-31T23:59:59-05:00", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
     (Write.LEAST, N, 3, 5, None),
     (Write.LEAST, N, 3, 1, 1),
     (Write.APPEND, T, None, ("a",), "a"),
