@@ -136,7 +136,7 @@ def _instant(value: object) -> datetime:
 # How a value that is not empty compares. Marketo answers times in whole seconds.
 _COMPARED: dict[Kind, Callable[[object], Any]] = {
     Kind.TEXT: str,
-    Kind.EMAIL: lambda value: str(value).casefold(),
+    Kind.EMAIL: lambda value: str(value).lower(),
     Kind.NUMBER: lambda value: float(str(value)),
     Kind.DATE: lambda value: date.fromisoformat(str(value)[:10]),
     Kind.DATETIME: lambda value: _instant(value).replace(microsecond=0),
@@ -176,8 +176,10 @@ def _beats(rule: Rule, value: Value, current: Value) -> bool:
 
 def _items(rule: Rule, value: Value) -> tuple[str, ...]:
     """The items of a delimited list, each once, in order."""
-    found = value if isinstance(value, tuple) else str(value or "").split(rule.delimiter)
-    return tuple(dict.fromkeys(item.strip() for item in found if item.strip()))
+    parts = value if isinstance(value, tuple) else (str(value or ""),)
+    # A record's item may hold the delimiter: once it is in Marketo, that parts it.
+    found = (item.strip() for part in parts for item in part.split(rule.delimiter))
+    return tuple(dict.fromkeys(item for item in found if item))
 
 
 def _appended(rule: Rule, value: Value, current: Value) -> Value:

@@ -63,6 +63,8 @@ TABLE: list[tuple[Write, Kind, Any, Any, Any]] = [
     (Write.APPEND, T, None, ("a",), "a"),
     (Write.APPEND, T, "a;b", ("b", "c"), "a;b;c"),
     (Write.APPEND, T, "a; b", ("b",), None),
+    (Write.APPEND, T, "a;b", ("a;b",), None),
+    (Write.APPEND, T, "b", ("a; b", "c;", "a"), "b;a;c"),
 ]
 
 
@@ -171,7 +173,7 @@ _RECORDS = st.fixed_dictionaries(
         "on_create": st.sampled_from("abc"),
         "greatest": st.integers(-2, 2),
         "least": st.integers(-2, 2),
-        "append": st.lists(st.sampled_from("abc"), min_size=1).map(tuple),
+        "append": st.lists(st.sampled_from(["a", "b", "c", "a;b", ";c"]), min_size=1).map(tuple),
         "one": st.sampled_from("abc"),
         "two": st.sampled_from("abc"),
     },
@@ -228,3 +230,15 @@ def test_what_was_written_is_not_written_again(
     again = decide(steps, [{"id": 1, **after}])
 
     assert again.updates == ()
+
+
+@given(st.lists(_RECORDS, min_size=1, max_size=4))
+def test_who_was_created_is_not_written_again(records: list[dict[str, Any]]) -> None:
+    # What only a creation, or an empty field, takes may be set by any of the records.
+    step = Step(_ALL, records[0])
+    for record in records[1:]:
+        step = Step(_ALL, fold(_ALL, step.values, record))
+    created = decide([step], []).create
+
+    assert created is not None
+    assert decide([step], [{"id": 1, **created}]).updates == ()
