@@ -288,6 +288,10 @@ class Mapper:
             raise SettingError(
                 f"{where}: `{name}` is a {field.data_type}; `append` needs a string or a text"
             )
+        if options.get("truncate") and kind is not Kind.TEXT:
+            raise SettingError(
+                f"{where}: `{name}` is a {field.data_type}; `truncate` needs a string or a text"
+            )
         return Rule(
             field=name,
             write=write,
@@ -342,10 +346,21 @@ def _options(where: str, spec: Any) -> dict[str, Any]:
     write = options.get("write", Write.ALWAYS)
     if write not in list(Write):
         raise SettingError(f"`{where}.write` is one of {', '.join(Write)}, not `{write}`")
+    _check_together(where, options, write)
+    return options
+
+
+def _check_together(where: str, options: Mapping[str, Any], write: str) -> None:
+    """Refuses options that would do nothing beside the others."""
     for name, only in (("group", Write.IF_EMPTY), ("clear", Write.ALWAYS)):
         if options.get(name) and write != only:
             raise SettingError(f"`{where}.{name}` goes with `write: {only}` only")
-    return options
+    for name, other, is_there in (
+        ("truncate", f"write: {Write.APPEND}", write == Write.APPEND),
+        ("clear", "value", "value" in options),
+    ):
+        if options.get(name) and is_there:
+            raise SettingError(f"`{where}.{name}` does nothing beside `{other}`; take one out")
 
 
 def _converter(
