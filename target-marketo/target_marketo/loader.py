@@ -245,7 +245,7 @@ class Loader:
     def _found(self, call: Call, leads: list[dict[str, Any]]) -> None:
         by_key: dict[str, list[dict[str, Any]]] = {}
         for lead in leads:
-            by_key.setdefault(str(lead.get(call.key_field, "")).casefold(), []).append(lead)
+            by_key.setdefault(str(lead.get(call.key_field, "")).lower(), []).append(lead)
         away = self._now() - call.started
         for entry in call.entries:
             entry.since += away  # the age limit is about waiting for company, not for Marketo

@@ -163,7 +163,7 @@ class StreamPlan:
 
     def person(self, key: str) -> tuple[str, str]:
         """The key as Marketo compares it: e-mails in any case are one person."""
-        return self.key, key.casefold()
+        return self.key, key.lower()  # not casefold, to which ß is ss
 
 
 class Mapper:

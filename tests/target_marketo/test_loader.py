@@ -49,7 +49,9 @@ STREAMS = {
 class Bench:
     """A loader with everything it needs, driven to its end."""
 
-    def __init__(self, marketo: FakeMarketo, **options: Any) -> None:
+    def __init__(
+        self, marketo: FakeMarketo, streams: dict[str, Any] = STREAMS, **options: Any
+    ) -> None:
         self.marketo = marketo
         self.summary = Summary()
         self.settled: list[int] = []
@@ -65,7 +67,7 @@ class Bench:
             inbox=self.inbox,
             now=lambda: self.time,
         )
-        self.plan = Mapper(STREAMS, FIELDS).plan("visitors", {})
+        self.plan = Mapper(streams, FIELDS).plan("visitors", {})
         self.records = 0
 
     def _reject(self, rejections: list[Rejection]) -> None:
@@ -108,6 +110,21 @@ def test_calls_are_at_the_floor() -> None:
     assert kinds == {"lookup": 4, CREATE: 2, UPDATE: 1}
     assert (bench.summary.created, bench.summary.updated) == (500, 250)
     assert bench.summary.unchanged_people == 250
+    assert bench.everything_settled_once()
+
+
+def test_keys_that_only_folding_would_make_equal_are_two_people() -> None:
+    marketo = FakeMarketo()
+    marketo.add(externalKey="Straße", firstName="Old")
+    fields = {"externalKey": "key", "firstName": "first_name"}
+    bench = Bench(marketo, {"visitors": {"key": "externalKey", "fields": fields}})
+
+    bench.record("", key="STRASSE", first_name="Ann")
+    bench.record("", key="straße", first_name="Bea")
+    bench.finish()
+
+    names = {person["externalKey"]: person["firstName"] for person in marketo.people.values()}
+    assert names == {"straße": "Bea", "STRASSE": "Ann"}
     assert bench.everything_settled_once()
 
 

@@ -95,6 +95,15 @@ def test_null_clears_only_where_that_is_asked_for() -> None:
     assert values == {"email": "a@example.com", "lastName": None}
 
 
+def test_keys_in_another_case_are_one_person_and_keys_of_other_letters_are_not() -> None:
+    plan = Mapper(
+        {"visitors": {"key": "externalKey", "fields": {"externalKey": "key"}}}, FIELDS
+    ).plan("visitors", {})
+
+    assert plan.person("STRASSE") == plan.person("Strasse")
+    assert plan.person("STRASSE") != plan.person("Straße")
+
+
 def test_a_value_that_does_not_fit_refuses_the_record_by_field() -> None:
     setting = streams(chats="n")
 
