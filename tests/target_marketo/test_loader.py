@@ -416,3 +416,31 @@ def test_a_lone_record_is_sent_when_it_is_old_enough() -> None:
 
     assert len(marketo.people) == 1
     assert bench.loader.idle
+
+
+def test_a_person_who_comes_again_does_not_wait_longer_than_the_limit() -> None:
+    marketo = FakeMarketo()
+    for name in ("u1", "u2"):
+        marketo.add(email=f"{name}@example.com", firstName="Same")
+    bench = Bench(marketo, batch_size=3, max_age=60.0)
+
+    def come(email: str, name: str) -> None:
+        # Those who need nothing fill up the lookup.
+        bench.record(email, first_name=name)
+        for other in ("u1", "u2"):
+            bench.record(f"{other}@example.com", first_name="Same")
+        bench.loader.handle(bench.inbox.get(timeout=10))
+
+    come("a@example.com", "First")
+    bench.time = 55.0
+    come("b@example.com", "Bea")
+    bench.record("a@example.com", first_name="Second")
+    assert bench.loader.due() == 5.0
+    bench.time = 60.0
+    bench.loader.tick()
+    bench.loader.handle(bench.inbox.get(timeout=10))
+
+    assert marketo.log[-1] == (CREATE, 2)
+    assert bench.loader.due() is None
+    assert {person["firstName"] for person in marketo.people.values()} == {"Same", "Second", "Bea"}
+    assert bench.everything_settled_once()
