@@ -27,7 +27,7 @@ from target_marketo.governor import Cancelled
 from target_marketo.marketo.client import MAX_ROWS
 from target_marketo.marketo.errors import MarketoError, OutcomeUnknown, SendFewer, of_row
 from target_marketo.marketo.replies import Answer
-from target_marketo.outcomes import Rejection, are_about, cure_of, gives_up, sort
+from target_marketo.outcomes import Rejection, are_about, cure_of, end_of_run, gives_up, sort
 from target_marketo.packing import Pending
 from target_marketo.rules import Duplicates, decide
 from target_marketo.sinks import Buffer, Entry
@@ -322,6 +322,9 @@ class Loader:
             return
         sorted_out = sort(call.entries, answer.rows)
         self._end(sorted_out.ended)
+        if sorted_out.fatal:
+            error = end_of_run(sorted_out.fatal[0], call.action, answer.request_id)
+            self.failure = self.failure or error
         if _NO_SUCH_FIELD in sorted_out.refused and self._gone():
             return
         for code, entries in sorted_out.refused.items():

@@ -29,6 +29,7 @@ from target_marketo.marketo.errors import (
     RESPONSE,
     MarketoError,
     NotAuthorized,
+    Rejected,
     Unavailable,
 )
 from target_marketo.marketo.replies import Field
@@ -66,9 +67,10 @@ STOPPED = codes("414 603 605 610 612 613 616 701 703 704 709 710 711")
 STOPPED_UNTIL_MIDNIGHT = ["607"]
 # In a row's `reasons`.
 ROW_LOGGED = codes(
-    "1001 1002 1003 1006 1008 1009 1010 1011 1012 1013 1014 1015 1017 1018 1020 1021 1022 1025 "
-    "1026 1027 1028 1035 1036 1037 1042 1048 1049 1076 1077 1078 1079 1080"
+    "1001 1002 1003 1006 1008 1010 1012 1013 1014 1015 1017 1020 1021 1022 1036 1037 1049 1076 "
+    "1077 1078 1079"
 )
+ROW_STOPPED = codes("1009 1011 1018 1025 1026 1027 1028 1035 1042 1048 1080")
 ROW_LOOKED_UP_AGAIN = codes("1004 1005 1007")
 ROW_WAITED = codes("1016 1019 1029")
 # Codes of rows that refuse a whole request: these have another meaning there, the others stop.
@@ -288,7 +290,7 @@ def test_the_tables_hold_the_documented_codes_and_no_others() -> None:
         *(*WAITED, *EVERYBODY_WAITED, *FEWER_AT_ONCE, *TOKEN_RENEWED, *LOOKED_UP_AGAIN, *SPLIT),
         *(*NOTHING_FOUND, *STOPPED, *STOPPED_UNTIL_MIDNIGHT),
     ]
-    row = [*ROW_LOGGED, *ROW_LOOKED_UP_AGAIN, *ROW_WAITED]
+    row = [*ROW_LOGGED, *ROW_STOPPED, *ROW_LOOKED_UP_AGAIN, *ROW_WAITED]
 
     assert sorted(response) == sorted(RESPONSE)
     assert sorted(row) == sorted(RECORD)
@@ -410,6 +412,39 @@ def test_a_skipped_row_goes_to_the_error_log(bench: Bench, code: str) -> None:
     assert rejection.advice == RECORD[code].cure
     assert bench.session.sent == ["token", "lookup", "createOnly"]
     assert bench.loader.failure is None
+
+
+@pytest.mark.parametrize("code", [*ROW_STOPPED, "603"])
+def test_a_row_whose_refusal_concerns_all_stops_the_run(tmp_path: Path, code: str) -> None:
+    session = ScriptedSession(ScriptedClock())
+    session.trouble = [Trouble("sync", skipping(code))]
+
+    exit_code, output, said = run(tmp_path, session)
+
+    assert exit_code == EXIT_FAILED
+    assert output == "", "no STATE passes a record that did not arrive"
+    assert f"answered {code} to createOnly: " in said
+    assert "\n" not in said
+    assert session.sent == ["token", "lookup", "createOnly"]
+
+
+@pytest.mark.parametrize("whole_request", [True, False])
+@pytest.mark.parametrize("code", [*ROW_STOPPED, "603"])
+def test_what_stops_the_run_says_the_same_of_a_row_and_of_a_request(
+    bench: Bench, code: str, *, whole_request: bool
+) -> None:
+    bench.session.trouble = [Trouble("sync", (refusal if whole_request else skipping)(code))]
+
+    bench.deliver("a@example.com")
+
+    advice = RECORD.get(code) or RESPONSE[code]
+    assert type(bench.loader.failure) is (NotAuthorized if code == "603" else Rejected)
+    assert str(bench.loader.failure) == (
+        f"Marketo answered {code} to createOnly: {advice.meaning}; {advice.cure} "
+        f"(request {REQUEST_ID})"
+    )
+    assert not bench.rejected
+    assert not bench.settled
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from target_marketo.marketo.errors import (
     NotAuthorized,
     OutcomeUnknown,
     QuotaSpent,
+    Rejected,
     SendFewer,
 )
 from target_marketo.marketo.replies import Field
@@ -444,3 +445,17 @@ def test_a_person_who_comes_again_does_not_wait_longer_than_the_limit() -> None:
     assert bench.loader.due() is None
     assert {person["firstName"] for person in marketo.people.values()} == {"Same", "Second", "Bea"}
     assert bench.everything_settled_once()
+
+
+def test_who_was_written_beside_a_row_that_ends_the_run_is_settled() -> None:
+    marketo = FakeMarketo(skips=["1009", "1003", "1009"])
+    bench = Bench(marketo)
+    for number in range(5):
+        bench.record(f"p{number}@example.com", first_name="Ann")
+    bench.finish()
+
+    assert isinstance(bench.loader.failure, Rejected)
+    assert "set `partition_name`" in str(bench.loader.failure)
+    assert [each.key for each in bench.rejected] == ["p1@example.com"]
+    assert sorted(bench.settled) == [1, 3, 4]
+    assert [kind for kind, _ in marketo.log] == ["lookup", CREATE]
