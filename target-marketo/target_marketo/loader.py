@@ -50,6 +50,9 @@ _AFTER_RACE_SECONDS = 0.0
 _AFTER_TRANSIENT_SECONDS = 5.0
 # What a field that is not there (any more) is answered with: when asked for, and when written.
 _LOOKUP_REFUSED, _NO_SUCH_FIELD = "1003", "1006"
+# What a key that several people have is answered with.
+_SEVERAL = "1007"
+_TOO_MANY = "more people share the key than one call can write; merge them in Marketo"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -265,7 +268,7 @@ class Loader:
                 rows = [{"id": update.lead_id, **update.values} for update in decision.updates]
                 self._put(UPDATE, entry, rows)
             elif decision.too_many:
-                self._refuse([(entry, None)], "1007", of_row("1007").cure, "")
+                self._refuse([(entry, None)], _SEVERAL, of_row(_SEVERAL).cure, "")
             else:
                 unchanged.append(entry)
                 if self._options.dry_run:
@@ -275,6 +278,9 @@ class Loader:
 
     def _put(self, action: str, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> None:
         """Has decided rows wait for company."""
+        if len(rows) > MAX_ROWS:
+            self._refuse([(entry, None)], _SEVERAL, _TOO_MANY, "")
+            return
         for row in rows:
             refused = self._check(row)
             if refused is not None:

@@ -12,6 +12,7 @@ import pytest
 
 from target_marketo.loader import CREATE, UPDATE, Loader, Options
 from target_marketo.mapping import Mapped, Mapper
+from target_marketo.marketo.client import MAX_ROWS
 from target_marketo.marketo.errors import (
     NotAuthorized,
     OutcomeUnknown,
@@ -459,3 +460,21 @@ def test_who_was_written_beside_a_row_that_ends_the_run_is_settled() -> None:
     assert [each.key for each in bench.rejected] == ["p1@example.com"]
     assert sorted(bench.settled) == [1, 3, 4]
     assert [kind for kind, _ in marketo.log] == ["lookup", CREATE]
+
+
+def test_more_people_of_one_key_than_one_call_writes_are_refused_as_such() -> None:
+    marketo = FakeMarketo()
+    for _ in range(MAX_ROWS + 1):
+        marketo.add(email="many@example.com")
+    for _ in range(MAX_ROWS):
+        marketo.add(email="full@example.com")
+    bench = Bench(marketo, duplicates=Duplicates.ALL)
+    bench.record("many@example.com", first_name="Ann")
+    bench.record("full@example.com", first_name="Ann")
+    bench.finish()
+
+    (rejection,) = bench.rejected
+    assert (rejection.key, rejection.code) == ("many@example.com", "1007")
+    assert "merge them" in rejection.advice
+    assert marketo.log == [("lookup", 2), (UPDATE, MAX_ROWS)]
+    assert bench.everything_settled_once()
