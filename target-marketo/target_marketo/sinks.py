@@ -97,8 +97,8 @@ class Buffer:
 
     @property
     def oldest(self) -> float | None:
-        """When the first of the waiting people came."""
-        return next(iter(self.entries.values())).since if self.entries else None
+        """Since when one of them has waited: not always the first, as who was parked stands last."""
+        return min((entry.since for entry in self.entries.values()), default=None)
 
     def put(self, entry: Entry) -> None:
         """Adds an entry of a person who is not waiting here yet."""
