@@ -349,32 +349,43 @@ class Run:
 
     def _judge(self) -> None:
         """Nearly everything rejected is a mapping mistake: stop while no bookmark has moved."""
-        if self._looks_wrong and self._judged >= _JUDGED_RECORDS:
+        # Good records are settled only when a lookup and a write are over, bad ones at once: what
+        # is under way is presumed good.
+        judged = self.summary.received - self.summary.skipped
+        if judged >= _JUDGED_RECORDS and self._too_many_rejected(judged) and not self._hopeless:
             self._hopeless = True
             self._failure = Stop(
-                f"{self.summary.rejected} of {self._judged} records were rejected, more than "
+                f"{self.summary.rejected} of {judged} records were rejected, more than "
                 f"`max_rejected_percent` = {self._settings.max_rejected_percent}: see the error "
                 "log, correct `streams`"
             )
 
-    @property
-    def _judged(self) -> int:
-        return self.summary.settled - self.summary.skipped
+    def _too_many_rejected(self, records: int) -> bool:
+        return self.summary.rejected * 100 > records * self._settings.max_rejected_percent
 
     @property
     def _looks_wrong(self) -> bool:
-        return self.summary.rejected * 100 > self._judged * self._settings.max_rejected_percent
+        """Whether too many were rejected of the records whose end is known."""
+        return self._too_many_rejected(self.summary.settled - self.summary.skipped)
+
+    @property
+    def _may_be_bad_luck(self) -> bool:
+        """Nothing more will come to tell a mapping mistake from a few bad records."""
+        summary = self.summary
+        over = self._input_ended and not self._backlog and summary.settled == summary.received
+        few = summary.settled - summary.skipped < _JUDGED_RECORDS
+        return over or (self._stopping and few)
 
     # STATE and the end
 
     def _write_state(self) -> None:
         """Writes the newest safe STATE, unless there is none or the mapping looks wrong."""
         self._rejections.store()
-        over = self._stopping or (self._input_ended and not self._backlog)
+        self._judge()
         if self._settings.dry_run or self._reader_gone or self._hopeless:
             return
-        if self._looks_wrong and not over:
-            return  # too few yet to tell a mapping mistake from bad luck
+        if self._looks_wrong and not self._may_be_bad_luck:
+            return
         state = self._checkpoint.take()
         if state is None:
             return

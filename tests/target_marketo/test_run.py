@@ -20,7 +20,7 @@ from target_marketo.store.error_log import ERRORS, ErrorLog
 from tests.target_marketo.fake_marketo import FakeInstance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from target_marketo.marketo.client import Marketo
@@ -172,3 +172,36 @@ def test_lines_of_any_shape_end_in_a_line_of_text_at_most(
     if stop is not None:
         assert "\n" not in str(stop)
         assert states[-1:] == before[-1:], "STATE covers what came before the line, and no more"
+
+
+def visitors(count: int, bad: Callable[[int], bool], **of_bad: Any) -> list[bytes]:
+    """Records with a STATE after each; the bad ones have these values."""
+    lines = [SCHEMA]
+    for number in range(count):
+        record = {"email": f"p{number}@example.com"} | (of_bad if bad(number) else {})
+        lines.append(message("RECORD", stream="visitors", record=record))
+        lines.append(message("STATE", value={"at": number}))
+    return lines
+
+
+def test_good_records_that_are_under_way_do_not_count_as_rejected(room: Room) -> None:
+    marketo = FakeInstance(described=FIELDS)
+
+    run, states, stop = room.run(visitors(420, lambda n: n % 3 == 0, email="bad@"), marketo)
+
+    assert stop is None
+    assert states[-1] == {"at": 419}
+    assert len(marketo.people) == run.summary.created == 280
+    assert run.summary.rejected == 140
+
+
+@pytest.mark.parametrize("of_bad", [{"email": "bad@"}, {"name": {"first": "bad"}}])
+def test_too_many_rejected_by_us_or_by_marketo_end_the_run_before_state_moves(
+    room: Room, of_bad: dict[str, Any]
+) -> None:
+    marketo = FakeInstance(described=FIELDS)
+
+    _, states, stop = room.run(visitors(1000, lambda n: n % 20 != 0, **of_bad), marketo)
+
+    assert "more than `max_rejected_percent` = 90" in str(stop)
+    assert states == []
