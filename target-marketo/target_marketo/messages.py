@@ -65,6 +65,8 @@ def parse(line: bytes) -> Message:
         return _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed("is not a Singer message") from None
+    except RecursionError:
+        raise Malformed("is nested too deeply") from None
 
 
 class Feed:

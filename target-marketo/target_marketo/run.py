@@ -17,11 +17,13 @@ from target_marketo import dry_run
 from target_marketo.calls import Done
 from target_marketo.checkpoint import Checkpoint
 from target_marketo.described import Described
+from target_marketo.fields import Refused
 from target_marketo.governor import BudgetSpent, GovernorError
 from target_marketo.loader import Loader, Options
 from target_marketo.mapping import Mapped
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
 from target_marketo.messages import Feed, InputEnded, Lines, Malformed, Message, parse
+from target_marketo.reading import read_leniently
 from target_marketo.rejections import Rejections
 from target_marketo.settings import SettingError
 from target_marketo.sinks import Received
@@ -31,7 +33,6 @@ from target_marketo.summary import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from target_marketo.fields import Refused
     from target_marketo.mapping import Mapper, StreamPlan
     from target_marketo.marketo.client import Calls, Marketo
     from target_marketo.outcomes import Rejection
@@ -281,7 +282,24 @@ class Run:
                 case _:
                     _not_taken(message.type)
         except Malformed as error:
-            self._deliver_what_came(f"Line {number} of the input {error}: see what the tap wrote")
+            if not self._odd_record(line):
+                where = f"Line {number} of the input"
+                self._deliver_what_came(f"{where} {error}: see what the tap wrote")
+
+    def _odd_record(self, line: bytes) -> bool:
+        """Takes in a record with half a character, NaN or such: one record stops no run."""
+        try:
+            match read_leniently(line):
+                case {"type": "RECORD", "stream": str(stream), "record": dict(record)}:
+                    plan = self._plans.get(stream)
+                case _:
+                    return False
+        except (ValueError, RecursionError):
+            return False
+        if plan is None:
+            return False
+        self._record(plan, plan.properties.row(record), line)
+        return True
 
     def _deliver_what_came(self, text: str) -> None:
         """A line that cannot be read: everything before it is delivered, nothing after it."""
@@ -331,7 +349,10 @@ class Run:
         summary = self.summary
         summary.received += 1
         received = Received(self._checkpoint.received(), plan.stream, line, summary.received)
-        mapped = plan.step(row)
+        try:
+            mapped = plan.step(row)
+        except RecursionError:
+            mapped = Refused("wrong_type", "", "a value is nested too deeply")
         if isinstance(mapped, Mapped):
             self._loader.add(plan, mapped, received)
         elif mapped is None:

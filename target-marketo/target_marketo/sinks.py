@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from target_marketo.reading import is_nested_deeply, read_for_the_log
 from target_marketo.rules import Decision, Step, fold
 
 if TYPE_CHECKING:
@@ -34,12 +35,22 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def record(self) -> Record:
-        """The whole record. It is read for those that are refused only."""
-        if not isinstance(self.written, bytes):
-            return self.written
-        # Nobody has looked at all of its bytes yet.
-        text = self.written.decode("utf-8", "replace")
-        return msgspec.json.decode(text, type=_Line).record
+        """The whole record, in a form that can be stored. It is read for those refused only.
+
+        Nobody has looked at all of its bytes yet, so whatever stands in them is taken.
+        """
+        written = self.written
+        if not isinstance(written, bytes):
+            return written
+        try:
+            if not is_nested_deeply(written):
+                return msgspec.json.decode(written.decode("utf-8", "replace"), type=_Line).record
+        except msgspec.DecodeError:
+            pass
+        try:
+            return dict(read_for_the_log(written)["record"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return {"line": written.decode("utf-8", "replace")}
 
 
 class _Line(msgspec.Struct):

@@ -112,6 +112,7 @@ def message(kind: str, **members: Any) -> bytes:
 
 
 SCHEMA = message("SCHEMA", stream="visitors", schema={"properties": {}})
+STATE = message("STATE", value={"at": 1})
 
 
 def _clean(value: Any) -> Any:
@@ -205,3 +206,76 @@ def test_too_many_rejected_by_us_or_by_marketo_end_the_run_before_state_moves(
 
     assert "more than `max_rejected_percent` = 90" in str(stop)
     assert states == []
+
+
+DEEP = "[" * 5000 + "]" * 5000
+ODD_VALUES = ["NaN", "-Infinity", "1e400", "9" * 5000, r'"hi \ud83d"', DEEP, "[" * 700 + "]" * 700]
+
+
+def odd(email: str, **values: str) -> bytes:
+    """A record whose values are JSON as they stand here."""
+    members = "".join(f', "{name}": {value}' for name, value in values.items())
+    return (
+        f'{{"type":"RECORD","stream":"visitors","record":{{"email":"{email}"{members}}}}}'.encode()
+    )
+
+
+def logged_record(room: Room, key: str) -> Any:
+    with room.database.read() as connection:
+        found = select(ERRORS.c.record).where(ERRORS.c.record.contains(key))
+        return json.loads(str(connection.execute(found).scalar_one()))
+
+
+@pytest.mark.parametrize("value", ODD_VALUES)
+def test_an_odd_value_that_nobody_needs_stops_nobody(room: Room, value: str) -> None:
+    marketo = FakeInstance(described=FIELDS)
+    email = f"odd{ODD_VALUES.index(value)}@"
+
+    run, states, stop = room.run(
+        [SCHEMA, odd("a@example.com", x=value), odd(email, x=value), odd("b@example.com"), STATE],
+        marketo,
+    )
+
+    assert stop is None
+    assert states == [{"at": 1}]
+    assert {each["email"] for each in marketo.people.values()} == {"a@example.com", "b@example.com"}
+    assert run.summary.rejected == 1
+    assert logged_record(room, email)["email"] == email
+
+
+@pytest.mark.parametrize("field", ["chats", "at", "name", "tags"])
+@pytest.mark.parametrize("value", ODD_VALUES)
+def test_an_odd_value_is_refused_where_it_is_needed(room: Room, field: str, value: str) -> None:
+    marketo = FakeInstance(described=FIELDS)
+    given = f'{{"first": {value}}}' if field == "name" else value
+
+    run, states, stop = room.run(
+        [SCHEMA, odd("a@example.com", **{field: given}), odd("b@example.com"), STATE], marketo
+    )
+
+    assert stop is None
+    assert states == [{"at": 1}]
+    refused = not (value.startswith('"') and field in ("name", "tags"))
+    assert run.summary.rejected == refused
+    assert len(marketo.people) == 2 - refused
+    if not refused:
+        assert "hi \ufffd" in str(marketo.people)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (odd("a@example.com", x=DEEP)[:3000], "is nested too deeply"),
+        (odd("a@example.com", x="NaN")[:-1], "is not a Singer message"),
+        (b'{"type":"STATE","value":' + DEEP.encode() + b"}", "is nested too deeply"),
+        (b'{"type":"RECORD","stream":"other","record":{"x":NaN}}', "is not a Singer message"),
+    ],
+)
+def test_an_odd_line_that_is_no_record_ends_the_run(room: Room, line: bytes, said: str) -> None:
+    marketo = FakeInstance(described=FIELDS)
+
+    _, states, stop = room.run([SCHEMA, odd("b@example.com"), STATE, line], marketo)
+
+    assert str(stop).startswith(f"Line 4 of the input {said}")
+    assert states == [{"at": 1}]
+    assert len(marketo.people) == 1
