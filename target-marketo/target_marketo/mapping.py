@@ -180,9 +180,16 @@ class Mapper:
         self._plans = {name: self._from_entry(name) for name in self._streams}
 
     def plan(
-        self, stream: str, properties: Mapping[str, Any], key_properties: Iterable[str] = ()
+        self,
+        stream: str,
+        properties: Mapping[str, Any],
+        key_properties: Iterable[str] = (),
+        *,
+        open_ended: bool = False,
     ) -> StreamPlan:
         """The plan of a stream with these properties (JSON Schema; may be empty if unknown).
+
+        Records of a stream that is open-ended may have others too.
 
         Raises:
             SettingError: The mapping names a property that the stream does not have.
@@ -190,7 +197,7 @@ class Mapper:
         plan = self._plans.get(stream)
         if plan is None:
             plan = self._by_names(stream, properties)
-        elif properties:
+        elif properties and not open_ended:
             self._check_sources(stream, properties)
         return replace(plan, key_properties=tuple(key_properties))
 

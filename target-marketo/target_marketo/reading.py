@@ -29,6 +29,8 @@ _ESCAPES = re.compile(
     r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|(\\.)"
 )
 
+_NO_MEMBER = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
+
 
 class Unstorable:
     """What no field can hold: a number that is not finite or has no end, a nesting too deep.
@@ -112,8 +114,17 @@ class Properties:
         self.names = tuple(dict.fromkeys(n for each in every for n in (each, each.split(".")[0])))
         self._missing = dict.fromkeys(required, msgspec.UNSET)
         self._required = [(self.names.index(name), name) for name in required]
+        # A record is read in full where msgspec cannot have a property's name as that of a member.
+        in_full = any(map(_NO_MEMBER.search, self.names))
+        record: Any = dict[str, Any] if in_full else self._struct()
+        self._values: Callable[[Any], Row] = self.row if in_full else msgspec.structs.astuple
+        line = [("type", Literal["RECORD"]), ("stream", Literal[stream]), ("record", record)]
+        self._decoder = msgspec.json.Decoder[Any](msgspec.defstruct("Line", line, gc=False))
+
+    def _struct(self) -> type[msgspec.Struct]:
+        """A record with its interesting properties only, in the order of `names`."""
         members = [f"p{place}" for place in range(len(self.names))]
-        record = msgspec.defstruct(
+        return msgspec.defstruct(
             "Properties",
             [
                 (member, Any, self._missing.get(name))
@@ -122,13 +133,11 @@ class Properties:
             rename=dict(zip(members, self.names, strict=True)),
             gc=False,
         )
-        line = [("type", Literal["RECORD"]), ("stream", Literal[stream]), ("record", record)]
-        self._decoder = msgspec.json.Decoder[Any](msgspec.defstruct("Line", line, gc=False))
 
     def read(self, line: bytes) -> Row | None:
         """The row of a record; None if the line is anything but a RECORD of this stream."""
         try:
-            return msgspec.structs.astuple(self._decoder.decode(line).record)
+            return self._values(self._decoder.decode(line).record)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 

@@ -318,11 +318,17 @@ class Run:
             raise Malformed("is a SCHEMA without stream or schema")
         assert self._mapper is not None  # noqa: S101 - _prepare comes before the loop
         open_ended = message.schema.get("additionalProperties") is True
-        properties = {} if open_ended else message.schema.get("properties") or {}
-        plan = self._mapper.plan(message.stream, properties, message.key_properties or ())
+        properties = message.schema.get("properties")
+        if properties is None:
+            properties = {}
+        if not isinstance(properties, dict):
+            raise Malformed("is a SCHEMA whose properties are no object")
+        plan = self._mapper.plan(
+            message.stream, properties, message.key_properties or (), open_ended=open_ended
+        )
         self._plans[message.stream] = plan
         self._plan = None
-        if properties and not plan.has_key_among(properties):
+        if properties and not open_ended and not plan.has_key_among(properties):
             logger.info("Stream %s has no %s: nobody comes of it", message.stream, plan.key)
 
     def _state(self, message: Message) -> None:

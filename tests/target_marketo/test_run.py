@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -67,11 +68,18 @@ class Room:
         with self.database.read() as connection:
             return int(connection.execute(select(func.sum(ERRORS.c.times_seen))).scalar() or 0)
 
-    def run(self, lines: list[bytes], marketo: FakeInstance) -> tuple[Run, list[Any], Stop | None]:
+    def run(
+        self, lines: list[bytes], marketo: FakeInstance, **options: Any
+    ) -> tuple[Run, list[Any], Stop | None]:
         """The run, its STATE lines, and how it stopped, if it did."""
         output = io.StringIO()
         run = Run(
-            self.settings, cast("Marketo", marketo), self.error_log, self.cache, output=output
+            replace(self.settings, streams=options.pop("streams", STREAMS)),
+            cast("Marketo", marketo),
+            self.error_log,
+            self.cache,
+            output=output,
+            **options,
         )
         stop = None
         try:
@@ -279,3 +287,51 @@ def test_an_odd_line_that_is_no_record_ends_the_run(room: Room, line: bytes, sai
     assert str(stop).startswith(f"Line 4 of the input {said}")
     assert states == [{"at": 1}]
     assert len(marketo.people) == 1
+
+
+@pytest.mark.parametrize("properties", [[1], [], 5, True, "abc"])
+def test_a_schema_whose_properties_are_no_object_ends_the_run(room: Room, properties: Any) -> None:
+    line = message("SCHEMA", stream="people", schema={"properties": properties})
+
+    _, _, stop = room.run([line], FakeInstance(described=FIELDS))
+
+    assert str(stop).startswith("Line 1 of the input is a SCHEMA whose properties are no object")
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\0", "é"])
+def test_a_property_may_have_any_name(room: Room, name: str) -> None:
+    marketo = FakeInstance(described=FIELDS)
+    schema: dict[str, Any] = {"properties": {"email": {}, name: {}}}
+    streams = {"visitors": {"fields": {"firstName": name}}}
+
+    room.run(
+        [
+            message("SCHEMA", stream="visitors", schema=schema, key_properties=[name]),
+            message("RECORD", stream="visitors", record={"email": "a@example.com", name: "Ann"}),
+            message("RECORD", stream="visitors", record={"email": "b@example.com"}),
+        ],
+        marketo,
+        streams=streams,
+    )
+
+    (person,) = marketo.people.values()
+    assert person["email"] == "a@example.com"
+    assert person["firstName"] == "Ann"
+
+
+@pytest.mark.parametrize("more", [None, True, False, {}])
+def test_an_open_ended_stream_goes_by_names_too(room: Room, more: Any) -> None:
+    marketo = FakeInstance(described=FIELDS)
+    schema = {"properties": {"email": {}, "first_name": {}}, "additionalProperties": more}
+    record = {"email": "a@example.com", "first_name": "Ann"}
+
+    room.run(
+        [
+            message("SCHEMA", stream="people", schema=schema),
+            message("RECORD", stream="people", record=record),
+        ],
+        marketo,
+    )
+
+    (person,) = marketo.people.values()
+    assert person["firstName"] == "Ann"
