@@ -21,7 +21,7 @@ _PER_SECOND = 2.0
 @contextmanager
 def live_line(summary: Summary, governor: Governor) -> Iterator[None]:
     """Shows the run's line on standard error while the block lasts, if that is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():  # it is None where it was closed
         yield
         return
 

@@ -6,6 +6,7 @@ bundles ahead at most, so that a fast tap waits in its pipe and not in our memor
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import threading
@@ -89,10 +90,12 @@ class Feed:
         number = 1
         try:
             for lines in self._bundles():
+                if number == 1:
+                    lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
                 self._ahead.acquire()
                 self._inbox.put(Lines(number, lines))
                 number += len(lines)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - a run whose input has died waits for ever
             self._inbox.put(InputEnded(f"the input cannot be read ({type(error).__name__})"))
         else:
             self._inbox.put(InputEnded())

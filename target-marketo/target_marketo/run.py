@@ -92,7 +92,8 @@ class Run:
         self._settings = settings
         self._marketo = marketo
         self._described = Described(settings, marketo, cache)
-        self._output = output or sys.stdout
+        # None where the descriptor was closed, whatever its type says.
+        self._output: IO[str] | None = output or sys.stdout
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self._checkpoint = Checkpoint()
@@ -415,6 +416,9 @@ class Run:
             return
         state = self._checkpoint.take()
         if state is None:
+            return
+        if self._output is None:
+            self._reader_gone = True
             return
         try:
             self._output.write(state.decode() + "\n")

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import click
 from singer_sdk import Target
+from singer_sdk.configuration._dict_config import TRUTHY
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from target_marketo.store.database import Database
+
+_FALSY = frozenset({"false", "no", "0", "off", "n", "f", ""})
 
 
 class TargetMarketo(Target):
@@ -59,6 +62,8 @@ class TargetMarketo(Target):
             raise
         except ValueError:
             raise SettingError(_environment_problem()) from None
+        if options.get("parse_env_config"):
+            _check_booleans()
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -171,10 +176,20 @@ def _environment_problem() -> str:
     return "`TARGET_MARKETO_STREAMS` must be a JSON object"
 
 
+def _check_booleans() -> None:
+    """Every other word would be false to the SDK, and a dry run then writes."""
+    for name, schema in SCHEMA["properties"].items():
+        variable = f"TARGET_MARKETO_{name.upper()}"
+        given = os.environ.get(variable, "").lower()
+        if "boolean" in schema["type"] and given not in TRUTHY and given.strip() not in _FALSY:
+            raise SettingError(f"`{variable}` must be true or false")
+
+
 def _leave(code: int) -> None:
     """Ends the process; a reader of stdout that has gone must not change the code."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where the descriptor was closed
+            sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

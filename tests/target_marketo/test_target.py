@@ -629,3 +629,77 @@ def test_of_two_runs_at_once_one_waits_and_nobody_is_created_twice(
     assert marketo.counts().duplicates_created == 0
     assert sum("Waiting for process" in err for err in errs) == 1
     assert sum("50 unchanged" in err for err in errs) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "written"),
+    [
+        ("true", 0, 0),
+        ("YES", 0, 0),
+        ("y", 1, 0),
+        ("True ", 1, 0),
+        ("maybe", 1, 0),
+        ("ja", 1, 0),
+        ("off", 0, 1),
+        ("F", 0, 1),
+        ("", 0, 1),
+    ],
+)
+def test_a_boolean_variable_is_understood_or_refused(
+    target: Target, marketo: MarketoSandbox, value: str, code: int, written: int
+) -> None:
+    config = {f"TARGET_MARKETO_{name.upper()}": each for name, each in target.config.items()}
+
+    done = subprocess.run(
+        [COMMAND, "--config=ENV"],
+        capture_output=True,
+        text=True,
+        check=False,
+        input=lines([schema(), *people(1)]),
+        cwd=target.folder,
+        env=target.environment() | config | {"TARGET_MARKETO_DRY_RUN": value},
+    )
+
+    assert done.returncode == code
+    assert len(marketo.leads()) == written
+    assert ("`TARGET_MARKETO_DRY_RUN` must be true or false" in done.stderr) == bool(code)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closed", "ending", "said"),
+    [
+        (">&-", (1, 1), "STATE could not be written"),
+        ("<&-", (1, 0), "the input cannot be read"),
+        ("2>&-", (0, 1), ""),
+    ],
+)
+def test_a_descriptor_that_was_closed(
+    target: Target, marketo: MarketoSandbox, closed: str, ending: tuple[int, int], said: str
+) -> None:
+    path = target.folder / "config.json"
+    path.write_text(json.dumps(target.config))
+
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" --config "$1" {closed}', COMMAND, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        input=lines([schema(), *people(1), state(1)]),
+        env=target.environment(),
+        timeout=60,
+    )
+
+    assert (done.returncode, len(marketo.leads())) == ending
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_byte_order_mark_is_passed_over(target: Target, marketo: MarketoSandbox) -> None:
+    text = lines([schema(), *people(1), state(1)])
+
+    process = target.start()
+    out, _ = process.communicate("\ufeff" + text, timeout=60)
+
+    assert (process.returncode, out) == (0, "1\n")
+    assert len(marketo.leads()) == 1
