@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from target_marketo.marketo.errors import of_row
 from target_marketo.outcomes import Rejection
-from target_marketo.store.error_log import Failure, mask
+from target_marketo.store.error_log import Failure, mask, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -91,7 +91,8 @@ class Rejections:
             return
         key_hash = self._error_log.hash(entry.key)
         for stream in {received.stream for received in entry.received}:
-            waiting = self._open.get((stream, key_hash))
+            person = (printable(stream), key_hash)
+            waiting = self._open.get(person)
             if waiting is None:
                 continue
             age = self._age(waiting.values(), stream, entry.received)
@@ -100,7 +101,7 @@ class Rejections:
             for name in done:
                 del waiting[name]
             if not waiting:
-                del self._open[stream, key_hash]
+                del self._open[person]
 
     def store(self) -> None:
         """One commit for many: it is what lets STATE pass them.
@@ -125,7 +126,7 @@ class Rejections:
     def _wait_for(self, rejection: Rejection) -> None:
         failure, received = _failure(rejection), rejection.received
         fingerprint = self._error_log.fingerprint(failure)
-        person = (received.stream, self._error_log.hash(rejection.key))
+        person = (failure.stream, self._error_log.hash(rejection.key))
         record_hash = self._error_log.record_hash(received.record)
         self._open.setdefault(person, {})[fingerprint] = _Open(received.number, record_hash)
         self._resolved.discard(fingerprint)
@@ -142,7 +143,8 @@ class Rejections:
 
     def _tell(self, rejection: Rejection) -> None:
         """The first few of a kind are shown, the rest is counted: the error log has them all."""
-        kind = (rejection.received.stream, rejection.code, rejection.field)
+        stream = printable(rejection.received.stream)
+        kind = (stream, rejection.code, rejection.field)
         self._summary.refusals[kind] += 1
         if self._summary.refusals[kind] > _SHOWN_OF_A_KIND:
             return
@@ -151,21 +153,21 @@ class Rejections:
         logger.warning(
             "Rejected %s of stream %s: code %s%s: %s%s",
             mask(rejection.key),
-            rejection.received.stream,
+            stream,
             rejection.code,
             field,
-            rejection.advice,
+            printable(rejection.advice),
             request if rejection.request_id else "",
         )
 
 
 def _failure(rejection: Rejection) -> Failure:
     return Failure(
-        stream=rejection.received.stream,
+        stream=printable(rejection.received.stream),
         kind=of_row(rejection.code).kind.name.lower(),
         code=rejection.code,
         field=rejection.field,
-        advice=rejection.advice,
+        advice=printable(rejection.advice),
         key=rejection.key,
         record=rejection.received.record,
         request_id=rejection.request_id,

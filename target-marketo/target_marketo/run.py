@@ -28,6 +28,7 @@ from target_marketo.rejections import Rejections
 from target_marketo.settings import SettingError
 from target_marketo.sinks import Received
 from target_marketo.store.database import StoreError
+from target_marketo.store.error_log import printable
 from target_marketo.summary import Summary
 
 if TYPE_CHECKING:
@@ -330,7 +331,7 @@ class Run:
         self._plans[message.stream] = plan
         self._plan = None
         if properties and not open_ended and not plan.has_key_among(properties):
-            logger.info("Stream %s has no %s: nobody comes of it", message.stream, plan.key)
+            logger.info("Stream %s has no %s: nobody comes of it", printable(plan.stream), plan.key)
 
     def _state(self, message: Message) -> None:
         value = bytes(message.value)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -76,6 +77,7 @@ SECRETS = Table(
 )
 
 _ROWS_AT_ONCE = 500
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Failure(NamedTuple):
@@ -311,11 +313,16 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def printable(text: str) -> str:
+    """Without control characters: PostgreSQL takes no NUL, and a log line is one line."""
+    return _CONTROLS.sub("?", text)
+
+
 def mask(key: str) -> str:
     """A form that may be shown: `j***@e***.com` of an e-mail, `j***` of any other key."""
-    local, at, domain = key.partition("@")
+    local, at, domain = printable(key).partition("@")
     if not at:
-        return f"{key[:1]}***" if key else ""
+        return f"{local[:1]}***" if local else ""
     name, dot, suffix = domain.rpartition(".")
     return f"{local[:1]}***@{name[:1]}***{dot}{suffix}" if name else f"{local[:1]}***@***"
 

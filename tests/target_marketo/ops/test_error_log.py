@@ -7,20 +7,19 @@ import stat
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from target_marketo.outcomes import Rejection
 from target_marketo.rejections import Rejections
 from target_marketo.sinks import Entry, Received
 from target_marketo.store.database import open_database
-from target_marketo.store.error_log import ERRORS, ErrorLog
+from target_marketo.store.error_log import ERRORS, ErrorLog, mask
 from target_marketo.summary import Summary
 from tests.target_marketo.conftest import Target, record, schema, state
 
 from .conftest import Store, failure
-
-if TYPE_CHECKING:
-    import pytest
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -209,3 +208,15 @@ def test_the_ledger_has_a_row_for_each_run_with_its_end_and_counts(target: Targe
     assert "client_id" in found[1][7]
     assert "planted" not in str(found)
     assert all(row[8] == 0 for row in found)
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("\x00a@b.co", "?***@b***.co"),
+        ("\x1b[2J", "?***"),
+        ("a@b.c\nERROR x", "a***@b***.c?ERROR x"),
+    ],
+)
+def test_a_masked_key_stays_on_its_line(key: str, shown: str) -> None:
+    assert mask(key) == shown

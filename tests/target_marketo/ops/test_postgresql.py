@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from target_marketo.outcomes import Rejection
+from target_marketo.rejections import Rejections
+from target_marketo.sinks import Entry, Received
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.run_ledger import RunLedger
+from target_marketo.summary import Summary
 from tests.target_marketo.governor.postgresql import running_server
 
 from .conftest import EMAILS, Ops, Store, failure
@@ -84,3 +88,20 @@ def test_processes_that_reject_the_same_people_do_not_lock_each_other_out(shared
         log = ErrorLog(database, now=lambda: datetime(2126, 1, 1, tzinfo=UTC))
         assert log.count() == 300
         assert log.forget_older(30) == 300
+
+
+def test_control_characters_in_names_and_keys_are_stored_as_marks(shared: Store) -> None:
+    with closing(shared.open()) as database:
+        error_log, summary = ErrorLog(database, "run"), Summary()
+        rejections = Rejections(error_log, summary, settle=lambda _: None)
+        received = Received(0, "a\0b\n", {"email": "\0a@b.co"})
+
+        rejections.take([Rejection(received, "\0a@b.co", "x", "", "no `i\0d`", "", None)])
+        rejections.store()
+
+        (entry,) = error_log.open_entries()
+        assert entry.stream == "a?b?"
+        again = Rejections(error_log, summary, settle=lambda _: None)
+        again.arrived(Entry(("email", "x"), "\0a@b.co", 0.0, received=[received]))
+        again.store()
+        assert error_log.open_entries() == []
