@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "rate_limit_seconds",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=3_600),
         default=20,
         title="Rate window in seconds",
         description="Length of Marketo's sliding window",
@@ -96,7 +97,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "max_daily_calls",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=1_000_000_000),
         default=40000,
         title="Daily calls",
         description=(
@@ -112,7 +113,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "max_batch_age_seconds",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=86_400),
         default=60,
         title="Age of a batch in seconds",
         description="A call is sent with fewer rows when its first record has waited so long",
@@ -151,7 +152,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "error_retention_days",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=36_500),
         default=90,
         title="Days of the error log",
         description="Rejected records and figures of runs are deleted after so many days",
@@ -165,7 +166,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "request_timeout_seconds",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=3_600),
         default=120,
         title="Request time-out in seconds",
         description="Longer than Marketo's own 90 seconds for a write",
@@ -231,6 +232,17 @@ def problems(config: Mapping[str, Any]) -> list[str]:
     """What is wrong with a configuration: a line each, without any value of it."""
     errors = Draft202012Validator(SCHEMA).iter_errors(dict(config))
     return [_line(error) for error in errors]
+
+
+def unknown(config: Mapping[str, Any]) -> list[str]:
+    """A line for each name that is no setting, and is therefore ignored."""
+    known = SCHEMA["properties"]
+    lines = []
+    for name in sorted(config.keys() - known.keys()):
+        nearest = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
+        lines.append(f"`{name}` is no setting and is ignored{hint}")
+    return lines
 
 
 def _line(error: ValidationError) -> str:

@@ -21,7 +21,7 @@ from target_marketo.live import live_line
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
 from target_marketo.run_record import recorded
-from target_marketo.settings import SCHEMA, SettingError, Settings
+from target_marketo.settings import SCHEMA, SettingError, Settings, unknown
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
@@ -80,6 +80,8 @@ class TargetMarketo(Target):
 
     def _consume(self, source: IO[Any]) -> Counter[str]:
         settings = Settings.of(self.config)
+        for line in unknown(self.config):
+            self.logger.warning("%s", line)
         database = open_database(settings.store_url)
         try:
             self._consume_into(database, settings, source)

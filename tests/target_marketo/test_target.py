@@ -145,6 +145,26 @@ def test_blank_lines_and_activate_version_are_passed_over(
         ({"max_concurrent_calls": 0}, "`max_concurrent_calls` must be at least 1"),
         ({"duplicates": "best"}, "`duplicates` must be one of newest, oldest, all, reject"),
         ({"streams": "visitors"}, "`streams` must be of type object"),
+        ({"identity": 5}, "`identity` must be of type string"),
+        ({"identity": "ftp://marketo.example.com"}, "`identity` must be an address"),
+        ({"identity": "http://marketo.example.com"}, "`identity` must start with https://"),
+        ({"partition_name": 5}, "`partition_name` must be of type string"),
+        ({"dry_run": "true"}, "`dry_run` must be of type boolean"),
+        ({"rate_limit_seconds": 0}, "`rate_limit_seconds` must be at least 1"),
+        ({"rate_limit_seconds": 3601}, "`rate_limit_seconds` must be at most 3600"),
+        ({"max_daily_calls": "many"}, "`max_daily_calls` must be of type integer"),
+        ({"max_daily_calls": 0}, "`max_daily_calls` must be at least 1"),
+        ({"max_daily_calls": 10**25}, "`max_daily_calls` must be at most 1000000000"),
+        ({"max_batch_age_seconds": 0}, "`max_batch_age_seconds` must be at least 1"),
+        ({"max_batch_age_seconds": 10**20}, "`max_batch_age_seconds` must be at most 86400"),
+        ({"max_rejected_percent": 50.5}, "`max_rejected_percent` must be of type integer"),
+        ({"max_rejected_percent": 0}, "`max_rejected_percent` must be at least 1"),
+        ({"max_rejected_percent": 101}, "`max_rejected_percent` must be at most 100"),
+        ({"error_retention_days": 0}, "`error_retention_days` must be at least 1"),
+        ({"error_retention_days": 10**6}, "`error_retention_days` must be at most 36500"),
+        ({"request_timeout_seconds": True}, "`request_timeout_seconds` must be of type integer"),
+        ({"request_timeout_seconds": 0}, "`request_timeout_seconds` must be at least 1"),
+        ({"request_timeout_seconds": 10**10}, "`request_timeout_seconds` must be at most 3600"),
         ({"streams": {"visitors": {"fields": {"emial": "email"}}}}, "did you mean `email`?"),
         (
             {"streams": {"visitors": {"fields": {"email": "mail"}}}},
@@ -703,3 +723,10 @@ def test_a_byte_order_mark_is_passed_over(target: Target, marketo: MarketoSandbo
 
     assert (process.returncode, out) == (0, "1\n")
     assert len(marketo.leads()) == 1
+
+
+def test_a_misspelt_setting_is_told_with_the_nearest(target: Target) -> None:
+    ended = target.run([schema(), *people(1)], max_daily_call=5)
+
+    assert ended.code == 0
+    assert "`max_daily_call` is no setting and is ignored; did you mean `max_dai" in ended.err
