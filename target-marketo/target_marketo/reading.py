@@ -29,6 +29,7 @@ _ESCAPES = re.compile(
     r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|(\\.)"
 )
 
+# Names that msgspec cannot give a struct's member: the records are read in full then.
 _NO_MEMBER = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 
 
@@ -114,10 +115,8 @@ class Properties:
         self.names = tuple(dict.fromkeys(n for each in every for n in (each, each.split(".")[0])))
         self._missing = dict.fromkeys(required, msgspec.UNSET)
         self._required = [(self.names.index(name), name) for name in required]
-        # A record is read in full where msgspec cannot have a property's name as that of a member.
         in_full = any(map(_NO_MEMBER.search, self.names))
-        record: Any = dict[str, Any] if in_full else self._struct()
-        self._values: Callable[[Any], Row] = self.row if in_full else msgspec.structs.astuple
+        record: Any = Record if in_full else self._struct()
         line = [("type", Literal["RECORD"]), ("stream", Literal[stream]), ("record", record)]
         self._decoder = msgspec.json.Decoder[Any](msgspec.defstruct("Line", line, gc=False))
 
@@ -137,9 +136,11 @@ class Properties:
     def read(self, line: bytes) -> Row | None:
         """The row of a record; None if the line is anything but a RECORD of this stream."""
         try:
-            return self._values(self._decoder.decode(line).record)
+            return msgspec.structs.astuple(self._decoder.decode(line).record)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+        except TypeError:  # no struct, but a record in full
+            return self.row(self._decoder.decode(line).record)
 
     def row(self, record: Record) -> Row:
         """The row of a record that was read in full."""
