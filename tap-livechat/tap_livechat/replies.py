@@ -20,6 +20,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 # JSON may say what no text can hold: half of a pair of surrogates, and NUL, which databases refuse.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF = re.compile(r"[\ud800-\udfff]")
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -48,12 +49,12 @@ def decoder(kind: type[P]) -> Callable[[bytes], P]:
 
 
 def _without_halves(reply: bytes) -> bytes:
-    """With a question mark in the place of each half of a pair."""
+    """With U+FFFD in the place of each half of a pair: no e-mail address has that."""
     try:
         found = json.loads(reply)
     except ValueError:
         raise msgspec.DecodeError("the reply is no whole JSON") from None
-    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+    return _HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)).encode()
 
 
 # Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are

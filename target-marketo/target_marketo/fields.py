@@ -182,8 +182,10 @@ def _as_text(value: Any, delimiter: str) -> str:
             return str(value)
         case list() | tuple():
             return delimiter.join(_as_text(item, delimiter) for item in value if item is not None)
-        case _:
+        case dict():
             raise Unfit("wrong_type", "a nested value does not fit; name a part of it in `from`")
+        case _:
+            raise Unfit("wrong_type", "not a value that can be stored")
 
 
 def _fitted(text: str, limit: Limit) -> str:

@@ -108,7 +108,7 @@ class Buffer:
 
     @property
     def oldest(self) -> float | None:
-        """Since when one of them has waited: not always the first, as who was parked stands last."""
+        """Since when one of them has waited. Who was parked stands last, and may be the one."""
         return min((entry.since for entry in self.entries.values()), default=None)
 
     def put(self, entry: Entry) -> None:
