@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def tell(entry: Entry) -> None:
     """Prints the decision on a person; whom it is about is masked."""
+    if sys.stderr is None:  # closed; `print` would take standard output instead
+        return
     for line in lines(entry):
         print(line, file=sys.stderr)  # noqa: T201 - that is what a dry run is for
 
