@@ -64,24 +64,25 @@ def parts(rows: int, page_size: int, concurrency: int) -> int:
     """In how many parts to read so many rows.
 
     Each part may end with a page that is partly filled, so n parts cost at most n - 1 requests
-    more than one. Two connections make no more than two parts; more make two each where there is
-    enough, so that a part that turns out long does not keep all others waiting. Only what cannot
-    be held ready (`most_pages`) is cut further.
+    more than one. Two connections, as by default, make no more than two parts, however long: what
+    cannot be held ready waits, and no request is paid for speed. More connections make two parts
+    each where there is enough, so that one that turns out long does not keep all others waiting,
+    and cut further what cannot be held ready (`most_pages`).
     """
     pages = math.ceil(rows / page_size)
     enough = pages // FEWEST_PAGES
     if concurrency == 1 or enough < 2:  # noqa: PLR2004 - two is plural
         return 1
-    if concurrency == 2 and rows % page_size == 0:  # noqa: PLR2004 - as above
+    if concurrency == 2:  # noqa: PLR2004 - as above
         # The row that the first page ended with comes again: on full pages it would take one more.
-        return 1
-    wanted = 2 * concurrency if enough >= 2 * concurrency > 4 else concurrency  # noqa: PLR2004 - 2 x 2
+        return 1 if rows % page_size == 0 else 2
+    wanted = 2 * concurrency if enough >= 2 * concurrency else concurrency
     return max(min(wanted, enough), math.ceil(pages / most_pages(concurrency)))
 
 
 def most_pages(concurrency: int) -> int:
-    """How long a part may be: while one is written, all others are held ready."""
-    return max(FEWEST_PAGES, AHEAD_PAGES // max(concurrency - 1, 1))
+    """How long a part of several connections may be: while one is written, the others are ready."""
+    return max(FEWEST_PAGES, AHEAD_PAGES // (concurrency - 1))
 
 
 class Planner:
