@@ -376,9 +376,12 @@ def test_an_error_of_the_customer_data_platform_is_text_and_not_shown() -> None:
     assert PERSONAL not in str(raised.value)
 
 
-def test_the_end_of_a_version_is_announced_once(caplog: pytest.LogCaptureFixture) -> None:
-    legacy = reply(200, {}, Legacy="2027-02-13")
-    with scripted(legacy, legacy) as server, client(server.url) as livechat:
+@pytest.mark.parametrize("header", ["Legacy", "Deprecation"])
+def test_the_end_of_a_version_is_announced_once(
+    header: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    announced = reply(200, {}, **{header: "2027-02-13"})
+    with scripted(announced, announced) as server, client(server.url) as livechat:
         livechat.call(LIST_ARCHIVES, {}, decode)
         livechat.call(LIST_ARCHIVES, {}, decode)
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_livechat import forms, names, payloads, replies, schemas, thread, visitor
-from tap_livechat.archives import ArchiveVisitors, ChatEvents, Chats, Row
+from tap_livechat.archives import ArchiveVisitors, ChatEvents, Chats, Row, _has_hidden_neighbour
 from tap_livechat.directory import Agents, Groups, Tags
 from tap_livechat.timestamps import normalise, parse
 from tests.sandbox.livechat.samples import GEOLOCATION
@@ -504,6 +504,45 @@ def test_one_odd_part_neither_ends_a_run_nor_makes_a_row_that_does_not_fit(
             continue
         for stream, record in rows:
             FITS[stream].validate(record)
+
+
+def test_a_chat_tells_where_it_came_from_and_what_became_of_it() -> None:
+    row = row_of(RICH)
+
+    record = thread.chat_record(row.chat, row.thread)
+
+    told = {
+        "queue_seconds": 3,
+        "summary": "short",
+        "start_url": "u",
+        "referrer": "r",
+        "client_id": "c",
+        "rating": "good",
+        "rating_comment": "good",
+        "restricted_access": "no",
+        "previous_thread_id": "T0",
+        "group_ids": [1],
+        "form_answers": {"Your e-mail": "a@example.com"},
+        "properties": RICH["thread"]["properties"],
+    }
+    assert {name: record[name] for name in told} == told
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "is_hidden"),
+    [
+        ({}, False),
+        ({"previous_thread_id": "T0"}, False),  # absent: the same
+        ({"previous_thread_id": "T0", "previous_accessible_thread_id": "T0"}, False),
+        ({"previous_thread_id": "T0", "previous_accessible_thread_id": None}, True),
+        ({"previous_thread_id": "T2", "previous_accessible_thread_id": "T1"}, True),
+    ],
+)
+def test_a_hidden_thread_before_this_one_tells_that_access_is_partial(
+    neighbours: dict[str, Any],
+    is_hidden: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    assert _has_hidden_neighbour(row_of(chat(**neighbours)).thread) is is_hidden
 
 
 def test_the_notice_that_a_chat_was_closed_is_nothing_that_anybody_said() -> None:
