@@ -88,6 +88,13 @@ def test_into_target_csv(tap: Tap, tmp_path: Path, install: Callable[[str, str],
             rows = list(csv.DictReader(file))
         assert {row[key] for row in rows} == set(run.values(stream, key))
         assert len(rows[0]) == len(run.schemas[stream]["schema"]["properties"])
+        if stream == "visitors":
+            whole = dict(
+                zip(run.values(stream, key), run.values(stream, "session_fields"), strict=True)
+            )
+            written = {row[key]: row["session_fields"] for row in rows}
+            for visitor, pairs in whole.items():
+                assert all(name in written[visitor] for name in pairs)
 
 
 def test_into_postgresql(
