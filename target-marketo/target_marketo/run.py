@@ -19,6 +19,7 @@ from target_marketo.checkpoint import Checkpoint
 from target_marketo.described import Described
 from target_marketo.fields import Refused
 from target_marketo.governor import BudgetSpent, GovernorError
+from target_marketo.judge import Judge
 from target_marketo.loader import Loader, Options
 from target_marketo.mapping import Mapped
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
@@ -27,6 +28,7 @@ from target_marketo.reading import read_leniently
 from target_marketo.rejections import Rejections
 from target_marketo.settings import SettingError
 from target_marketo.sinks import Received
+from target_marketo.state_output import StateOutput
 from target_marketo.store.database import StoreError
 from target_marketo.store.error_log import printable
 from target_marketo.summary import Summary
@@ -48,7 +50,6 @@ _START_PATIENCE_SECONDS = 8.0
 _PATIENCE_SECONDS = 1800.0
 _WIND_UP_SECONDS = 25.0
 _REPORT_SECONDS = 60.0
-_JUDGED_RECORDS = 100
 _LINES_AT_ONCE = 100
 
 logger = logging.getLogger("target-marketo")
@@ -93,8 +94,8 @@ class Run:
         self._settings = settings
         self._marketo = marketo
         self._described = Described(settings, marketo, cache)
-        # None where the descriptor was closed, whatever its type says.
-        self._output: IO[str] | None = output or sys.stdout
+        self._states = StateOutput(output or sys.stdout)
+        self._judging = Judge(self.summary, settings.max_rejected_percent)
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self._checkpoint = Checkpoint()
@@ -132,7 +133,6 @@ class Run:
         self._signal = 0
         self._hopeless = False
         self._may_leave_at_once = True  # this thread waits for Marketo itself
-        self._reader_gone = False
         self._reported_at = now()
         marketo.stopping = lambda: self._stopping
 
@@ -377,33 +377,10 @@ class Run:
         self._judge()
 
     def _judge(self) -> None:
-        """Nearly everything rejected is a mapping mistake: stop while no bookmark has moved."""
-        # Good records are settled only when a lookup and a write are over, bad ones at once: what
-        # is under way is presumed good.
-        judged = self.summary.received - self.summary.skipped
-        if judged >= _JUDGED_RECORDS and self._too_many_rejected(judged) and not self._hopeless:
+        """Stops a run whose mapping is wrong while no bookmark has moved."""
+        if not self._hopeless and (verdict := self._judging.verdict):
             self._hopeless = True
-            self._failure = Stop(
-                f"{self.summary.rejected} of {judged} records were rejected, more than "
-                f"`max_rejected_percent` = {self._settings.max_rejected_percent}: see the error "
-                "log, correct `streams`"
-            )
-
-    def _too_many_rejected(self, records: int) -> bool:
-        return self.summary.rejected * 100 > records * self._settings.max_rejected_percent
-
-    @property
-    def _looks_wrong(self) -> bool:
-        """Whether too many were rejected of the records whose end is known."""
-        return self._too_many_rejected(self.summary.settled - self.summary.skipped)
-
-    @property
-    def _may_be_bad_luck(self) -> bool:
-        """Nothing more will come to tell a mapping mistake from a few bad records."""
-        summary = self.summary
-        over = self._input_ended and not self._backlog and summary.settled == summary.received
-        few = summary.settled - summary.skipped < _JUDGED_RECORDS
-        return over or (self._stopping and few)
+            self._failure = Stop(verdict)
 
     # STATE and the end
 
@@ -411,22 +388,14 @@ class Run:
         """Writes the newest safe STATE, unless there is none or the mapping looks wrong."""
         self._rejections.store()
         self._judge()
-        if self._settings.dry_run or self._reader_gone or self._hopeless:
+        if self._settings.dry_run or self._states.is_gone or self._hopeless:
             return
-        if self._looks_wrong and not self._may_be_bad_luck:
+        ended = self._input_ended and not self._backlog
+        if self._judging.doubts(ended=ended, stopping=self._stopping):
             return
         state = self._checkpoint.take()
-        if state is None:
-            return
-        if self._output is None:
-            self._reader_gone = True
-            return
-        try:
-            self._output.write(state.decode() + "\n")
-            self._output.flush()
-        except (OSError, ValueError):
-            # Nobody keeps our bookmark, or a disk is full: the next run begins at an older one.
-            self._reader_gone = True
+        if state is not None:
+            self._states.write(state)
 
     def _wind_up(self) -> None:
         """Lets calls that are under way come back, and writes the last safe STATE."""
@@ -465,7 +434,7 @@ class Run:
             raise Stop(f"{failure}; the next run goes on where this one ends", EXIT_BUDGET)
         if failure is not None:
             raise failure
-        if self._reader_gone:
+        if self._states.is_gone:
             raise Stop("STATE could not be written: run again, with an output that is kept")
         if self.summary.settled != self.summary.received:
             raise Stop(

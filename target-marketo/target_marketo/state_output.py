@@ -1,0 +1,28 @@
+"""Where STATE goes: standard output, as long as somebody takes it."""
+
+from __future__ import annotations
+
+from typing import IO
+
+
+class StateOutput:
+    """Lines of STATE. `is_gone` if nobody keeps our bookmark, or a disk is full.
+
+    The next run then begins at an older one.
+    """
+
+    def __init__(self, output: IO[str] | None) -> None:
+        """`output` is None where the descriptor was closed."""
+        self._output = output
+        self.is_gone = False
+
+    def write(self, state: bytes) -> None:
+        """Writes one STATE, or finds out that it cannot be."""
+        if self._output is None:
+            self.is_gone = True
+            return
+        try:
+            self._output.write(state.decode() + "\n")
+            self._output.flush()
+        except (OSError, ValueError):
+            self.is_gone = True
