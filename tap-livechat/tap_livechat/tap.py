@@ -17,15 +17,15 @@ from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from tap_livechat import auth
-from tap_livechat.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
-from tap_livechat.client import DOLLARS_PER_1000_REQUESTS, Client
-from tap_livechat.command import Command, Termination
-from tap_livechat.customers import CdpVisitors, CustomerVisitors
-from tap_livechat.directory import Agents, Groups, Tags
+from tap_livechat.api import auth
+from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.errors import SettingsError, StateError
-from tap_livechat.messages import MessageWriter
-from tap_livechat.stream import LiveChatStream, Session
+from tap_livechat.singer.command import Command, Termination
+from tap_livechat.singer.messages import MessageWriter
+from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
+from tap_livechat.streams.customers import CdpVisitors, CustomerVisitors
+from tap_livechat.streams.directory import Agents, Groups, Tags
+from tap_livechat.streams.stream import LiveChatStream, Session
 from tap_livechat.timestamps import is_plausible, parse
 
 if TYPE_CHECKING:

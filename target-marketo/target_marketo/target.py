@@ -15,13 +15,13 @@ from singer_sdk.configuration._dict_config import TRUTHY
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 
-from target_marketo import connect
+from target_marketo import assembly
 from target_marketo.governor import GovernorError
-from target_marketo.live import live_line
 from target_marketo.marketo.errors import MarketoError
-from target_marketo.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
-from target_marketo.run_record import recorded
 from target_marketo.settings import SCHEMA, SettingError, Settings, unknown
+from target_marketo.singer.live_line import live_line
+from target_marketo.singer.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
+from target_marketo.singer.run_record import recorded
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
@@ -93,7 +93,7 @@ class TargetMarketo(Target):
     def _consume_into(self, database: Database, settings: Settings, source: IO[Any]) -> None:
         number = uuid4().hex
         error_log = ErrorLog(database, number, mapping=mapping_digest(settings.streams))
-        marketo = connect.marketo(settings, database)
+        marketo = assembly.marketo(settings, database)
         self._run = Run(settings, marketo, error_log, Cache(database))
         with live_line(self._run.summary, marketo.governor):
             if settings.dry_run:
@@ -102,7 +102,7 @@ class TargetMarketo(Target):
             ledger = RunLedger(database, number, settings.instance)
             error_log.forget_older(settings.error_retention_days)
             ledger.forget_older(settings.error_retention_days)
-            writer = connect.writer(settings, database)
+            writer = assembly.writer(settings, database)
             marketo.before_write = writer.check
             with recorded(ledger, self._run), writer.held():
                 self._run.consume(source)

@@ -28,7 +28,8 @@ import msgspec
 from singer_sdk import RESTStream, Tap
 from singer_sdk.pagination import JSONPathPaginator
 
-from tap_livechat import payloads, schemas, visitor
+from tap_livechat.api import payloads
+from tap_livechat.records import schemas, visitor
 from tap_livechat.timestamps import parse
 from tests.benchmarks.figures import Figure, note
 from tests.sandbox.livechat.client import LiveChatSandbox

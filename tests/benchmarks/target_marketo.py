@@ -41,14 +41,14 @@ WINDOWS, WINDOWS_OF_SLOW_CALLS = 7, 28
 
 _UNLIMITED = """
 import sys
-from target_marketo import connect
+from target_marketo import assembly
 from target_marketo.settings import SCHEMA
 from target_marketo.store.memory import MemoryLeases
 from target_marketo.target import TargetMarketo
 # The setting's maximum is Marketo's own limit: 100 calls, here in a second, would be the measure.
 del SCHEMA["properties"]["rate_limit_calls"]["maximum"]
 if sys.argv.pop(1) == "memory":
-    connect.DatabaseLeases = lambda _: MemoryLeases()
+    assembly.DatabaseLeases = lambda _: MemoryLeases()
 TargetMarketo.cli()
 """
 _COMMANDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import IO, Any
 
-from tap_livechat import schemas
+from tap_livechat.records import schemas
 
 STATE_EVERY = 1_000
 

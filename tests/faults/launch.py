@@ -77,7 +77,7 @@ POINTS = {
     "before a write": Point("target_marketo.marketo.client", "Marketo.sync"),
     "after a write": Point("target_marketo.marketo.client", "Marketo.sync", after=True),
     "before a lease ends": Point("target_marketo.governor.governor", "Governor.release"),
-    "before a write is noted": Point("target_marketo.loader", "Loader._end"),
+    "before a write is noted": Point("target_marketo.delivery.engine", "Loader._end"),
     "before the error log": Point("target_marketo.store.error_log", "ErrorLog.store"),
     "after the error log": Point("target_marketo.store.error_log", "ErrorLog.store", after=True),
     "before STATE": Point("", "write", passes=2),
@@ -182,8 +182,8 @@ def _entry_point(command: str) -> Callable[[], Any]:
 
 def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Shortens the target's waits; `put` may be one that takes its changes back."""
-    connect = _module("target_marketo.connect")
-    loader = _module("target_marketo.loader")
+    connect = _module("target_marketo.assembly")
+    loader = _module("target_marketo.delivery.engine")
     breaker = _module("target_marketo.governor.breaker")
     client = _module("target_marketo.marketo.client")
     put(connect, "Limits", functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE))
@@ -203,7 +203,7 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
 
 
 def _hurry_tap() -> None:
-    retries = _module("tap_livechat.retries")
+    retries = _module("tap_livechat.api.retries")
     uniform = retries.random.uniform
     retries.random.uniform = lambda low, high: uniform(low, high) * TIME_SCALE
 

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from target_marketo.checkpoint import Checkpoint
-from target_marketo.loader import Loader, Options
-from target_marketo.mapping import Mapped, Mapper
+from target_marketo.delivery.checkpoint import Checkpoint
+from target_marketo.delivery.engine import Loader, Options
+from target_marketo.delivery.entry import Received
+from target_marketo.delivery.summary import Summary
+from target_marketo.mapping.mapper import Mapped, Mapper
 from target_marketo.marketo.errors import OutcomeUnknown, QuotaSpent, SendFewer
-from target_marketo.sinks import Received
-from target_marketo.summary import Summary
 from tests.target_marketo.fake_marketo import FakeMarketo
 from tests.target_marketo.test_loader import FIELDS
 from tests.target_marketo.test_loader import STREAMS as VISITORS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from target_marketo.outcomes import Rejection
+    from target_marketo.delivery.settlement import Rejection
 
 TIMEOUT = 120.0
 BATCH = 3

@@ -16,17 +16,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tap_livechat import replies
-from tap_livechat.auth import FixedToken
+from tap_livechat.api import replies
+from tap_livechat.api.auth import FixedToken
+from tap_livechat.api.methods import LIST_ARCHIVES, Method
 from tap_livechat.errors import UnavailableError
-from tap_livechat.methods import LIST_ARCHIVES, Method
 from tap_livechat.tap import TapLiveChat
 from tap_livechat.timestamps import parse, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_livechat.client import Client
+    from tap_livechat.api.client import Client
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 1, 11, tzinfo=UTC)

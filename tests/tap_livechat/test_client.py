@@ -16,8 +16,10 @@ import msgspec
 import pytest
 from urllib3.connection import HTTPConnection
 
-from tap_livechat import auth, retries
-from tap_livechat.client import Client
+from tap_livechat.api import auth, retries
+from tap_livechat.api.client import Client
+from tap_livechat.api.methods import LIST_ARCHIVES, LIST_CDP_CUSTOMERS
+from tap_livechat.api.retries import Verdict
 from tap_livechat.errors import (
     AuthenticationError,
     LiveChatError,
@@ -25,8 +27,6 @@ from tap_livechat.errors import (
     ScopeError,
     UnavailableError,
 )
-from tap_livechat.methods import LIST_ARCHIVES, LIST_CDP_CUSTOMERS
-from tap_livechat.retries import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

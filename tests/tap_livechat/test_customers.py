@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from tap_livechat.customers import VisitorStream
 from tap_livechat.errors import RefusedError
+from tap_livechat.streams.customers import VisitorStream
 from tap_livechat.tap import TapLiveChat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_livechat.client import Client
-    from tap_livechat.methods import Method
+    from tap_livechat.api.client import Client
+    from tap_livechat.api.methods import Method
 
 
 class Replies:

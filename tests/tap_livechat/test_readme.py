@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tap_livechat import schemas
+from tap_livechat.records import schemas
 from tests.tap_livechat.conftest import TAP
 
 README = Path(__file__).resolve().parents[2] / "tap-livechat" / "README.md"

@@ -488,7 +488,7 @@ def test_an_output_that_cannot_be_written_ends_the_run_in_one_line(
 
 def test_a_bug_is_told_without_the_text_of_its_exception(tap: Tap) -> None:
     code = (
-        "from tap_livechat.archives import ArchivePass\n"
+        "from tap_livechat.streams.archives import ArchivePass\n"
         "def fail(*_): raise RuntimeError('anna@example.com')\n"
         "ArchivePass.open_since = fail\n"
         "from tap_livechat.main import main\nmain()"

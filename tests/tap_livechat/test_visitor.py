@@ -14,9 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_livechat import forms, names, payloads, replies, schemas, thread, visitor
-from tap_livechat.archives import ArchiveVisitors, ChatEvents, Chats, Row, _has_hidden_neighbour
-from tap_livechat.directory import Agents, Groups, Tags
+from tap_livechat.api import payloads, replies
+from tap_livechat.records import forms, names, schemas, thread, visitor
+from tap_livechat.streams.archives import (
+    ArchiveVisitors,
+    ChatEvents,
+    Chats,
+    Row,
+    _has_hidden_neighbour,
+)
+from tap_livechat.streams.directory import Agents, Groups, Tags
 from tap_livechat.timestamps import normalise, parse
 from tests.sandbox.livechat.samples import GEOLOCATION
 

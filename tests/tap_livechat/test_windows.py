@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_livechat import windows
-from tap_livechat.windows import Planner, Progress, Window
+from tap_livechat.streams import windows
+from tap_livechat.streams.windows import Planner, Progress, Window
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

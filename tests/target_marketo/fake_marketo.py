@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_marketo.loader import UPDATE
+from target_marketo.delivery.engine import UPDATE
 from target_marketo.marketo.client import Calls
 from target_marketo.marketo.replies import Answer, Field, Reason, Row
 

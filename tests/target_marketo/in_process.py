@@ -13,11 +13,11 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_marketo import loader
+from target_marketo.delivery import engine
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
-from target_marketo.run import EXIT_FAILED, Stop
 from target_marketo.settings import SettingError
+from target_marketo.singer.run import EXIT_FAILED, Stop
 from target_marketo.store.database import StoreError
 from target_marketo.target import TargetMarketo
 from tests.faults.launch import hurry_target
@@ -66,7 +66,7 @@ class InProcess:
             "store_url": f"sqlite:///{self._store}",
         }
         hurry_target(put)
-        put(loader, "_AFTER_RESET_SECONDS", _AFTER_RESET_SECONDS)
+        put(engine, "_AFTER_RESET_SECONDS", _AFTER_RESET_SECONDS)
 
     def run(self, messages: Iterable[dict[str, Any] | str], **config: Any) -> Ended:
         """A run over these messages to its end."""

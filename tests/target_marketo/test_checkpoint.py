@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_marketo.checkpoint import Checkpoint
+from target_marketo.delivery.checkpoint import Checkpoint
 
 
 def test_a_state_waits_for_the_records_before_it() -> None:

@@ -19,9 +19,11 @@ import pytest
 import requests
 from urllib3 import HTTPResponse
 
+from target_marketo.delivery.engine import Loader, Options
+from target_marketo.delivery.entry import Received
+from target_marketo.delivery.summary import Summary
 from target_marketo.governor import Governor, Limits, Outcome
-from target_marketo.loader import Loader, Options
-from target_marketo.mapping import Mapped, Mapper
+from target_marketo.mapping.mapper import Mapped, Mapper
 from target_marketo.marketo.auth import Token
 from target_marketo.marketo.client import Marketo
 from target_marketo.marketo.errors import (
@@ -33,14 +35,12 @@ from target_marketo.marketo.errors import (
     Unavailable,
 )
 from target_marketo.marketo.replies import Field
-from target_marketo.run import EXIT_BUDGET, EXIT_FAILED, Run, Stop
 from target_marketo.settings import Settings
-from target_marketo.sinks import Received
+from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED, Run, Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.memory import MemoryLeases
-from target_marketo.summary import Summary
 from tests.target_marketo.fake_marketo import FakeMarketo
 from tests.target_marketo.governor.scripted import ScriptedClock
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from target_marketo.outcomes import Rejection
+    from target_marketo.delivery.settlement import Rejection
 
 
 def codes(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_marketo.fields import (
+from target_marketo.mapping.field_types import (
     TEXT_BYTES,
     Limit,
     Unfit,

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from target_marketo.loader import CREATE, UPDATE, Loader, Options
-from target_marketo.mapping import Mapped, Mapper
+from target_marketo.delivery.engine import CREATE, UPDATE, Loader, Options
+from target_marketo.delivery.entry import Received
+from target_marketo.delivery.summary import Summary
+from target_marketo.mapping.mapper import Mapped, Mapper
+from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.client import MAX_ROWS
 from target_marketo.marketo.errors import (
     NotAuthorized,
@@ -21,15 +24,12 @@ from target_marketo.marketo.errors import (
     SendFewer,
 )
 from target_marketo.marketo.replies import Field
-from target_marketo.rules import Duplicates
-from target_marketo.sinks import Received
-from target_marketo.summary import Summary
 from tests.target_marketo.fake_marketo import FakeMarketo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_marketo.outcomes import Rejection
+    from target_marketo.delivery.settlement import Rejection
 
 FIELDS = [
     Field("email", "email", 255, searchable=True),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from target_marketo.fields import Refused
-from target_marketo.mapping import DEFAULT_STREAMS, Mapped, Mapper
+from target_marketo.mapping.field_types import Refused
+from target_marketo.mapping.mapper import DEFAULT_STREAMS, Mapped, Mapper
 from target_marketo.marketo.replies import Field
 from target_marketo.settings import SettingError
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_marketo.rules import (
+from target_marketo.mapping.rules import (
     Decision,
     Duplicates,
     Kind,

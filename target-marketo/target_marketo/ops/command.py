@@ -69,7 +69,7 @@ def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) 
     Uses about seven of Marketo's daily calls and one billed request to LiveChat, writes nothing,
     and ends with 1 if anything is wrong.
     """
-    from target_marketo.ops.check import run_checks, show  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.check.check import run_checks, show  # noqa: PLC0415 - when it is used
 
     results = run_checks(files, tap_files)
     show(results, as_json=as_json)
@@ -108,8 +108,8 @@ def errors_list(
     as_json: bool,
 ) -> None:
     """The entries that were seen last; keys are masked."""
-    from target_marketo.ops import listing  # noqa: PLC0415 - when it is used
-    from target_marketo.ops.entries import Filter  # noqa: PLC0415
+    from target_marketo.ops.errors_log import listing  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.errors_log.entries import Filter  # noqa: PLC0415
 
     wanted = Filter(codes, stream, listing.instant(since), resolved_too=resolved_too)
     with closing(_store(files)) as database:
@@ -123,7 +123,7 @@ def errors_list(
 @_json
 def errors_show(files: tuple[str, ...], entry_id: int, *, reveal: bool, as_json: bool) -> None:
     """One entry: what happened, what to do, and the shape of its record."""
-    from target_marketo.ops import listing  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.errors_log import listing  # noqa: PLC0415 - when it is used
 
     with closing(_store(files)) as database:
         listing.show_entry(database, entry_id, reveal=reveal, as_json=as_json)
@@ -150,10 +150,10 @@ def replay(
     Writes Singer messages. In a Meltano project:
     meltano invoke marketo-ops replay | meltano invoke target-marketo
     """
-    from target_marketo.ops import configuration  # noqa: PLC0415 - when it is used
-    from target_marketo.ops import replay as replaying  # noqa: PLC0415
-    from target_marketo.ops.entries import Filter  # noqa: PLC0415
-    from target_marketo.ops.listing import instant  # noqa: PLC0415
+    from target_marketo.ops.errors_log import replay as replaying  # noqa: PLC0415
+    from target_marketo.ops.errors_log.entries import Filter  # noqa: PLC0415
+    from target_marketo.ops.errors_log.listing import instant  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
 
     wanted = Filter(codes, stream, instant(since))
     config = configuration.target(files)
@@ -171,7 +171,7 @@ def replay(
 @_json
 def purge(files: tuple[str, ...], email: str, *, as_json: bool) -> None:
     """Forget a person everywhere in the store."""
-    from target_marketo.ops import purge as purging  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.errors_log import purge as purging  # noqa: PLC0415 - when it is used
 
     address = sys.stdin.readline() if email == "-" else email
     with closing(_store(files)) as database:
@@ -184,8 +184,8 @@ def purge(files: tuple[str, ...], email: str, *, as_json: bool) -> None:
 @_json
 def usage(files: tuple[str, ...], *, ask: bool, as_json: bool) -> None:
     """Calls used today, by us and by everybody, and the runs of the last day."""
-    from target_marketo.ops import configuration  # noqa: PLC0415 - when it is used
     from target_marketo.ops import usage as using  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
 
     settings = configuration.settings(files)
     with closing(_store(files)) as database:
@@ -204,7 +204,7 @@ def usage(files: tuple[str, ...], *, ask: bool, as_json: bool) -> None:
 @_json
 def digest(files: tuple[str, ...], preview: str | None, *, heartbeat: bool, as_json: bool) -> None:
     """Mail what is new since the last digest that the mail server accepted."""
-    from target_marketo.ops import digest as digesting  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.digest import digest as digesting  # noqa: PLC0415 - when it is used
 
     with closing(_store(files)) as database:
         result = digesting.run(database, files, preview=preview, heartbeat=heartbeat)
@@ -213,7 +213,7 @@ def digest(files: tuple[str, ...], preview: str | None, *, heartbeat: bool, as_j
 
 
 def _store(files: tuple[str, ...]) -> Database:
-    from target_marketo.ops import configuration  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
     from target_marketo.store.database import open_database  # noqa: PLC0415
     from target_marketo.store.error_log import ErrorLog  # noqa: PLC0415
     from target_marketo.store.run_ledger import RunLedger  # noqa: PLC0415

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import select
 
-from target_marketo import connect
+from target_marketo import assembly
 from target_marketo.ops.console import print_json, print_table, short
 from target_marketo.store.error_log import moment
 from target_marketo.store.run_ledger import COUNTS, RUNS
@@ -36,11 +36,11 @@ class Measured:
 def measure(settings: Settings, database: Database, *, ask: bool = False) -> Measured:
     """Reads the store; asks Marketo for everybody's calls only if told to."""
     if ask:
-        marketo = connect.marketo(settings, database)
+        marketo = assembly.marketo(settings, database)
         marketo.learn_usage()
         snapshot = marketo.governor.snapshot()
     else:
-        snapshot = connect.governor(settings, database).snapshot()
+        snapshot = assembly.governor(settings, database).snapshot()
     since = moment(datetime.now(UTC) - _PERIOD)
     query = select(RUNS).where(RUNS.c.alive_at >= since).order_by(RUNS.c.started_at.desc())
     with database.read() as connection:

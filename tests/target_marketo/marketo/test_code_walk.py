@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_marketo.marketo.errors import RECORD, of_response, of_row
-from target_marketo.run import EXIT_BUDGET, EXIT_FAILED
+from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED
 from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import record, schema, state
 from tests.target_marketo.in_process import Ended, InProcess, Logged

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_marketo.ops import render
+from target_marketo.ops.digest import render
 from target_marketo.store.run_ledger import RunLedger
 from tests.sandbox.mailbox import Mailbox
 
@@ -25,7 +25,7 @@ from .conftest import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from target_marketo.ops.report import Report
+    from target_marketo.ops.digest.report import Report
 
 
 def ran(store: Store, run: str = "r", *, code: int = 0, ago: float = 0.1, **counts: Any) -> None:
@@ -87,7 +87,7 @@ def test_what_comes_back_is_recurring_and_what_arrived_is_resolved(
 def test_a_server_that_is_down_fails_loudly_and_the_next_mail_covers_both_days(
     ops: Ops, store: Store, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("target_marketo.ops.mail.full_jitter", lambda *_, **__: 0.0)
+    monkeypatch.setattr("target_marketo.ops.digest.mail.full_jitter", lambda *_, **__: 0.0)
     mailbox = mail_server.start()
     variables = mail_variables(mailbox)
     ran(store, "1", delivered=3)
@@ -116,7 +116,7 @@ def test_the_same_news_has_the_same_message_id_and_other_news_another(
     ran(store)
     store.add(failure())
     # As if the process died between the server's 250 and the mark.
-    monkeypatch.setattr("target_marketo.ops.digest._mark", lambda *_: None)
+    monkeypatch.setattr("target_marketo.ops.digest.digest._mark", lambda *_: None)
     ops("digest", **variables)
     ops("digest", **variables)
     store.add(failure(code="1006"))
@@ -255,7 +255,7 @@ def test_open_entries_that_the_retention_will_delete_are_news(ops: Ops, store: S
 def test_the_dead_man_switch_is_called_on_start_success_and_failure(
     ops: Ops, store: Store, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("target_marketo.ops.mail.full_jitter", lambda *_, **__: 0.0)
+    monkeypatch.setattr("target_marketo.ops.digest.mail.full_jitter", lambda *_, **__: 0.0)
     mailbox = mail_server.start()
     ran(store)
     called: list[str] = []

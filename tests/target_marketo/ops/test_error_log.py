@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from target_marketo.outcomes import Rejection
-from target_marketo.rejections import Rejections
-from target_marketo.sinks import Entry, Received
+from target_marketo.delivery.dead_letters import Rejections
+from target_marketo.delivery.entry import Entry, Received
+from target_marketo.delivery.settlement import Rejection
+from target_marketo.delivery.summary import Summary
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ERRORS, ErrorLog, mask
-from target_marketo.summary import Summary
 from tests.target_marketo.conftest import Target, record, schema, state
 
 from .conftest import Store, failure

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_marketo.ops import mail
+from target_marketo.ops.digest import mail
+from target_marketo.ops.digest.mail import MailError, MailSettings, compose, send
 from target_marketo.ops.errors import OpsError
-from target_marketo.ops.mail import MailError, MailSettings, compose, send
 from tests.sandbox.mailbox import Mailbox
 
 from .conftest import MailServer, mail_variables

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_marketo.outcomes import Rejection
-from target_marketo.rejections import Rejections
-from target_marketo.sinks import Entry, Received
+from target_marketo.delivery.dead_letters import Rejections
+from target_marketo.delivery.entry import Entry, Received
+from target_marketo.delivery.settlement import Rejection
+from target_marketo.delivery.summary import Summary
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.run_ledger import RunLedger
-from target_marketo.summary import Summary
 from tests.target_marketo.governor.postgresql import running_server
 
 from .conftest import EMAILS, Ops, Store, failure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_livechat.auth import RefreshedToken
+from tap_livechat.api.auth import RefreshedToken
 from tests.sandbox.livechat.client import LiveChatSandbox
 
 from .test_check import lines

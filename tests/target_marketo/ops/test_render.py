@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from target_marketo.ops import render
-from target_marketo.ops.report import FailedRun, Kind, Report, State, Told
+from target_marketo.ops.digest import render
+from target_marketo.ops.digest.report import FailedRun, Kind, Report, State, Told
 
 
 def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:

@@ -1,0 +1,349 @@
+"""One call of LiveChat's Web API: send, judge, try again or raise, and count what it costs.
+
+What comes back is judged in `retries`.
+Every request is billed, failed ones too, HTTP 500 alone excepted (LiveChat: "API pricing").
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import backoff
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from tap_livechat.api.replies import UNREADABLE
+from tap_livechat.api.retries import (
+    ADVICE,
+    LONGEST_RETRY_AFTER_SECONDS,
+    MAX_TRIES,
+    RetryableError,
+    Verdict,
+    retry_after_seconds,
+    verdict,
+    waits,
+)
+from tap_livechat.errors import (
+    AuthenticationError,
+    LiveChatError,
+    RefusedError,
+    ScopeError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping
+
+    from tap_livechat.api.auth import Authenticator
+    from tap_livechat.api.methods import Method
+
+T = TypeVar("T")
+
+# A page in one piece: requests' own pieces are of 10 KB, and each costs as much as reading it.
+_PIECE_BYTES = 2**20
+
+# LiveChat gives up after 15 s on its side.
+TIMEOUT_SECONDS = (10, 30)
+DOLLARS_PER_1000_REQUESTS = 0.27
+
+
+class RequestCount:
+    """Requests made and billed in this run, by method."""
+
+    def __init__(self) -> None:
+        self._counting = threading.Lock()
+        self.made: dict[str, int] = {}
+        self.unbilled = 0
+
+    def add(self, method: str) -> None:
+        with self._counting:
+            self.made[method] = self.made.get(method, 0) + 1
+
+    def excuse(self) -> None:
+        """LiveChat does not bill the last one: it answered HTTP 500."""
+        with self._counting:
+            self.unbilled += 1
+
+    @property
+    def total(self) -> int:
+        return sum(self.made.values())
+
+    @property
+    def dollars(self) -> float:
+        return (self.total - self.unbilled) * DOLLARS_PER_1000_REQUESTS / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Client:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        authenticator: Authenticator,
+        logger: logging.Logger,
+        user_agent: str,
+    ) -> None:
+        self.authenticator = authenticator
+        self.count = RequestCount()
+        self._logger = logger
+        self._bases = {
+            "agent": config["api_url"].rstrip("/"),
+            "configuration": config["api_url"].rstrip("/"),
+            "cdp": config["cdp_url"].rstrip("/"),
+        }
+        self._version = config["api_version"]
+        self._region: str | None = config.get("region") or None
+        self._announced: set[str] = set()
+        self._templates: dict[tuple[str, str | None], requests.PreparedRequest] = {}
+        self._surroundings: dict[str, Mapping[str, Any]] = {}  # by URL
+        self._session = requests.Session()
+        # Shared by the threads: nothing in it changes after this, cookies included.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.update(
+            {
+                "User-Agent": user_agent,
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+            }
+        )
+        adapter = HTTPAdapter(pool_maxsize=max(config["max_concurrent_requests"], 1) + 1)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def call(
+        self,
+        method: Method,
+        payload: Mapping[str, Any],
+        decode: Callable[[bytes], T],
+    ) -> T:
+        """Send `payload` and decode the reply; `decode` raises `msgspec.DecodeError` for junk.
+
+        Raises:
+            LiveChatError: final; one of the errors of `tap_livechat.errors`.
+        """
+        attempt = _Attempt(self, method, msgspec.json.encode(payload), decode)
+        persevering = backoff.on_exception(
+            waits, RetryableError, max_tries=MAX_TRIES, jitter=None, on_backoff=attempt.log_wait
+        )(attempt)
+        try:
+            return cast("T", persevering())
+        except RetryableError as failure:
+            raise UnavailableError(
+                f"{method.name}: {failure.reason}, in spite of {MAX_TRIES} tries; "
+                "the next run goes on from the last STATE"
+            ) from None
+
+    def url(self, method: Method) -> str:
+        base = self._bases[method.api]
+        if method.api == "cdp":
+            return f"{base}/v{method.version}/{method.name}"
+        version = method.version or self._version
+        return f"{base}/v{version}/{method.api}/action/{method.name}"
+
+    def send(self, method: Method, body: bytes, authorization: str) -> Reply:
+        """One request. No text of an exception leaves here: it may hold more than it should."""
+        self.count.add(method.name)
+        try:
+            reply = self._send(self._prepared(self.url(method), body, authorization))
+        except (
+            requests.exceptions.InvalidHeader,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.InvalidURL,
+        ):
+            self.count.excuse()  # it was never sent
+            raise RefusedError(
+                f"{method.name}: api_url or cdp_url is no address, or region no name"
+            ) from None
+        except requests.RequestException as error:
+            raise RetryableError(f"no whole reply ({type(error).__name__})") from None
+        if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.count.excuse()
+        self._announce(method, reply)
+        return reply
+
+    def _prepared(self, url: str, body: bytes, authorization: str) -> requests.PreparedRequest:
+        """The request as it is sent. What is the same each time is put together once."""
+        region = self._region
+        template = self._templates.get((url, region))
+        if template is None:
+            request = requests.Request("POST", url, headers={"X-Region": region} if region else {})
+            template = self._templates[url, region] = self._session.prepare_request(request)
+        prepared = template.copy()
+        # Set last: what a .netrc file says of the host does not replace it.
+        prepared.headers["Authorization"] = authorization
+        prepared.headers["Content-Length"] = str(len(body))
+        prepared.body = body
+        return prepared
+
+    def _send(self, request: requests.PreparedRequest) -> Reply:
+        url = str(request.url)
+        if url not in self._surroundings:
+            # Proxies and certificates, by the environment: requests looks through all of it.
+            self._surroundings[url] = self._session.merge_environment_settings(
+                url, {}, stream=True, verify=None, cert=None
+            )
+        with self._session.send(
+            request, timeout=TIMEOUT_SECONDS, allow_redirects=False, **self._surroundings[url]
+        ) as reply:
+            return Reply(
+                reply.status_code, reply.headers, b"".join(reply.iter_content(_PIECE_BYTES))
+            )
+
+    def move_to(self, region: str, method: Method) -> None:
+        self._region = region
+        self._logger.warning(
+            "%s: the account lives in region '%s'; set `region` to it to save a request per run",
+            method.name,
+            region,
+        )
+
+    def warn(self, message: str) -> None:
+        self._logger.warning(message)
+
+    def log_wait(self, method: Method, reason: str, seconds: float, tries: int) -> None:
+        self._logger.warning(
+            "%s: %s; try %d of %d in %.1f s", method.name, reason, tries + 1, MAX_TRIES, seconds
+        )
+
+    def _announce(self, method: Method, reply: Reply) -> None:
+        """LiveChat announces the end of a version in a header, with a date."""
+        for header in ("Legacy", "Deprecation"):
+            date = reply.headers.get(header)
+            if date and header not in self._announced:
+                self._announced.add(header)
+                self._logger.warning(
+                    "LiveChat announces for %s v%s: %s %s",
+                    method.name,
+                    method.version or self._version,
+                    header,
+                    # A header is foreign text.
+                    re.sub(r"[^\w:+., -]", "", date)[:40],
+                )
+
+
+class _Attempt:
+    """The tries of one call; what may be done only once is remembered here."""
+
+    def __init__(
+        self, client: Client, method: Method, body: bytes, decode: Callable[[bytes], Any]
+    ) -> None:
+        self._client = client
+        self._method = method
+        self._body = body
+        self._decode = decode
+        self._renewed = False
+        self._redirected = False
+        # `backoff` asks a callable for its name.
+        self.__name__ = method.name
+
+    def __call__(self) -> Any:
+        while True:
+            authorization = self._client.authenticator.authorization()
+            reply = self._client.send(self._method, self._body, authorization)
+            if reply.status == HTTPStatus.OK:
+                try:
+                    return self._decode(reply.body)
+                except UNREADABLE as error:
+                    if _error_of(reply.body)[0] is None:
+                        raise RetryableError(_what_is_wrong(error)) from None
+            self._judge(reply, authorization)
+
+    def log_wait(self, details: Any) -> None:
+        # What a broken connection leaves behind refers to itself, buffers included, and a run looks
+        # for such things seldom (`TapLiveChat.invoke`): a thousand would take 50 MB.
+        gc.collect()
+        failure = details["exception"]
+        self._client.log_wait(self._method, failure.reason, details["wait"], details["tries"])
+
+    def _judge(self, reply: Reply, authorization: str) -> None:
+        """Raise, unless the same request may be sent again at once."""
+        error_type, region = _error_of(reply.body)
+        judged = verdict(reply.status, error_type)
+        what = error_type or f"HTTP {reply.status}"
+        if judged is Verdict.RETRY:
+            seconds = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
+            if seconds is not None and seconds > LONGEST_RETRY_AFTER_SECONDS:
+                raise UnavailableError(
+                    f"{self._method.name}: LiveChat asks to wait {seconds:.0f} s ({what}); "
+                    "run again later"
+                )
+            raise RetryableError(f"LiveChat answers {what}", seconds)
+        if judged is Verdict.RENEW and not self._renewed:
+            self._renewed = True
+            if self._client.authenticator.renew(authorization):
+                return
+        if judged is Verdict.REDIRECT and region and not self._redirected:
+            self._redirected = True
+            self._client.move_to(region, self._method)
+            return
+        raise self._final(judged, what, region)
+
+    def _final(self, judged: Verdict, what: str, region: str | None) -> LiveChatError:
+        name = self._method.name
+        if judged is Verdict.RENEW:
+            return AuthenticationError(
+                f"{name}: LiveChat rejects the credentials ({what}): check account_id and "
+                "personal_access_token, or access_token; the token may be expired or revoked"
+            )
+        if judged is Verdict.SCOPE:
+            return ScopeError(
+                f"{name}: the token may not do this ({what}): it needs the scope "
+                f"{self._method.scope}; make a token with it in LiveChat's Developer Console"
+            )
+        if judged is Verdict.REDIRECT:
+            return RefusedError(
+                f"{name}: LiveChat sends us from region to region ({region or 'none named'}): "
+                "check the setting region"
+            )
+        advice = ADVICE.get(what, "check api_url, cdp_url and api_version")
+        return RefusedError(f"{name}: LiveChat refuses the request ({what}): {advice}")
+
+
+class _Error(msgspec.Struct):
+    error: Any = None
+
+
+# Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
+# the first to decode to the same Struct.
+_ERROR = msgspec.json.Decoder(_Error)
+
+
+def _error_of(body: bytes) -> tuple[str | None, str | None]:
+    """`error.type` and `error.data.region`; None where the body is HTML, or a CDP's plain text."""
+    try:
+        error = _ERROR.decode(body).error
+    except UNREADABLE:
+        return None, None
+    if not isinstance(error, dict):
+        return None, None
+    # Both go into messages: only what looks like a name is taken.
+    data = error.get("data")
+    region = data.get("region") if isinstance(data, dict) else None
+    return _name_or_none(error.get("type")), _name_or_none(region)
+
+
+def _what_is_wrong(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return "the reply is not of the documented form"
+    return "the reply is no whole JSON"
+
+
+def _name_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and re.fullmatch(r"[\w-]{1,40}", value) else None

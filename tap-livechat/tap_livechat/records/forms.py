@@ -1,0 +1,80 @@
+"""What visitors typed into forms: pre-chat, post-chat and "ask for e-mail".
+
+An answer is text, a choice `{"id", "label"}`, or a list of choices under `answers`; a field that
+was left empty answers "" (Agent Chat API, "Filled form").
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tap_livechat.api import payloads
+
+# Anything a mail server could think of; whether it is deliverable is the target's question.
+_PLAUSIBLE_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_SOURCES = {"prechat": "prechat", "postchat": "postchat", "ask_for_email": "ask_for_email"}
+
+
+@dataclass(slots=True)
+class FilledForms:
+    """What the forms of one thread say; a later answer replaces an earlier one."""
+
+    email: str | None = None
+    email_source: str | None = None
+    name: str | None = None
+    answers: dict[str, str] = field(default_factory=dict)
+
+
+def is_plausible_email(email: str | None) -> bool:
+    return email is not None and _PLAUSIBLE_EMAIL.fullmatch(email) is not None
+
+
+def read_forms(events: Iterable[payloads.Event]) -> FilledForms:
+    forms = FilledForms()
+    for event in events:
+        if event.type == "filled_form":
+            _read_form(event, forms)
+    return forms
+
+
+def _read_form(event: payloads.Event, forms: FilledForms) -> None:
+    # Without a type it is the form that opens the chat: threads from before types came have these.
+    source = _SOURCES.get(event.form_type or "prechat")
+    for item in event.fields or ():
+        text = answer_text(item)
+        if not text:
+            continue
+        kind = item.get("type")
+        label = item.get("label") or kind or item.get("id")
+        forms.answers[str(label)] = text
+        if kind == "email" and (is_plausible_email(text) or not is_plausible_email(forms.email)):
+            forms.email, forms.email_source = text, source
+        elif kind == "name":
+            forms.name = text
+
+
+def answer_text(item: Mapping[str, Any]) -> str:
+    """The field's answer or answers as one text, "" for none."""
+    answer = item.get("answer")
+    if answer is None:
+        answer = item.get("answers")
+    return _text(answer)
+
+
+def _text(answer: Any) -> str:
+    if isinstance(answer, str):
+        return answer.strip()
+    if isinstance(answer, dict):
+        for key in ("label", "answer", "value", "id"):
+            text = _text(answer.get(key))
+            if text:
+                return text
+        return ""
+    if isinstance(answer, list):
+        return ", ".join(text for text in map(_text, answer) if text)
+    return "" if answer is None else str(answer)

@@ -1,0 +1,174 @@
+"""One thread of list_archives -> one row of `chats` and its rows of `chat_events`. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_livechat.api import payloads
+from tap_livechat.records import forms, schemas, visitor
+from tap_livechat.timestamps import latest, render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tap_livechat.api.payloads import Chat, Event, Thread
+
+Record = dict[str, Any]
+
+# Copied and filled in, as in `visitor`.
+_EMPTY_CHAT: Record = dict.fromkeys(schemas.CHAT)
+_EMPTY_EVENT: Record = dict.fromkeys(schemas.CHAT_EVENT)
+_NO_CUSTOMER = payloads.User()
+_NO_QUEUE = payloads.Queue()
+_NO_SUMMARY = payloads.Summary()
+_RATINGS: dict[float, str] = {0: "bad", 1: "good"}
+_encode = msgspec.json.Encoder().encode
+
+
+def chat_record(chat: Chat, thread: Thread) -> Record:
+    """`thread` is the chat's."""
+    events = thread.events or ()
+    properties = thread.properties or {}
+    routing = _object(properties.get("routing"))
+    rating = _object(properties.get("rating"))
+    source = _object(properties.get("source"))
+    score = rating.get("score")
+    created_at = thread.created_at
+    last_event_at = latest(event.created_at for event in events)
+    last_activity_at = latest((created_at, last_event_at))
+    active = bool(thread.active)
+    # LiveChat keeps no time of closing; the last event is the notice that the chat was closed.
+    ended_at = None if active or not events else last_event_at
+    customer = next(iter(visitor.customers(chat)), _NO_CUSTOMER)
+    said = _Messages(events, customer.id)
+    queue_seconds = thread.queues_duration
+    if queue_seconds is None:
+        queue_seconds = (thread.queue or _NO_QUEUE).wait_time
+    record = _EMPTY_CHAT.copy()
+    record["thread_id"] = thread.id
+    record["chat_id"] = chat.id
+    record["visitor_id"] = customer.id
+    record["created_at"] = created_at and render(created_at)
+    record["ended_at"] = ended_at and render(ended_at)
+    record["last_activity_at"] = last_activity_at and render(last_activity_at)
+    record["active"] = active
+    record["duration_seconds"] = _seconds(created_at, ended_at)
+    record["first_response_seconds"] = _seconds(said.first_question_at, said.first_answer_at)
+    record["queue_seconds"] = queue_seconds
+    record["rating"] = _RATINGS.get(score) if isinstance(score, (int, float)) else None
+    record["rating_comment"] = _text(rating.get("comment"))
+    record["tags"] = visitor.tags(thread)
+    record["group_ids"] = visitor.group_ids(chat)
+    record["agents"] = visitor.agents(chat)
+    record["transfers_count"] = sum(
+        "transferred" in (event.system_message_type or "") for event in events
+    )
+    record["visitor_messages_count"] = said.by_visitor
+    record["agent_messages_count"] = said.by_agents
+    record["events_count"] = len(events)
+    record["form_answers"] = forms.read_forms(events).answers
+    record["summary"] = (thread.summary or _NO_SUMMARY).text
+    record["start_url"] = _text(routing.get("start_url"))
+    record["referrer"] = _text(routing.get("referrer"))
+    record["client_id"] = _text(source.get("client_id"))
+    record["restricted_access"] = thread.restricted_access
+    record["previous_thread_id"] = thread.previous_thread_id
+    record["next_thread_id"] = thread.next_thread_id
+    record["properties"] = properties
+    return record
+
+
+def event_records(chat: Chat, thread: Thread) -> list[Record]:
+    """`thread` is the chat's."""
+    author_types = {user.id: user.type for user in chat.users or ()}
+    return [
+        _event_record(event, chat.id, thread.id, author_types.get(event.author_id))
+        for event in thread.events or ()
+        if event.id
+    ]
+
+
+def _event_record(
+    event: Event, chat_id: str | None, thread_id: str | None, author_type: str | None
+) -> Record:
+    record = _EMPTY_EVENT.copy()
+    record["event_id"] = event.id
+    record["thread_id"] = thread_id
+    record["chat_id"] = chat_id
+    record["created_at"] = event.created_at and render(event.created_at)
+    record["type"] = event.type
+    record["author_id"] = event.author_id
+    record["author_type"] = author_type
+    record["visibility"] = event.visibility
+    record["deleted"] = bool(event.deleted)
+    record["custom_id"] = event.custom_id
+    record["text"] = event.text
+    record["postback"] = event.postback
+    # file
+    record["name"] = event.name
+    record["url"] = event.url
+    record["thumbnail_url"] = event.thumbnail_url
+    record["content_type"] = event.content_type
+    record["size"] = event.size
+    record["width"] = event.width
+    record["height"] = event.height
+    record["alternative_text"] = event.alternative_text
+    # form and filled_form
+    record["form_id"] = _text(event.form_id)
+    record["form_type"] = event.form_type
+    record["fields"] = event.fields
+    # rich_message
+    record["template_id"] = event.template_id
+    record["elements"] = event.elements
+    # custom: any JSON, so its text
+    record["content"] = _json(event.content)
+    # system_message
+    record["system_message_type"] = event.system_message_type
+    record["text_vars"] = event.text_vars
+    # system: `details` is JSON text already
+    record["source"] = event.source
+    record["subtype"] = event.subtype
+    record["version"] = _text(event.version)
+    record["details"] = event.details if isinstance(event.details, str) else _json(event.details)
+    record["properties"] = event.properties
+    return record
+
+
+class _Messages:
+    """Who wrote how much, and when the first question and the first answer were written."""
+
+    def __init__(self, events: Sequence[Event], visitor_id: str | None) -> None:
+        self.by_visitor = 0
+        self.by_agents = 0
+        self.first_question_at: datetime | None = None
+        self.first_answer_at: datetime | None = None
+        for event in events:
+            if event.type not in {"message", "file", "rich_message"}:
+                continue
+            if visitor_id and event.author_id == visitor_id:
+                self.by_visitor += 1
+                self.first_question_at = self.first_question_at or event.created_at
+            elif event.visibility != "agents":
+                self.by_agents += 1
+                # A greeting before the first question answers nothing.
+                if self.first_question_at:
+                    self.first_answer_at = self.first_answer_at or event.created_at
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
+def _object(value: Any) -> Record:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return str(value) if isinstance(value, (str, int, float)) else None
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else _encode(value).decode()

@@ -1,0 +1,292 @@
+"""Any of the API's shapes of a person -> one flat visitor record. Pure.
+
+Three sources, one record (`schemas.VISITOR` has its fields and what they mean):
+
+    list_archives   a v3.6 customer among the users of a chat, with one of its threads
+    list_customers  a v3.5 customer, who has no thread
+    CDP             a customer of the Customer Data Platform: `monitoring` and `statistics`
+
+What a source does not know is null.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tap_livechat.api import payloads
+from tap_livechat.records import forms, names, schemas
+from tap_livechat.timestamps import latest, parse, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Record = dict[str, Any]
+
+_NO_ADDRESS = payloads.Address()
+_NO_GEOLOCATION = payloads.Geolocation()
+_NO_MONITORING = payloads.Monitoring()
+_NO_PAGE = payloads.Page()
+_NO_STATISTICS = payloads.Statistics()
+_NO_THREAD = payloads.Thread()
+_NO_VISIT = payloads.Visit()
+# Copied and filled in: a literal of more than 15 keys is built in parts, which takes longer.
+_EMPTY: Record = dict.fromkeys(schemas.VISITOR)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_UNITED = ("tags", "group_ids", "agents")
+_OVERLAID = ("session_fields", "form_answers")
+_NAME = ("name", "first_name", "last_name", "name_is_default")
+_PLACE = ("city", "region", "country", "country_code", "postal_code")
+_CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title")
+
+
+def from_archive(chat: payloads.Chat, customer: payloads.User, said_at: datetime | None) -> Record:
+    """`said_at` is when somebody last said something in the thread, or else its start."""
+    thread = chat.thread or _NO_THREAD
+    record = _from_customer(
+        customer,
+        visit=customer.visit or thread.customer_visit or _NO_VISIT,
+        filled=forms.read_forms(thread.events or ()),
+        activity=said_at,
+    )
+    record["last_chat_id"] = chat.id
+    record["last_thread_id"] = thread.id
+    record["tags"] = tags(thread)
+    record["group_ids"] = group_ids(chat)
+    record["agents"] = agents(chat)
+    return record
+
+
+def from_customer(customer: payloads.User) -> Record:
+    return _from_customer(
+        customer,
+        visit=customer.last_visit or customer.visit or _NO_VISIT,
+        filled=forms.FilledForms(),
+        activity=None,
+    )
+
+
+def from_cdp(customer: payloads.CdpCustomer) -> Record:
+    monitoring = customer.monitoring or _NO_MONITORING
+    statistics = customer.statistics or _NO_STATISTICS
+    visit = max(monitoring.visits or (), key=_started_at, default=_NO_VISIT)
+    return _record(
+        visitor_id=customer.customer_id,
+        email=monitoring.email,
+        name=monitoring.name,
+        name_is_default=bool(monitoring.name_is_default),
+        phone=monitoring.phone_number,
+        address=monitoring.address,
+        visit=visit,
+        pages=visit.pages or (),
+        referrer=visit.page_referrer,
+        created_at=monitoring.created_at,
+        activity=latest((statistics.last_activity_at, monitoring.created_at)),
+        statistics=statistics,
+        session_fields={
+            str(pair.get("key")): _as_text(pair.get("value"))
+            for pair in monitoring.session_fields or ()
+            if pair.get("key") is not None
+        },
+        filled=forms.FilledForms(),
+    )
+
+
+def merge(older: Record, newer: Record) -> Record:
+    """One record of two of the same visitor: the newer facts, completed by the older ones.
+
+    Facts that only make sense together (a name and its parts, a place, a connection, an e-mail
+    and where it came from) are taken together. Associative, and idempotent.
+    """
+    merged = {key: older.get(key) if value is None else value for key, value in newer.items()}
+    for together in (_PLACE, _CONNECTION):
+        source = newer if any(newer[key] is not None for key in together) else older
+        for key in together:
+            merged[key] = source[key]
+    better_name = older if newer["name_is_default"] and not older["name_is_default"] else newer
+    if better_name["name"] is None:
+        better_name = older
+    for key in _NAME:
+        merged[key] = better_name[key]
+    use_older = newer["email"] is None or (
+        forms.is_plausible_email(older["email"]) and not forms.is_plausible_email(newer["email"])
+    )
+    by = older if use_older else newer
+    merged["email"], merged["email_source"] = by["email"], by["email_source"]
+    for key in _UNITED:
+        merged[key] = list(dict.fromkeys((*older[key], *newer[key])))
+    for key in _OVERLAID:
+        merged[key] = {**older[key], **newer[key]}
+    moment = latest((parse(older["last_activity_at"]), parse(newer["last_activity_at"])))
+    merged["last_activity_at"] = moment and render(moment)
+    return merged
+
+
+def customers(chat: payloads.Chat) -> list[payloads.User]:
+    return [user for user in chat.users or () if user.type == "customer" and user.id]
+
+
+def agents(chat: payloads.Chat) -> list[str]:
+    """Ids of the agents and bots of the thread; of the whole chat where the thread names nobody."""
+    took_part = (chat.thread or _NO_THREAD).user_ids
+    return [
+        user.id
+        for user in chat.users or ()
+        if user.type == "agent" and user.id and (not took_part or user.id in took_part)
+    ]
+
+
+def group_ids(chat: payloads.Chat) -> list[int]:
+    access = (chat.thread or _NO_THREAD).access or chat.access
+    return list(access.group_ids or ()) if access else []
+
+
+def tags(thread: payloads.Thread) -> list[str]:
+    return list(thread.tags or ())
+
+
+def _from_customer(
+    customer: payloads.User,
+    *,
+    visit: payloads.Visit,
+    filled: forms.FilledForms,
+    activity: datetime | None,
+) -> Record:
+    said = (activity, customer.customer_last_event_created_at, customer.agent_last_event_created_at)
+    return _record(
+        visitor_id=customer.id,
+        email=customer.email,
+        name=customer.name,
+        name_is_default=False,
+        phone=customer.phone_number,
+        address=customer.address,
+        visit=visit,
+        pages=visit.last_pages or (),
+        referrer=visit.referrer,
+        created_at=customer.created_at,
+        activity=latest(said) or customer.created_at,
+        statistics=customer.statistics or _NO_STATISTICS,
+        # A list of one-key objects, in order; a key that comes again replaces its earlier value.
+        session_fields={
+            str(key): _as_text(value)
+            for pair in customer.session_fields or ()
+            for key, value in pair.items()
+        },
+        filled=filled,
+    )
+
+
+def _record(
+    *,
+    visitor_id: str | None,
+    email: Any,
+    name: Any,
+    name_is_default: bool,  # as far as LiveChat says so
+    phone: str | None,
+    address: payloads.Address | None,
+    visit: payloads.Visit,
+    pages: Iterable[payloads.Page],
+    referrer: str | None,
+    created_at: datetime | None,
+    activity: datetime | None,
+    statistics: payloads.Statistics,
+    session_fields: dict[str, str],
+    filled: forms.FilledForms,
+) -> Record:
+    email = email.strip() if isinstance(email, str) else None
+    source = "profile" if email else None
+    if filled.email and (not email or _is_better(filled.email, email)):
+        email, source = filled.email, filled.email_source
+    name = name.strip() if isinstance(name, str) else None
+    name_is_default = name_is_default or names.is_default(name)
+    if name_is_default and filled.name:
+        name, name_is_default = filled.name, names.is_default(filled.name)
+    first_name, last_name = (None, None) if name_is_default or not name else names.split(name)
+    geolocation = visit.geolocation or _NO_GEOLOCATION
+    city, region, country, country_code, postal_code = _place(address, geolocation)
+    page = _last_page(pages)
+    record = _EMPTY.copy()
+    record["visitor_id"] = visitor_id
+    record["email"] = email or None
+    record["email_source"] = source
+    record["name"] = name or None
+    record["first_name"] = first_name
+    record["last_name"] = last_name
+    record["name_is_default"] = name_is_default
+    record["phone"] = phone or None
+    record["city"] = city or None
+    record["region"] = region or None
+    record["country"] = country or None
+    record["country_code"] = country_code or None
+    record["postal_code"] = postal_code or None
+    record["timezone"] = geolocation.timezone or None
+    record["latitude"] = _number(geolocation.latitude)
+    record["longitude"] = _number(geolocation.longitude)
+    record["ip"] = visit.ip or None
+    record["user_agent"] = visit.user_agent or None
+    record["referrer"] = referrer or None
+    record["last_page_url"] = page.url or None
+    record["last_page_title"] = page.title or None
+    record["created_at"] = created_at and render(created_at)
+    record["last_activity_at"] = activity and render(activity)
+    record["chats_count"] = statistics.chats_count
+    record["threads_count"] = statistics.threads_count
+    record["visits_count"] = statistics.visits_count
+    record["page_views_count"] = statistics.page_views_count
+    record["tags"] = []
+    record["group_ids"] = []
+    record["agents"] = []
+    record["session_fields"] = session_fields
+    record["form_answers"] = filled.answers
+    return record
+
+
+def _is_better(form: str, profile: str) -> bool:
+    return not forms.is_plausible_email(profile) and forms.is_plausible_email(form)
+
+
+def _place(
+    address: payloads.Address | None, geolocation: payloads.Geolocation
+) -> tuple[Any, Any, Any, Any, Any]:
+    """What the visitor stated, or else what the connection suggests: never half of each.
+
+    In the order of `_PLACE`.
+    """
+    if address is None or not (
+        address.city or address.state or address.country or address.postal_code
+    ):
+        found = geolocation
+        return found.city, found.region, found.country, found.country_code, None
+    same_country = address.country and address.country == geolocation.country
+    code = geolocation.country_code if same_country else None
+    return address.city, address.state, address.country, code, address.postal_code
+
+
+def _last_page(pages: Iterable[payloads.Page]) -> payloads.Page:
+    """The page opened last; of pages opened at one moment the last in the list."""
+    last, last_opened_at = _NO_PAGE, _LONG_AGO
+    for page in pages:
+        opened_at = page.opened_at or page.started_at or _LONG_AGO
+        if opened_at >= last_opened_at:
+            last, last_opened_at = page, opened_at
+    return last
+
+
+def _started_at(visit: payloads.Visit) -> datetime:
+    return visit.started_at or _LONG_AGO
+
+
+def _number(value: object) -> float | None:
+    """LiveChat sends coordinates as text."""
+    if not isinstance(value, (str, int, float)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)

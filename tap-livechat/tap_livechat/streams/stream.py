@@ -1,0 +1,201 @@
+"""What our streams share: bookmarks that we set ourselves, and records written by the batch.
+
+The SDK moves a bookmark with every record, to the record's replication key. Ours follows what has
+been read (`windows.Progress`), and moves with a batch of records: the batch, the bookmark and the
+STATE leave together, and a signal waits until they have left.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from singer_sdk import Stream
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+
+from tap_livechat.errors import StateError
+from tap_livechat.records import schemas
+from tap_livechat.streams import windows
+from tap_livechat.timestamps import is_plausible, parse, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.tap_base import Tap
+
+    from tap_livechat.api.client import Client
+    from tap_livechat.singer.command import Termination
+    from tap_livechat.singer.messages import MessageWriter
+
+Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Session:
+    """What the streams of one run share."""
+
+    client: Client
+    termination: Termination
+    lookback: timedelta
+    start_date: datetime | None
+    page_size: int
+    max_concurrent_requests: int
+    group_ids: list[int]
+    include_customers_without_chats: bool
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records that leave together, and how far everything has been read once they have left."""
+
+    records: list[Record]
+    position: datetime | None = None
+
+
+class LiveChatStream(Stream):
+    # Our records are made to fit their schemas.
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+    fields: ClassVar[schemas.Fields]
+
+    def __init__(self, tap: Tap, session: Callable[[], Session]) -> None:
+        self._make_session = session
+        self._announced = False
+        super().__init__(tap, schema=schemas.to_schema(self.fields, tuple(self.primary_keys)))
+
+    @property
+    def session(self) -> Session:
+        """Made when first asked for: `--discover` has no credentials to make it of."""
+        return self._make_session()
+
+    @abstractmethod
+    def batches(self) -> Iterator[Batch]:
+        """All that is to be written, in the order of time."""
+
+    def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - the SDK's
+        for batch in self.batches():
+            yield from batch.records
+
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        # The SDK announces each error that it raises again; the command line tells it in full.
+        if level < logging.ERROR:
+            super().log(message, *args, level=level, **kwargs)
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """None: the end of the window is our signpost."""
+
+    def write_schema_once(self) -> None:
+        if not self._announced:
+            self._announced = True
+            super()._write_schema_message()
+
+    def _write_schema_message(self) -> None:
+        self.write_schema_once()
+
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, Any, Any]:
+        """Instead of the SDK's loop over records: one over batches."""
+        del context, write_messages
+        limit = self.ABORT_AT_RECORD_COUNT
+        written = 0
+        with self.get_record_counter() as counter, self.get_sync_timer():
+            for batch in self.batches():
+                records = batch.records if limit is None else batch.records[: limit - written]
+                written += len(records)
+                with self.session.termination.held():
+                    self.write(records)
+                    if limit is None and batch.position is not None:
+                        self.save(batch.position)
+                        self.write_state()
+                counter.increment(len(records))
+                if limit is not None and written >= limit:
+                    break
+        if limit is not None:
+            # A trial run moves no bookmark; it only shows that a STATE can be written.
+            self.write_state()
+        yield from ()
+
+    def write(self, records: list[Record]) -> None:
+        """Write records of one batch, without what the catalog deselects, through any maps."""
+        if not records:
+            return
+        hidden = self._deselected
+        if hidden:
+            records = [
+                {name: value for name, value in record.items() if name not in hidden}
+                for record in records
+            ]
+        time_extracted = render(datetime.now(UTC))
+        # The SDK gives each tap the writer class that it asks for (`message_writer_class`).
+        writer = cast("MessageWriter", self._tap.message_writer)
+        for stream_map in self.stream_maps:
+            mapped: Iterable[Record] = records
+            if type(stream_map) is not SameRecordTransform or stream_map.flattening_enabled:
+                results = (stream_map.transform(dict(record)) for record in records)
+                mapped = [result for result in results if result is not None]
+            writer.write_records(stream_map.stream_alias, mapped, time_extracted)
+        self.state_manager.is_flushed = False
+
+    def write_state(self) -> None:
+        """All streams' bookmarks in one STATE, unless it is the last one again."""
+        self._tap.state_writer.write_state(self.tap_state)
+
+    @property
+    def _deselected(self) -> frozenset[str]:
+        names = self.schema["properties"]
+        return frozenset(name for name in names if not self.mask[("properties", name)])
+
+    @property
+    def is_incremental(self) -> bool:
+        return bool(self.replication_key) and self.replication_method != REPLICATION_FULL_TABLE
+
+    @property
+    def bookmark(self) -> datetime | None:
+        """Where the last run got to; None for a first or a full one."""
+        if not self.is_incremental:
+            return None
+        value = self.stream_state.get("replication_key_value")
+        if value is None:
+            return None
+        moment = parse(value)
+        if not is_plausible(moment):
+            raise StateError(
+                f"state of {self.name}: replication_key_value is no time; mend it, or remove it "
+                "to start from start_date"
+            )
+        return moment
+
+    @property
+    def start(self) -> datetime | None:
+        return windows.start_of(self.bookmark, self.session.lookback, self.session.start_date)
+
+    @property
+    def window(self) -> windows.Window:
+        session = self.session
+        return windows.run_window(
+            [self.bookmark], session.lookback, session.start_date, session.now
+        )
+
+    @property
+    def open_since(self) -> datetime | None:
+        """The start of the oldest chat that was open when the bookmark was set."""
+        return parse(self.stream_state.get("open_since")) if self.is_incremental else None
+
+    def save(self, position: datetime | None, held: windows.Held = windows.NOT_HELD) -> None:
+        """Move the bookmark; the caller writes the STATE."""
+        moment = windows.bookmark(self.bookmark, position, held.back_to)
+        if self.is_incremental and moment is not None:
+            state = self.stream_state
+            state["replication_key"] = self.replication_key
+            state["replication_key_value"] = render(moment)
+            if held.open_since:
+                state["open_since"] = render(held.open_since)
+            else:
+                state.pop("open_since", None)

@@ -1,0 +1,77 @@
+"""The last look at a row before it leaves: a JSON Schema made from Marketo's describe. Pure.
+
+Values are converted one by one when a record is mapped; what a row says as a whole is only known
+after the decision, when lists were appended to and values of several records met. One value that
+Marketo cannot store makes it skip the person, so such a row never leaves.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from jsonschema_rs import Draft202012Validator, ValidationErrorKind
+
+from target_marketo.mapping import field_types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from target_marketo.marketo.replies import Field
+
+_TYPES: dict[str, dict[str, Any]] = {
+    "boolean": {"type": ["boolean", "null"]},
+    "currency": {"type": ["number", "null"]},
+    "date": {"type": ["string", "null"], "format": "marketo-date"},
+    "datetime": {"type": ["string", "null"], "format": "marketo-datetime"},
+    "email": {"type": ["string", "null"], "format": "marketo-email", "maxLength": 255},
+    "float": {"type": ["number", "null"]},
+    "integer": {"type": ["integer", "null"]},
+    "percent": {"type": ["integer", "null"]},
+    "score": {"type": ["integer", "null"]},
+    "text": {"type": ["string", "null"], "format": "marketo-text"},
+}
+# JSON Schema counts characters; Marketo counts the bytes of a text (Adobe: "Field types").
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_FORMATS: dict[str, Callable[[str], bool]] = {
+    "marketo-date": lambda text: _DATE.fullmatch(text) is not None,
+    "marketo-datetime": lambda text: _DATETIME.fullmatch(text) is not None,
+    "marketo-email": field_types.is_email,
+    "marketo-text": lambda text: len(text.encode()) <= field_types.TEXT_BYTES,
+}
+_REASONS = {
+    "format": ("invalid_value", "not in the form that Marketo asks for"),
+    "maxLength": ("too_long", "longer than the field"),
+    "type": ("wrong_type", "not of the field's type"),
+}
+
+
+def row_schema(described: Iterable[Field]) -> dict[str, Any]:
+    """The JSON Schema of a row with some of these fields."""
+    properties: dict[str, Any] = {"id": {"type": "integer"}}
+    for field in described:
+        limit = {"maxLength": field.length or field_types.STRING_CHARACTERS}
+        text = {"type": ["string", "null"], **limit}
+        properties[field.name] = _TYPES.get(field.data_type, text)
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def row_check(
+    described: Iterable[Field],
+) -> Callable[[Mapping[str, Any]], field_types.Refused | None]:
+    """A function that says what is wrong with a row, if anything is."""
+    validator = Draft202012Validator(row_schema(described), formats=_FORMATS, validate_formats=True)
+
+    def check(row: Mapping[str, Any]) -> field_types.Refused | None:
+        if validator.is_valid(row):
+            return None
+        error = next(validator.iter_errors(row))
+        # Not its text, which may repeat the value.
+        kind = error.kind.name
+        if isinstance(error.kind, ValidationErrorKind.Format):
+            kind = "maxLength" if error.kind.format == "marketo-text" else kind
+        code, reason = _REASONS.get(kind, ("wrong_type", "does not fit"))
+        return field_types.Refused(code, str((error.instance_path or ["?"])[-1]), reason)
+
+    return check

@@ -1,0 +1,268 @@
+"""`marketo-ops check`: each thing that must be right, tried; a tick, or one line of cure."""
+
+from __future__ import annotations
+
+import stat
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy.engine import make_url
+
+from target_marketo import assembly
+from target_marketo.governor import GovernorError
+from target_marketo.marketo.errors import MarketoError
+from target_marketo.ops.check import livechat
+from target_marketo.ops.console import console, plain, print_json
+from target_marketo.ops.digest import mail
+from target_marketo.ops.errors import NotTried, OpsError
+from target_marketo.ops.mapping_report.mapped_fields import verdicts
+from target_marketo.ops.project import configuration
+from target_marketo.settings import SettingError
+from target_marketo.store.database import StoreError, default_url, open_database
+from target_marketo.store.error_log import ErrorLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from target_marketo.marketo.client import Marketo
+    from target_marketo.settings import Settings
+    from target_marketo.store.database import Database
+
+_NOBODY = "marketo-ops-check@example.com"
+_NO_SUCH_ID = 0  # Marketo's ids begin at 1
+_PATIENCE_SECONDS = 8.0
+_LITTLE_LEFT = 0.05
+
+
+class Colour(StrEnum):
+    """Green is right, red ends with exit code 1, grey was not tried, amber is worth a look."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+    GREY = "grey"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was tried: what it is, and what was found, or the cure."""
+
+    colour: Colour
+    subject: str
+    text: str
+
+
+@dataclass
+class Results:
+    """All lines, and what asking has cost."""
+
+    lines: list[Line] = field(default_factory=list)
+    marketo_calls: int = 0
+    livechat_requests: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return all(line.colour is not Colour.RED for line in self.lines)
+
+    def add(self, colour: Colour, subject: str, text: str) -> None:
+        self.lines.append(Line(colour, subject, text))
+
+    def attempt(self, subject: str, work: Callable[[], str]) -> bool:
+        """Green with what `work` found, or red or grey with what it raised; whether it is green."""
+        try:
+            self.add(Colour.GREEN, subject, work())
+        except NotTried as reason:
+            self.add(Colour.GREY, subject, f"not tried: {reason}")
+            return False
+        except (OpsError, MarketoError, GovernorError, SettingError, StoreError) as error:
+            self.add(Colour.RED, subject, str(error))
+            return False
+        return True
+
+
+def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
+    """Tries everything that can be tried; one failure does not hide another."""
+    results = Results()
+    _livechat(results, tap_files)
+    settings = _settings(results, files)
+    try:
+        database = open_database(configuration.store_url(files))
+    except (StoreError, OpsError) as error:
+        results.add(Colour.RED, "store", str(error))
+    else:
+        with closing(database):
+            if _store(results, database) and settings is not None:
+                _marketo(results, settings, database)
+    _mail(results)
+    return results
+
+
+def show(results: Results, *, as_json: bool) -> None:
+    """Prints the lines."""
+    if as_json:
+        print_json({"ok": results.ok, **asdict(results)})
+        return
+    screen = console()
+    marks = {
+        Colour.GREEN: "[green]✓[/]",
+        Colour.AMBER: "[yellow]![/]",
+        Colour.RED: "[bold red]✗[/]",
+        Colour.GREY: "[dim]-[/]",
+    }
+    for line in results.lines:
+        screen.print(f"{marks[line.colour]} [bold]{line.subject}[/]: ", end="")
+        # One line each, however long: for grep, and for a terminal to fold.
+        screen.print(plain(line.text), markup=False, soft_wrap=True)
+    red = sum(line.colour is Colour.RED for line in results.lines)
+    screen.print(
+        f"\n{'All is well' if not red else f'{red} to mend'}. This check used "
+        f"{results.marketo_calls} calls to Marketo and {results.livechat_requests} billed "
+        "requests to LiveChat.",
+        markup=False,
+    )
+
+
+def _settings(results: Results, files: Sequence[str]) -> Settings | None:
+    try:
+        settings = configuration.settings(files)
+    except (SettingError, OpsError) as error:
+        results.add(Colour.RED, "target settings", str(error))
+        return None
+    results.add(Colour.GREEN, "target settings", f"complete, for {settings.instance}")
+    return settings
+
+
+def _livechat(results: Results, tap_files: Sequence[str]) -> None:
+    try:
+        config = configuration.tap(tap_files)
+    except OpsError as error:
+        results.add(Colour.RED, "LiveChat", str(error))
+        return
+    if not livechat.is_configured(config):
+        results.add(Colour.GREY, "LiveChat", "not tried: no TAP_LIVECHAT_* credentials are set")
+        return
+
+    def work() -> str:
+        question = livechat.prepare(
+            config, lambda text: results.add(Colour.AMBER, "LiveChat access", text)
+        )
+        results.livechat_requests = 1
+        return livechat.ask(question)
+
+    results.attempt("LiveChat", work)
+
+
+def _store(results: Results, database: Database) -> bool:
+    def work() -> str:
+        ErrorLog(database)  # creates what is missing, so it has to write
+        found = database.name
+        if database.is_sqlite:
+            path = Path(str(make_url(found).database or default_url().database))
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & 0o077:
+                raise OpsError(f"{found} may be read by others (mode {mode:o}): chmod 600")
+        return f"{found} can be written, and read by you alone" if database.is_sqlite else found
+
+    return results.attempt("store", work)
+
+
+def _marketo(results: Results, settings: Settings, database: Database) -> None:
+    marketo = assembly.marketo(settings, database)
+    marketo.patience_seconds = _PATIENCE_SECONDS
+    if not results.attempt("Marketo credentials", lambda: _token(marketo)):
+        return
+    # Asked first, because a wrong endpoint or a spent quota would fail all that follows.
+    if results.attempt("Marketo endpoint and quota", lambda: _quota(marketo, settings)):
+        _warn_of_quota(results, marketo, settings)
+        _fields(results, marketo, settings)
+        results.attempt("permission to read people", lambda: _read_permission(marketo))
+        results.attempt("permission to write people", lambda: _write_permission(marketo))
+        _partition(results, marketo, settings)
+    results.marketo_calls = marketo.calls.total
+
+
+def _token(marketo: Marketo) -> str:
+    marketo.token.get()
+    return "accepted"
+
+
+def _quota(marketo: Marketo, settings: Settings) -> str:
+    used = marketo.learn_usage()
+    left = max(0, settings.max_daily_calls - used)
+    return f"{used:,} calls by everybody today, {left:,} of {settings.max_daily_calls:,} left"
+
+
+def _warn_of_quota(results: Results, marketo: Marketo, settings: Settings) -> None:
+    now = marketo.governor.snapshot()
+    left = settings.max_daily_calls - now.today_everybody
+    if left < settings.max_daily_calls * _LITTLE_LEFT:
+        results.add(
+            Colour.AMBER,
+            "daily calls",
+            f"{max(left, 0):,} are left of max_daily_calls: runs stop with exit code 75 until "
+            f"{now.day_ends:%Y-%m-%d %H:%M} UTC",
+        )
+
+
+def _fields(results: Results, marketo: Marketo, settings: Settings) -> None:
+    try:
+        described = marketo.describe()
+    except (MarketoError, GovernorError) as error:
+        results.add(Colour.RED, "fields", str(error))
+        return
+    for verdict in verdicts(settings.streams, described):
+        for problem in verdict.problems:
+            results.add(Colour.RED, f"fields of {verdict.stream}", problem)
+        if not verdict.problems:
+            text = f"{verdict.fields} mapped, and Marketo has them all"
+            results.add(Colour.GREEN, f"fields of {verdict.stream}", text)
+
+
+def _read_permission(marketo: Marketo) -> str:
+    marketo.lookup("email", [_NOBODY], ["id"])
+    return "granted"
+
+
+def _write_permission(marketo: Marketo) -> str:
+    """An update of somebody who cannot exist: refused row by row, if writing is allowed at all."""
+    row = msgspec.json.encode({"id": _NO_SUCH_ID, "email": _NOBODY})
+    marketo.sync("updateOnly", "id", [row])
+    return "granted"
+
+
+def _partition(results: Results, marketo: Marketo, settings: Settings) -> None:
+    wanted = settings.partition_name
+    try:
+        names = marketo.partitions()
+    except (MarketoError, GovernorError) as error:
+        colour = Colour.RED if wanted else Colour.AMBER
+        results.add(colour, "partition", str(error))
+        return
+    if wanted and wanted not in names:
+        known = ", ".join(names)
+        results.add(Colour.RED, "partition", f"`partition_name` is none of the instance's: {known}")
+    elif not wanted and len(names) > 1:
+        text = f"new people go to the default one; `partition_name` may be {', '.join(names)}"
+        results.add(Colour.AMBER, "partition", text)
+    else:
+        results.add(Colour.GREEN, "partition", wanted or "the only one")
+
+
+def _mail(results: Results) -> None:
+    given = configuration.variables()
+    if not mail.is_configured(given):
+        results.add(
+            Colour.GREY, "mail server", "not tried: MARKETO_OPS_SMTP_HOST is not set, so no digest"
+        )
+        return
+
+    def work() -> str:
+        settings = mail.MailSettings.of(given)
+        mail.try_server(settings)
+        return f"takes mail for {len(settings.recipients)} recipients; none was sent"
+
+    results.attempt("mail server", work)

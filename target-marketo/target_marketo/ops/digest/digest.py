@@ -1,0 +1,204 @@
+"""`marketo-ops digest`: gather, write, send, and only then count as told.
+
+What is told is marked after the mail server has accepted the mail. If the mark fails, or this
+process dies just before it, the next mail repeats the news under the same Message-ID.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from sqlalchemy import update
+
+from target_marketo import assembly
+from target_marketo.ops.console import console, print_json
+from target_marketo.ops.digest import mail, ping, render
+from target_marketo.ops.digest.report import Report, Sources, gather
+from target_marketo.ops.errors import OpsError
+from target_marketo.ops.project import configuration, meltano
+from target_marketo.store.cache import Cache
+from target_marketo.store.error_log import ErrorLog
+from target_marketo.store.run_ledger import RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_marketo.store.database import Database
+
+_CURSOR = "digest"
+_FOR_EVER = float("inf")
+_BEGINNING = "1970-01-01T00:00:00+00:00"
+_SILENCE_HOURS = 6
+# Meltano writes a run's end a little after it; what was told is known by id.
+_OVERLAP = timedelta(days=2)
+_IDS_KEPT = 2000
+
+
+class Cursor(msgspec.Struct):
+    """Until when the last accepted digest told, and of which of Meltano's failed runs."""
+
+    until: str = _BEGINNING
+    meltano_runs: list[int] = []
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a digest."""
+
+    report: Report
+    outcome: str
+    ok: bool = True
+    warnings: tuple[str, ...] = ()
+
+
+def run(
+    database: Database,
+    files: Sequence[str],
+    *,
+    preview: str | None = None,
+    heartbeat: bool = False,
+    now: datetime | None = None,
+) -> Result:
+    """Mails the digest, or writes its HTML to a file.
+
+    Raises:
+        OpsError: The mail server did not accept it: nothing counts as told.
+    """
+    variables = configuration.variables()
+    if preview is not None:
+        report = _report(database, files, variables, now)
+        try:
+            Path(preview).write_text(render.html(report), encoding="utf-8")
+        except OSError as error:
+            raise OpsError(f"--preview: {preview} cannot be written ({error.strerror})") from None
+        return Result(report, f"written to {preview}; nothing was sent")
+    switch = ping.Switch(variables)
+    switch.call(ping.Signal.START)
+    try:
+        result = _mail(database, files, variables, now, heartbeat=heartbeat)
+    except BaseException:
+        switch.call(ping.Signal.FAILURE)
+        raise
+    switch.call(ping.Signal.SUCCESS if result.ok else ping.Signal.FAILURE)
+    return Result(result.report, result.outcome, result.ok, (*result.warnings, *switch.missed))
+
+
+def show(result: Result, *, as_json: bool) -> None:
+    """Prints what became of it."""
+    if as_json:
+        report = asdict(result.report)
+        del report["told"]
+        print_json(
+            {
+                "outcome": result.outcome,
+                "ok": result.ok,
+                "warnings": list(result.warnings),
+                "has_news": result.report.has_news,
+                "report": report,
+            }
+        )
+        return
+    screen = console(to_stderr=not result.ok)
+    screen.print(f"{render.subject(result.report)}: {result.outcome}", markup=False)
+    for warning in result.warnings:
+        screen.print(f"Warning: {warning}", markup=False)
+
+
+def _mail(
+    database: Database,
+    files: Sequence[str],
+    variables: Mapping[str, str],
+    now: datetime | None,
+    *,
+    heartbeat: bool,
+) -> Result:
+    # The settings first: a digest that cannot be sent should fail on the first day, news or not.
+    settings = mail.MailSettings.of(variables)
+    report = _report(database, files, variables, now)
+    if not report.has_news and not heartbeat:
+        return Result(report, "no news, so no mail (--heartbeat sends one)")
+    message = mail.compose(
+        settings,
+        subject=render.subject(report),
+        text=render.text(report),
+        html=render.html(report),
+        message_id=report.identity,
+        date=datetime.fromisoformat(report.until),
+    )
+    sent = mail.send(settings, message, random=Random())  # noqa: S311 - jitter, not a secret
+    _mark(database, report)
+    outcome = f"accepted for {sent.accepted} of {len(settings.recipients)} recipients"
+    warnings = tuple(f"the mail server refuses {each}: check MAIL_TO" for each in sent.refused)
+    return Result(report, outcome, ok=not sent.refused, warnings=warnings)
+
+
+def _report(
+    database: Database, files: Sequence[str], variables: Mapping[str, str], now: datetime | None
+) -> Report:
+    now = now or datetime.now(UTC)
+    settings = configuration.settings(files)
+    cursor = _cursor(database)
+    found = meltano.runs(max(datetime.fromisoformat(cursor.until) - _OVERLAP, _first_day(now)))
+    told = set(cursor.meltano_runs)
+    return gather(
+        database,
+        cursor.until,
+        Sources(
+            instance=settings.instance,
+            environment=meltano.environment_name(variables),
+            streams=settings.streams,
+            usage=assembly.governor(settings, database).snapshot(),
+            meltano_runs=None if found is None else [each for each in found if each.id not in told],
+            zone=_zone(variables),
+            silence_hours=_hours(variables),
+            retention_days=settings.error_retention_days,
+            in_meltano=found is not None,
+        ),
+        now,
+    )
+
+
+def _mark(database: Database, report: Report) -> None:
+    """The mail was accepted: what it told is told."""
+    ErrorLog(database).reported(report.told.seen, report.told.resolved)
+    with database.write() as connection:
+        for name in report.told.runs:
+            connection.execute(update(RUNS).where(RUNS.c.run == name).values(reported=1))
+    known = [*_cursor(database).meltano_runs, *report.told.meltano_runs][-_IDS_KEPT:]
+    Cache(database).put(_CURSOR, Cursor(report.until, known))
+
+
+def _cursor(database: Database) -> Cursor:
+    document = Cache(database).get(_CURSOR, _FOR_EVER)
+    try:
+        return Cursor() if document is None else msgspec.convert(document, Cursor)
+    except msgspec.ValidationError:
+        return Cursor()
+
+
+def _first_day(now: datetime) -> datetime:
+    """The first digest does not tell of years."""
+    return now - timedelta(days=7)
+
+
+def _zone(variables: Mapping[str, str]) -> ZoneInfo:
+    name = variables.get("MARKETO_OPS_TIMEZONE") or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise OpsError(
+            "`MARKETO_OPS_TIMEZONE` must be a zone such as Europe/Berlin or UTC"
+        ) from None
+
+
+def _hours(variables: Mapping[str, str]) -> int:
+    text = variables.get("MARKETO_OPS_SILENCE_HOURS") or str(_SILENCE_HOURS)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise OpsError("`MARKETO_OPS_SILENCE_HOURS` must be a number of hours, 1 or more")
+    return int(text)

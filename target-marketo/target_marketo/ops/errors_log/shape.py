@@ -1,0 +1,104 @@
+"""Codes in words, and a record's shape: what may be shown of a rejected record."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from target_marketo.marketo.errors import RECORD, RESPONSE, of_row
+from target_marketo.store.error_log import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?")
+_NAME_LENGTH = 60
+
+
+class Explained(NamedTuple):
+    """What a code means and what a person can do."""
+
+    meaning: str
+    cure: str
+
+
+# Codes of our own: records that were refused before they reached Marketo.
+_OURS = {
+    "invalid_email": Explained(
+        "not an e-mail address", "correct it at its source; the person's next chat brings it again"
+    ),
+    "key_with_comma": Explained(
+        "the key has a comma, so Marketo cannot look it up", "correct it at its source"
+    ),
+    "missing_key": Explained(
+        "the record lacks a key property of its stream", "correct it at its source"
+    ),
+    "too_long": Explained(
+        "a value is longer than Marketo's field", "set `truncate: true` for the field, then replay"
+    ),
+    "wrong_type": Explained(
+        "a value does not fit the type of Marketo's field",
+        "map another property in `streams`, or correct the value at its source, then replay",
+    ),
+}
+
+
+def explained(code: str, advice: str = "") -> Explained:
+    """A code of ours or of Marketo's in words; `advice` is what the log says of an unknown one."""
+    if code in _OURS:
+        return _OURS[code]
+    known = of_row(code)
+    if code in RECORD or code in RESPONSE or not advice:
+        return Explained(known.meaning, known.cure)
+    return Explained(advice, "see what Marketo holds, correct the value or `streams`, then replay")
+
+
+def shape(value: Any) -> str:
+    """What kind of value it is, without the value. Times, true and false are shown."""
+    found = "null"
+    match value:
+        case None:
+            pass
+        case bool():
+            found = "true" if value else "false"
+        case int() | float():
+            found = "a number"
+        case list():
+            found = f"a list of {len(value)}"
+        case dict():
+            found = f"an object of {len(value)}"
+        case _:
+            found = _shape_of_text(str(value))
+    return found
+
+
+def _shape_of_text(text: str) -> str:
+    if _TIME.fullmatch(text):
+        return text
+    if "@" in text and len(text.split()) == 1:
+        return f"{mask(text)}, {len(text)} characters"
+    return f"text of {len(text)} characters" if text else "blank text"
+
+
+def shapes(record: Mapping[str, Any]) -> dict[str, str]:
+    """Each property of a record with the shape of its value."""
+    return {_name(name): shape(value) for name, value in record.items()}
+
+
+def sample(
+    stream: str, field: str, record: Mapping[str, Any], streams: Mapping[str, Any] | None
+) -> str:
+    """The shape of the value that a field was to be filled with; empty where that is unknown."""
+    from target_marketo.mapping.mapper import DEFAULT_STREAMS  # noqa: PLC0415 - takes a second to import
+
+    fields = ((streams or DEFAULT_STREAMS).get(stream) or {}).get("fields") or {}
+    spec = fields.get(field) if field else None
+    source = spec.get("from") if isinstance(spec, dict) else spec
+    if not isinstance(source, str) or source not in record:
+        return ""
+    return f"{_name(source)} is {shape(record[source])}"
+
+
+def _name(name: str) -> str:
+    """A property's name; one that looks like a value is masked like one."""
+    return (mask(name) if "@" in name else name)[:_NAME_LENGTH]

@@ -1,0 +1,457 @@
+"""One run: messages in, people to Marketo, STATE out.
+
+The thread that calls `consume` owns everything. It sleeps on one inbox, into which come bundles of
+lines, ends of calls and signals, and it writes a STATE as soon as everything before it is safe.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import Counter, deque
+from queue import Empty, SimpleQueue
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from target_marketo.delivery import preview
+from target_marketo.delivery.checkpoint import Checkpoint
+from target_marketo.delivery.dead_letters import Rejections
+from target_marketo.delivery.engine import Loader, Options
+from target_marketo.delivery.entry import Received
+from target_marketo.delivery.interface import Done
+from target_marketo.delivery.rejection_limit import Judge
+from target_marketo.delivery.summary import Summary
+from target_marketo.governor import BudgetSpent, GovernorError
+from target_marketo.mapping.field_types import Refused
+from target_marketo.mapping.mapper import Mapped
+from target_marketo.mapping.record_reader import read_leniently
+from target_marketo.marketo.errors import MarketoError, QuotaSpent
+from target_marketo.settings import SettingError
+from target_marketo.singer.messages import Feed, InputEnded, Lines, Malformed, Message, parse
+from target_marketo.singer.state_output import StateOutput
+from target_marketo.store.database import StoreError
+from target_marketo.store.error_log import printable
+from target_marketo.writes.described import Described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_marketo.delivery.settlement import Rejection
+    from target_marketo.mapping.mapper import Mapper, StreamPlan
+    from target_marketo.mapping.record_reader import Row
+    from target_marketo.marketo.client import Calls, Marketo
+    from target_marketo.settings import Settings
+    from target_marketo.store.cache import Cache
+    from target_marketo.store.error_log import ErrorLog
+
+EXIT_FAILED, EXIT_BUDGET, EXIT_SIGNAL = 1, 75, 128
+
+_START_PATIENCE_SECONDS = 8.0
+_PATIENCE_SECONDS = 1800.0
+_WIND_UP_SECONDS = 25.0
+_REPORT_SECONDS = 60.0
+_LINES_AT_ONCE = 100
+
+logger = logging.getLogger("target-marketo")
+
+
+class Stop(Exception):
+    """The run ends here, with this exit code and this line."""
+
+    def __init__(self, text: str, code: int = EXIT_FAILED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _Signal(NamedTuple):
+    number: int
+
+
+class Run:
+    """Takes in Singer messages until they end, fail, or are stopped.
+
+    Args:
+        settings: The checked settings.
+        marketo: The instance.
+        error_log: Where rejected records go.
+        cache: Where describe is kept for a day.
+        output: Where STATE goes.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        marketo: Marketo,
+        error_log: ErrorLog,
+        cache: Cache,
+        *,
+        output: IO[str] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.summary = Summary()
+        self._messages: Counter[str] = Counter()
+        self.every_minute: Callable[[], None] = lambda: None
+        self._settings = settings
+        self._marketo = marketo
+        self._described = Described(settings, marketo, cache)
+        self._states = StateOutput(output or sys.stdout)
+        self._judging = Judge(self.summary, settings.max_rejected_percent)
+        self._now = now
+        self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._checkpoint = Checkpoint()
+        self._rejections = Rejections(
+            error_log, self.summary, self._checkpoint.settled, stores=not settings.dry_run
+        )
+        self._loader = Loader(
+            marketo,
+            Options(
+                batch_size=settings.batch_size_rows,
+                max_age=settings.max_batch_age_seconds,
+                max_concurrent=settings.max_concurrent_calls,
+                duplicates=settings.duplicates,
+                partition=settings.partition_name,
+                request_timeout=settings.request_timeout_seconds,
+                dry_run=settings.dry_run,
+            ),
+            self.summary,
+            settle=self._checkpoint.settled,
+            reject=self._reject,
+            arrived=self._rejections.arrived,
+            inbox=self._inbox,
+            now=now,
+            check=self._check_row,
+            gone=self._field_is_gone,
+            report=preview.tell,
+        )
+        self._mapper: Mapper | None = None
+        self._plans: dict[str, StreamPlan] = {}
+        self._plan: StreamPlan | None = None  # of the record that came last
+        self._backlog: deque[tuple[int, bytes]] = deque()
+        self._bundles = 0
+        self._input_ended = False
+        self._failure: Exception | None = None
+        self._signal = 0
+        self._hopeless = False
+        self._may_leave_at_once = True  # this thread waits for Marketo itself
+        self._reported_at = now()
+        marketo.stopping = lambda: self._stopping
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the run early, if anything but a signal did."""
+        return self._failure
+
+    @property
+    def messages(self) -> Counter[str]:
+        """How many came of each type of message."""
+        return self._messages + Counter(RECORD=self.summary.received)
+
+    @property
+    def calls(self) -> Calls:
+        """What was asked of Marketo."""
+        return self._marketo.calls
+
+    def interrupt(self, number: int) -> None:
+        """A signal came: wind up. May be called from a signal handler; a second one is ignored."""
+        if self._signal:
+            return
+        self._signal = number
+        self._inbox.put(_Signal(number))
+        if self._may_leave_at_once:
+            # Once the run has begun, `_end` says more.
+            raise Stop("stopped before the first row", EXIT_SIGNAL + number)
+
+    def consume(self, source: IO[Any]) -> None:
+        """Runs to the end.
+
+        Raises:
+            Stop: The run did not succeed; what could be delivered is, and its STATE is written.
+        """
+        try:
+            self._prepare()
+            self._loop(source)
+        except (MarketoError, GovernorError, SettingError, StoreError, Stop) as error:
+            self._failure = error
+        self._wind_up()
+        self._end()
+
+    # Start
+
+    def _prepare(self) -> None:
+        """Everything that can be wrong before the first row: credentials, fields, the budget."""
+        self._marketo.patience_seconds = _START_PATIENCE_SECONDS
+        earlier = self._marketo.under_way()
+        self._marketo.learn_usage()
+        self._mapper = self._described.mapper()
+        self._may_leave_at_once = False
+        if not self._settings.dry_run:
+            self._marketo.outlast(earlier)
+        self._marketo.patience_seconds = _PATIENCE_SECONDS
+
+    def _field_is_gone(self) -> bool:
+        """Marketo refuses what describe allowed up to a day ago: the run ends if a field has gone.
+
+        This thread waits for Marketo meanwhile; a signal does not.
+        """
+        self._may_leave_at_once = True
+        try:
+            self._described.check()
+        except (MarketoError, GovernorError, SettingError, StoreError) as error:
+            self._failure = self._failure or error
+        finally:
+            self._may_leave_at_once = False
+        return self._failure is not None
+
+    # The loop
+
+    def _loop(self, source: IO[Any]) -> None:
+        feed = Feed(source, self._inbox)
+        feed.start()
+        while not self._stopping:
+            ending = self._input_ended and not self._backlog
+            self._loader.tick(ending=ending)
+            self._write_state()
+            if ending and self._loader.idle:
+                return
+            working = bool(self._backlog) and not self._loader.busy
+            if working:
+                self._work_off(feed)
+            self._take_in(0.0 if working else self._patience())
+
+    def _work_off(self, feed: Feed) -> None:
+        for _ in range(min(_LINES_AT_ONCE, len(self._backlog))):
+            number, line = self._backlog.popleft()
+            plan = self._plan
+            row = plan.properties.read(line) if plan is not None else None
+            if plan is not None and row is not None:  # as most lines are
+                self._record(plan, row, line)
+            elif line and not line.isspace():
+                self._message(number, line)
+        while not self._backlog and self._bundles:
+            self._bundles -= 1
+            feed.consumed()
+
+    def _take_in(self, patience: float) -> None:
+        """Handles what is in the inbox; waits up to `patience` seconds for the first of it."""
+        try:
+            event = self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
+            while True:
+                self._dispatch(event)
+                event = self._inbox.get_nowait()
+        except Empty:
+            pass
+        if self._now() - self._reported_at >= _REPORT_SECONDS:
+            self._reported_at = self._now()
+            logger.info("So far: %s", self._summary_line())
+            self.every_minute()
+
+    def _dispatch(self, event: object) -> None:
+        match event:
+            case Done():
+                self._loader.handle(event)
+            case Lines(first, lines):
+                self._bundles += 1
+                self._backlog.extend(enumerate(lines, first))
+            case InputEnded(error):
+                self._input_ended = True
+                if error:
+                    self._failure = Stop(error)
+
+    def _patience(self) -> float:
+        due = self._loader.due()
+        return min(_REPORT_SECONDS, due) if due is not None else _REPORT_SECONDS
+
+    @property
+    def _stopping(self) -> bool:
+        return bool(self._signal or self._failure is not None or self._loader.failure is not None)
+
+    # Messages
+
+    def _message(self, number: int, line: bytes) -> None:
+        try:
+            message = parse(line)
+            if message.type != "RECORD":
+                self._messages[message.type] += 1
+            match message.type:
+                case "RECORD":
+                    self._first_record(message, line)
+                case "STATE":
+                    self._state(message)
+                case "SCHEMA":
+                    self._schema(message)
+                case "ACTIVATE_VERSION":
+                    pass  # nobody is deleted from Marketo because a source was read anew
+                case _:
+                    _not_taken(message.type)
+        except Malformed as error:
+            if not self._odd_record(line):
+                where = f"Line {number} of the input"
+                self._deliver_what_came(f"{where} {error}: see what the tap wrote")
+
+    def _odd_record(self, line: bytes) -> bool:
+        """Takes in a record with half a character, NaN or such: one record stops no run."""
+        try:
+            match read_leniently(line):
+                case {"type": "RECORD", "stream": str(stream), "record": dict(record)}:
+                    plan = self._plans.get(stream)
+                case _:
+                    return False
+        except (ValueError, RecursionError):
+            return False
+        if plan is None:
+            return False
+        self._record(plan, plan.properties.row(record), line)
+        return True
+
+    def _deliver_what_came(self, text: str) -> None:
+        """A line that cannot be read: everything before it is delivered, nothing after it."""
+        self._backlog.clear()
+        while not self._stopping:
+            self._loader.tick(ending=True)
+            self._write_state()
+            if self._loader.idle:
+                break
+            self._take_in(self._patience())
+            self._backlog.clear()
+        raise Stop(text)
+
+    def _schema(self, message: Message) -> None:
+        if message.stream is None or message.schema is None:
+            raise Malformed("is a SCHEMA without stream or schema")
+        assert self._mapper is not None  # noqa: S101 - _prepare comes before the loop
+        open_ended = message.schema.get("additionalProperties") is True
+        properties = message.schema.get("properties")
+        if properties is None:
+            properties = {}
+        if not isinstance(properties, dict):
+            raise Malformed("is a SCHEMA whose properties are no object")
+        plan = self._mapper.plan(
+            message.stream, properties, message.key_properties or (), open_ended=open_ended
+        )
+        self._plans[message.stream] = plan
+        self._plan = None
+        if properties and not open_ended and not plan.has_key_among(properties):
+            logger.info("Stream %s has no %s: nobody comes of it", printable(plan.stream), plan.key)
+
+    def _state(self, message: Message) -> None:
+        value = bytes(message.value)
+        if not value:
+            raise Malformed("is a STATE without value")
+        if value not in (b"{}", b"null"):
+            self._checkpoint.state(value)
+
+    def _first_record(self, message: Message, line: bytes) -> None:
+        """Of a stream, or after one of another stream."""
+        if message.stream is None:
+            raise Malformed("is a RECORD without stream or record")
+        plan = self._plans.get(message.stream)
+        if plan is None:
+            raise Malformed("is a RECORD of a stream without SCHEMA")
+        row = plan.properties.read(line)
+        if row is None:
+            raise Malformed("is a RECORD without stream or record")
+        self._plan = plan
+        self._record(plan, row, line)
+
+    def _record(self, plan: StreamPlan, row: Row, line: bytes) -> None:
+        summary = self.summary
+        summary.received += 1
+        received = Received(self._checkpoint.received(), plan.stream, line, summary.received)
+        try:
+            mapped = plan.step(row)
+        except RecursionError:
+            mapped = Refused("wrong_type", "", "a value is nested too deeply")
+        if isinstance(mapped, Mapped):
+            self._loader.add(plan, mapped, received)
+        elif mapped is None:
+            summary.skipped += 1
+            self._checkpoint.settled([received.ticket])
+        else:
+            self._reject([self._rejections.refuse(plan, received, mapped)])
+
+    # The error log
+
+    def _reject(self, taken: list[Rejection]) -> None:
+        """Takes over records that Marketo will not take."""
+        self._rejections.take(taken)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Stops a run whose mapping is wrong while no bookmark has moved."""
+        if not self._hopeless and (verdict := self._judging.verdict):
+            self._hopeless = True
+            self._failure = Stop(verdict)
+
+    # STATE and the end
+
+    def _write_state(self) -> None:
+        """Writes the newest safe STATE, unless there is none or the mapping looks wrong."""
+        self._rejections.store()
+        self._judge()
+        if self._settings.dry_run or self._states.is_gone or self._hopeless:
+            return
+        ended = self._input_ended and not self._backlog
+        if self._judging.doubts(ended=ended, stopping=self._stopping):
+            return
+        state = self._checkpoint.take()
+        if state is not None:
+            self._states.write(state)
+
+    def _wind_up(self) -> None:
+        """Lets calls that are under way come back, and writes the last safe STATE."""
+        self._failure = self._failure or self._loader.failure
+        self._loader.stop()
+        give_up_at = self._now() + _WIND_UP_SECONDS
+        try:
+            while self._loader.flying and (left := give_up_at - self._now()) > 0:
+                event = self._inbox.get(timeout=left)
+                if isinstance(event, Done):
+                    self._loader.handle(event)
+        except Empty:
+            pass  # some hang: their people are not settled, and come again
+        except StoreError as error:
+            self._failure = self._failure or error
+        try:
+            self._write_state()
+        except StoreError as error:
+            self._failure = self._failure or error
+
+    def _end(self) -> None:
+        fields = self.summary.fields_line()
+        if fields:
+            logger.info("Fields: %s", fields)
+        for (stream, code, field), count in sorted(self.summary.refusals.items()):
+            logger.warning("Rejected in all: %s x code %s, %s %s", count, code, stream, field)
+        logger.info("%s", self._summary_line())
+        failure = self._failure
+        if self._signal:
+            raise Stop(
+                f"Stopped by signal {self._signal}: what was not delivered comes again with the "
+                "next run",
+                EXIT_SIGNAL + self._signal,
+            )
+        if isinstance(failure, QuotaSpent | BudgetSpent):
+            raise Stop(f"{failure}; the next run goes on where this one ends", EXIT_BUDGET)
+        if failure is not None:
+            raise failure
+        if self._states.is_gone:
+            raise Stop("STATE could not be written: run again, with an output that is kept")
+        if self.summary.settled != self.summary.received:
+            raise Stop(
+                f"{self.summary.received} records came in and {self.summary.settled} are accounted "
+                "for: this is a defect, please report it; the bookmark does not pass them"
+            )
+
+    def _summary_line(self) -> str:
+        calls = self._marketo.calls
+        return self.summary.line(calls.by_kind, calls.throttled)
+
+    def _check_row(self, row: Mapping[str, Any]) -> Refused | None:
+        assert self._mapper is not None  # noqa: S101 - rows come of plans, plans of the mapper
+        return self._mapper.check(row)
+
+
+def _not_taken(kind: str) -> NoReturn:
+    if kind == "BATCH":
+        raise Malformed("is a BATCH, which is not supported: unset the tap's `batch_config`")
+    raise Malformed("has a type that Singer does not know")

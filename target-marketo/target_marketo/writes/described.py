@@ -1,0 +1,66 @@
+"""The mapper, made from Marketo's description of its fields, which the store keeps for a day.
+
+Adobe ("Integration best practices") has describe cached for a day or more. A field that goes within
+that day is refused by name once rows or lookups name it: `check` asks anew then.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.marketo.replies import Field
+from target_marketo.settings import SettingError
+
+if TYPE_CHECKING:
+    from target_marketo.marketo.client import Marketo
+    from target_marketo.settings import Settings
+    from target_marketo.store.cache import Cache
+
+_KEPT_SECONDS = 86_400.0
+
+logger = logging.getLogger("target-marketo")
+
+
+class Described:
+    """Where the mapper comes from."""
+
+    def __init__(self, settings: Settings, marketo: Marketo, cache: Cache) -> None:
+        self._settings = settings
+        self._marketo = marketo
+        self._cache = cache
+        self._key = f"describe:{settings.instance}"
+        self._is_of_this_run = False
+
+    def mapper(self) -> Mapper:
+        """Of yesterday's description if the mapping fits that; else Marketo is asked.
+
+        Raises:
+            SettingError: The mapping does not fit what Marketo says now.
+            MarketoError, GovernorError, StoreError: Marketo cannot be asked.
+        """
+        cached = self._cache.get(self._key, _KEPT_SECONDS)
+        if cached is not None:
+            try:
+                return Mapper(self._settings.streams, msgspec.convert(cached, list[Field]))
+            except (SettingError, msgspec.ValidationError):
+                logger.info("The mapping does not fit the fields of yesterday: asking anew")
+        return self._ask()
+
+    def check(self) -> None:
+        """Asks whether the mapping still fits, unless this run has asked already; raises as above.
+
+        Without that every record would be refused for a field that is gone, one by one, and its
+        STATE would pass.
+        """
+        if not self._is_of_this_run:
+            self._ask()
+
+    def _ask(self) -> Mapper:
+        self._is_of_this_run = True
+        described = self._marketo.describe()
+        self._cache.put(self._key, described)
+        return Mapper(self._settings.streams, described)
