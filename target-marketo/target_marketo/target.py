@@ -92,7 +92,12 @@ class TargetMarketo(Target):
 
     def _consume_into(self, database: Database, settings: Settings, source: IO[Any]) -> None:
         number = uuid4().hex
-        error_log = ErrorLog(database, number, mapping=mapping_digest(settings.streams))
+        error_log = ErrorLog(
+            database,
+            number,
+            instance=settings.instance,
+            mapping=mapping_digest(settings.streams),
+        )
         marketo = assembly.marketo(settings, database)
         self._run = Run(settings, marketo, error_log, Cache(database))
         with live_line(self._run.summary, marketo.governor):

@@ -305,6 +305,7 @@ class Mapper:
             kind=kind,
             group=options.get("group"),
             delimiter=options.get("delimiter", ";"),
+            constant="value" in options,
         )
 
     def _check_sources(self, stream: str, properties: Mapping[str, Any]) -> None:

@@ -110,8 +110,11 @@ def errors_list(
     """The entries that were seen last; keys are masked."""
     from target_marketo.ops.errors_log import listing  # noqa: PLC0415 - when it is used
     from target_marketo.ops.errors_log.entries import Filter  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
 
-    wanted = Filter(codes, stream, listing.instant(since), resolved_too=resolved_too)
+    since = listing.instant(since)
+    mine = configuration.instance(files)
+    wanted = Filter(mine, codes, stream, since, resolved_too=resolved_too)
     with closing(_store(files)) as database:
         listing.show_list(database, wanted, limit, as_json=as_json)
 
@@ -155,7 +158,7 @@ def replay(
     from target_marketo.ops.errors_log.listing import instant  # noqa: PLC0415
     from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
 
-    wanted = Filter(codes, stream, instant(since))
+    wanted = Filter(configuration.instance(files), codes, stream, instant(since))
     config = configuration.target(files)
     with closing(_store(files)) as database:
         plan = replaying.plan(database, config, wanted, force=force)
@@ -220,7 +223,7 @@ def _store(files: tuple[str, ...]) -> Database:
 
     database = open_database(configuration.store_url(files))
     # Their tables must be there, also before the first run.
-    ErrorLog(database)
+    ErrorLog(database, instance=configuration.instance(files) or "")
     RunLedger(database, "", "")
     return database
 

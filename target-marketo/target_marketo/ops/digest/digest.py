@@ -143,7 +143,7 @@ def _report(
 ) -> Report:
     now = now or datetime.now(UTC)
     settings = configuration.settings(files)
-    cursor = _cursor(database)
+    cursor = _cursor(database, settings.instance)
     found = meltano.runs(max(datetime.fromisoformat(cursor.until) - _OVERLAP, _first_day(now)))
     told = set(cursor.meltano_runs)
     return gather(
@@ -166,16 +166,20 @@ def _report(
 
 def _mark(database: Database, report: Report) -> None:
     """The mail was accepted: what it told is told."""
-    ErrorLog(database).reported(report.told.seen, report.told.resolved)
+    ErrorLog(database, instance=report.instance).reported(report.told.seen, report.told.resolved)
     with database.write() as connection:
         for name in report.told.runs:
             connection.execute(update(RUNS).where(RUNS.c.run == name).values(reported=1))
-    known = [*_cursor(database).meltano_runs, *report.told.meltano_runs][-_IDS_KEPT:]
-    Cache(database).put(_CURSOR, Cursor(report.until, known))
+    told = _cursor(database, report.instance).meltano_runs
+    known = [*told, *report.told.meltano_runs][-_IDS_KEPT:]
+    Cache(database).put(f"{_CURSOR}:{report.instance}", Cursor(report.until, known))
 
 
-def _cursor(database: Database) -> Cursor:
-    document = Cache(database).get(_CURSOR, _FOR_EVER)
+def _cursor(database: Database, instance: str) -> Cursor:
+    cache = Cache(database)
+    document = cache.get(f"{_CURSOR}:{instance}", _FOR_EVER)
+    if document is None:  # as version 0.1 kept it
+        document = cache.get(_CURSOR, _FOR_EVER)
     try:
         return Cursor() if document is None else msgspec.convert(document, Cursor)
     except msgspec.ValidationError:

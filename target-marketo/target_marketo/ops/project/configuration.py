@@ -52,6 +52,19 @@ def settings(files: Sequence[str] = ()) -> Settings:
     return Settings.of(target(files))
 
 
+def instance(files: Sequence[str] = ()) -> str | None:
+    """Which Marketo it is about; None where the settings do not say, or wrongly."""
+    from target_marketo.settings import SettingError, Settings  # noqa: PLC0415 - as above
+
+    config = target(files)
+    names = ("endpoint", "identity", "munchkin_id")
+    given = {name: config[name] for name in names if config.get(name)}
+    try:
+        return Settings.of({"client_id": "-", "client_secret": "-", **given}).instance
+    except SettingError:
+        return None
+
+
 def store_url(files: Sequence[str] = ()) -> str | None:
     """Where the store is: all that reading the error log needs."""
     url = _configuration("target-marketo", {"store_url": {}}, files).get("store_url")
