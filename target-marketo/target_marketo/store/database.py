@@ -94,6 +94,14 @@ class Database:
                 yield connection
 
     @contextmanager
+    def write_through(self) -> Iterator[Connection]:
+        """As `write`, and on disk at the end also where PostgreSQL's server does not insist."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+            yield connection
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view; on SQLite it neither waits for a writer nor holds one up."""
         with self._errors(), self._engine.connect() as connection:
