@@ -129,6 +129,16 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "store_key",
+        th.StringType,
+        secret=True,
+        title="Store key",
+        description=(
+            "Secret of the hashes by which the error log knows people, 16 characters or more. By "
+            "default a random one in a file beside the store"
+        ),
+    ),
+    th.Property(
         "partition_name",
         th.StringType,
         title="Partition",
@@ -197,6 +207,7 @@ class Settings:
     batch_size_rows: int
     max_batch_age_seconds: int
     store_url: str | None
+    store_key: str | None
     partition_name: str | None
     duplicates: Duplicates
     max_rejected_percent: int

@@ -82,7 +82,7 @@ class TargetMarketo(Target):
         settings = Settings.of(self.config)
         for line in unknown(self.config):
             self.logger.warning("%s", line)
-        database = open_database(settings.store_url)
+        database = open_database(settings.store_url, settings.store_key)
         try:
             self._consume_into(database, settings, source)
         finally:

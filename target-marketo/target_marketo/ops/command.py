@@ -183,6 +183,23 @@ def purge(files: tuple[str, ...], email: str, *, as_json: bool) -> None:
 
 @commands.command()
 @_config
+def rekey(files: tuple[str, ...]) -> None:
+    """Give the store's hashes the key of `store_key`, or else a new random one.
+
+    Not beside a run. Other hosts on the same store need the new key before their next run.
+    """
+    from target_marketo.ops.console import console  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+    from target_marketo.store.rekey import rekey as renew  # noqa: PLC0415
+
+    with closing(configuration.store(files)) as database:
+        done = renew(database)
+    lost = f"; of {done.unknown} the person is not known any more" if done.unknown else ""
+    console().print(f"{done.entries} entries have the new key{lost}.", markup=False)
+
+
+@commands.command()
+@_config
 @click.option("--ask", is_flag=True, help="Ask Marketo for everybody's calls: one call more.")
 @_json
 def usage(files: tuple[str, ...], *, ask: bool, as_json: bool) -> None:
@@ -217,11 +234,10 @@ def digest(files: tuple[str, ...], preview: str | None, *, heartbeat: bool, as_j
 
 def _store(files: tuple[str, ...]) -> Database:
     from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
-    from target_marketo.store.database import open_database  # noqa: PLC0415
     from target_marketo.store.error_log import ErrorLog  # noqa: PLC0415
     from target_marketo.store.run_ledger import RunLedger  # noqa: PLC0415
 
-    database = open_database(configuration.store_url(files))
+    database = configuration.store(files)
     # Their tables must be there, also before the first run.
     ErrorLog(database, instance=configuration.instance(files) or "")
     RunLedger(database, "", "")

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +37,7 @@ from sqlalchemy import (
 
 from target_marketo.privacy import comparable, mask
 from target_marketo.store.database import METADATA
+from target_marketo.store.hash_key import hash_key
 from target_marketo.store.run_ledger import RUNS, moment
 
 if TYPE_CHECKING:
@@ -80,13 +80,6 @@ ERRORS = Table(
     Index("errors_by_key", "stream", "key_hash"),
     Index("errors_by_fingerprint", "fingerprint", unique=True),
 )
-SECRETS = Table(
-    "secrets",
-    METADATA,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)
-
 _ROWS_AT_ONCE = 500
 
 
@@ -118,6 +111,25 @@ class Delivery(NamedTuple):
     parts: frozenset[str] = frozenset({PERSON})
 
 
+class Hashes:
+    """What the error log keeps in place of a key, a record, or a reason."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of_key(self, key: str) -> str:
+        return self._of(comparable(key).encode())
+
+    def of_record(self, record: Any) -> str:
+        return self._of(msgspec.json.encode(record, order="deterministic"))
+
+    def of_parts(self, *parts: str) -> str:
+        return self._of("\0".join(parts).encode())
+
+    def _of(self, text: bytes) -> str:
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:32]
+
+
 class ErrorLog:
     """Writes the error log; what was written is on disk when the call returns.
 
@@ -139,8 +151,8 @@ class ErrorLog:
         self._instance = instance
         self._mapping = mapping
         self._now = now
-        database.create_tables(ERRORS, SECRETS, RUNS)
-        self._hash_key = self._stored_hash_key()
+        database.create_tables(ERRORS, RUNS)
+        self._hashes = Hashes(hash_key(database))
         if instance:
             self._claim_older()
 
@@ -234,7 +246,8 @@ class ErrorLog:
                     {
                         "claimed": row.id,
                         "owner": row.instance,
-                        "named": row.record_hash and self._name(row.instance, PERSON, *row[2:]),
+                        "named": row.record_hash
+                        and self._hashes.of_parts(row.instance, PERSON, *row[2:]),
                     }
                     for row in rows
                 ],
@@ -275,15 +288,15 @@ class ErrorLog:
 
     def hash(self, key: str) -> str:
         """The same for one person in any case; without the store's own key it tells nothing."""
-        return self._digest(comparable(key).encode())
+        return self._hashes.of_key(key)
 
     def record_hash(self, record: Any) -> str:
         """The same for equal records, in whatever order their properties stand."""
-        return self._digest(msgspec.json.encode(record, order="deterministic"))
+        return self._hashes.of_record(record)
 
     def fingerprint(self, failure: Failure) -> str:
         """The same for the same part of a record of the same person, failing for one reason."""
-        return self._name(
+        return self._hashes.of_parts(
             self._instance,
             failure.part,
             failure.stream,
@@ -292,9 +305,6 @@ class ErrorLog:
             failure.code,
             failure.field,
         )
-
-    def _name(self, *parts: str) -> str:
-        return self._digest("\0".join(parts).encode())
 
     def _row(self, failure: Failure, at: str) -> dict[str, Any]:
         return {
@@ -346,27 +356,6 @@ class ErrorLog:
         """SQLite leaves deleted rows readable in the file unless it is told to overwrite them."""
         if self._database.is_sqlite:
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
-
-    def _digest(self, text: bytes) -> str:
-        return hmac.new(self._hash_key, text, hashlib.sha256).hexdigest()[:32]
-
-    def _stored_hash_key(self) -> bytes:
-        wanted = select(SECRETS.c.value).where(SECRETS.c.name == "hash_key")
-        with self._database.read() as connection:
-            value = connection.execute(wanted).scalar()
-        if value is None:
-            value = self._new_hash_key()
-        return bytes.fromhex(value)
-
-    def _new_hash_key(self) -> str:
-        """Of several processes that find none, one makes it and all use it."""
-        row = {"name": "hash_key", "value": secrets.token_hex(32)}
-        insert = self._database.insert(SECRETS).values(row).on_conflict_do_nothing()
-        with self._database.write() as connection:
-            connection.execute(insert)
-        with self._database.read() as connection:
-            wanted = select(SECRETS.c.value).where(SECRETS.c.name == "hash_key")
-            return str(connection.execute(wanted).scalar_one())
 
 
 def last_seen() -> Any:

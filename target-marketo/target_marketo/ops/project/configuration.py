@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from target_marketo.settings import Settings
+    from target_marketo.store.database import Database
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 
@@ -65,10 +66,13 @@ def instance(files: Sequence[str] = ()) -> str | None:
         return None
 
 
-def store_url(files: Sequence[str] = ()) -> str | None:
-    """Where the store is: all that reading the error log needs."""
-    url = _configuration("target-marketo", {"store_url": {}}, files).get("store_url")
-    return str(url) if url else None
+def store(files: Sequence[str] = ()) -> Database:
+    """The store, opened with what of the settings leads to it: all that the error log needs."""
+    from target_marketo.store.database import open_database  # noqa: PLC0415 - as above
+
+    named = _configuration("target-marketo", {"store_url": {}, "store_key": {}}, files)
+    given = {name: str(value) for name, value in named.items() if value}
+    return open_database(given.get("store_url"), given.get("store_key"))
 
 
 def tap(files: Sequence[str] = ()) -> dict[str, Any]:
