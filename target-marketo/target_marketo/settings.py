@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 
 from target_marketo.mapping.rules import Duplicates
-from target_marketo.marketo.client import MAX_ROWS
+from target_marketo.marketo.call import MAX_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

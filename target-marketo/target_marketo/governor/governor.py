@@ -68,11 +68,15 @@ LATE_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to make one call, until `send_before` (on this process's monotonic clock)."""
+    """The right to make one call, to be sent by `send_before` and over by `until`.
+
+    Both are on this process's monotonic clock.
+    """
 
     id: str
     granted: float
     send_before: float
+    until: float
     _governor: Governor = field(repr=False, compare=False)
 
     def check(self) -> None:
@@ -82,6 +86,10 @@ class Lease:
             LeaseLost: this process was frozen for too long; the lease is given back.
         """
         self._governor.check(self)
+
+    def seconds_left(self) -> float:
+        """How long the call may still be at work, should nobody hear of its end."""
+        return self._governor.seconds_left(self)
 
 
 @dataclass(slots=True)
@@ -151,8 +159,10 @@ class Governor:
         self._sleeper_settles = False
         self._breaker_open = False
 
-    def acquire(self, cancelled: Callable[[], bool] | None = None) -> Lease:
-        """Block until a call may be made.
+    def acquire(
+        self, cancelled: Callable[[], bool] | None = None, *, longer_by: float = 0.0
+    ) -> Lease:
+        """Block until a call may be made; one that may last longer than most says by how much.
 
         Raises:
             BudgetSpent: none may be made today.
@@ -164,7 +174,7 @@ class Governor:
         started = self._clock.monotonic()
         with self._turnstile.turn(cancelled):
             try:
-                lease = self._wait_for_lease(cancelled)
+                lease = self._wait_for_lease(cancelled, self.limits.lease_seconds + longer_by)
             except BaseException:
                 self._settle_now()
                 raise
@@ -179,6 +189,10 @@ class Governor:
         if late > 0:
             self.release(lease, Outcome.NOT_SENT)
             raise LeaseLost(f"a call was granted, but could not be sent for {late:.1f} s too long")
+
+    def seconds_left(self, lease: Lease) -> float:
+        """As `Lease.seconds_left`."""
+        return max(0.0, lease.until - self._clock.monotonic())
 
     def release(self, lease: Lease, outcome: Outcome) -> None:
         """Tell what became of the call. Never raises: what the store refuses is kept for later.
@@ -253,17 +267,17 @@ class Governor:
         except StoreError as error:
             raise StoreUnavailable(str(error)) from None
 
-    def _wait_for_lease(self, cancelled: Callable[[], bool]) -> Lease:
+    def _wait_for_lease(self, cancelled: Callable[[], bool], seconds: float) -> Lease:
         store = Patience(self._store_patience)
         while not cancelled():
             self._released.clear()
             try:
-                answer = self._attempt()
+                answer = self._attempt(seconds)
             except StoreError as error:
                 if store.lost(self._clock.monotonic()):
                     raise StoreUnavailable(f"{error}; no call is made without it") from None
-                seconds = full_jitter(store.count, base=0.1, cap=2.0, random=self._random)
-                self._sleep(seconds, cancelled)
+                pause = full_jitter(store.count, base=0.1, cap=2.0, random=self._random)
+                self._sleep(pause, cancelled)
                 continue
             store.reset()
             if isinstance(answer, Lease):
@@ -279,9 +293,9 @@ class Governor:
                 self._sleep(answer.seconds, cancelled)
         raise Cancelled("cancelled while waiting for a call")
 
-    def _attempt(self) -> Lease | Spent | _Denied:
+    def _attempt(self, seconds: float) -> Lease | Spent | _Denied:
         # Read before the store's clock is: a process frozen in between has less time, never more.
-        send_before = self._clock.monotonic() + self.limits.grace_seconds
+        asked = self._clock.monotonic()
         answers: list[Lease | Spent | _Denied] = []
 
         def ask(ledger: Ledger, state: State, now: Now) -> State:
@@ -295,9 +309,10 @@ class Governor:
                 answers.append(denied)
                 until = now.store + denied.seconds + LATE_SECONDS
                 return replace(state, waiting={**state.waiting, self._process: until})
-            row = self._row(secrets.token_hex(8), now.store)
+            row = self._row(secrets.token_hex(8), now.store, seconds)
             ledger.put(row)
-            answers.append(Lease(row.id, row.granted, send_before, self))
+            send_before, until = asked + self.limits.grace_seconds, asked + seconds
+            answers.append(Lease(row.id, row.granted, send_before, until, self))
             waiting = {who: at for who, at in state.waiting.items() if who != self._process}
             return granted(
                 replace(state, waiting=waiting),
@@ -323,9 +338,9 @@ class Governor:
             until_free = 0.0 if wait.why in {Why.SLOT, Why.TURN} else POLL_SECONDS / 4
         return _Denied(wait.why, delay(until_free, len(processes), self._random))
 
-    def _row(self, lease_id: str, now: float) -> Row:
+    def _row(self, lease_id: str, now: float, seconds: float) -> Row:
         """As if the call took all the time it may, for a killed process holds its places too."""
-        busy_until = now + self.limits.lease_seconds
+        busy_until = now + seconds
         return Row(
             id=lease_id,
             process=self._process,
@@ -370,7 +385,7 @@ class Governor:
     def _settle(self, ledger: Ledger, state: State, ended: _Ended, now: Now) -> State:
         lease, outcome = ended.lease, ended.outcome
         row = replace(
-            self._row(lease.id, lease.granted),
+            self._row(lease.id, lease.granted, 0.0),
             busy_until=now.store,
             window_until=now.store + self.limits.seconds + MARGIN_SECONDS,
         )

@@ -109,25 +109,20 @@ class _DescribedReply(msgspec.Struct):
     result: list[_Described]
 
 
-class _Updateable(msgspec.Struct):
+class _DescribedAnew(msgspec.Struct, rename="camel"):
     name: str
+    data_type: str | None = None
+    length: int | None = None
     updateable: bool = True
 
 
-class _DescribedAnew(msgspec.Struct, rename="camel"):
+class _Description(msgspec.Struct, rename="camel"):
     searchable_fields: list[list[str]]
-    fields: list[_Updateable]
+    fields: list[_DescribedAnew]
 
 
-class _DescribedAnewReply(msgspec.Struct):
-    result: Annotated[list[_DescribedAnew], msgspec.Meta(min_length=1)]
-
-
-class Searchable(NamedTuple):
-    """What describe2 adds: fields that find people by themselves, and those nobody may write."""
-
-    names: frozenset[str]
-    fixed: frozenset[str]
+class _DescriptionReply(msgspec.Struct):
+    result: Annotated[list[_Description], msgspec.Meta(min_length=1)]
 
 
 class _Day(msgspec.Struct):
@@ -159,33 +154,33 @@ class _SyncReply(msgspec.Struct, rename="camel"):
     request_id: Any = None
 
 
-def described(content: bytes) -> list[_Described]:
-    """The fields of a person; those without `rest` are not REST's to use."""
-    return _DESCRIBED.decode(content).result
-
-
-def searchable(content: bytes) -> Searchable:
-    """What describe2 says of the same fields."""
-    (answer, *_) = _DESCRIBED_ANEW.decode(content).result
-    return Searchable(
-        frozenset(names[0] for names in answer.searchable_fields if len(names) == 1),
-        frozenset(field.name for field in answer.fields if not field.updateable),
-    )
-
-
-def fields(known: list[_Described], second: Searchable) -> list[Field]:
-    """Both descriptions as one."""
+def description(content: bytes) -> list[Field]:
+    """What describe2 says of a person's fields; an instance that tells no type leaves it empty."""
+    (answer, *_) = _DESCRIPTION.decode(content).result
+    alone = frozenset(names[0] for names in answer.searchable_fields if len(names) == 1)
     return [
         Field(
-            name=row.rest.name,
-            data_type=row.data_type,
-            length=row.length,
-            read_only=row.rest.read_only or row.rest.name in second.fixed,
-            searchable=row.rest.name in second.names,
+            name=field.name,
+            data_type=field.data_type or "",
+            length=field.length,
+            read_only=not field.updateable,
+            searchable=field.name in alone,
         )
-        for row in known
-        if row.rest is not None
+        for field in answer.fields
     ]
+
+
+def with_types(content: bytes, fields: list[Field]) -> list[Field]:
+    """The fields of the first describe that REST may use, with what describe2 said of them."""
+    known = {field.name: field for field in fields}
+    result = []
+    for row in _DESCRIBED.decode(content).result:
+        if row.rest is not None:
+            second = known.get(row.rest.name)
+            read_only = row.rest.read_only or (second is not None and second.read_only)
+            searchable = second is not None and second.searchable
+            result.append(Field(row.rest.name, row.data_type, row.length, read_only, searchable))
+    return result
 
 
 def used_today(content: bytes) -> int:
@@ -221,7 +216,7 @@ def answer(content: bytes, rows: int) -> Answer:
 # the first to decode to the same Struct.
 _HEAD = msgspec.json.Decoder(Head)
 _DESCRIBED = msgspec.json.Decoder(_DescribedReply)
-_DESCRIBED_ANEW = msgspec.json.Decoder(_DescribedAnewReply)
+_DESCRIPTION = msgspec.json.Decoder(_DescriptionReply)
 _DAYS = msgspec.json.Decoder(_DaysReply)
 _PARTITIONS = msgspec.json.Decoder(_PartitionsReply)
 _FOUND = msgspec.json.Decoder(Found)

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from target_marketo.delivery.settlement import Rejection
     from target_marketo.mapping.mapper import Mapper, StreamPlan
     from target_marketo.mapping.record_reader import Row
-    from target_marketo.marketo.client import Calls, Marketo
+    from target_marketo.marketo.call import Calls
+    from target_marketo.marketo.client import Marketo
     from target_marketo.settings import Settings
     from target_marketo.store.cache import Cache
     from target_marketo.store.error_log import ErrorLog

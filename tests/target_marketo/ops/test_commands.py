@@ -201,7 +201,7 @@ def test_usage_shows_calls_and_runs_and_asks_marketo_only_if_told(
     asked = ops.json("usage", "--ask")
     table = ops("usage")
 
-    assert before["today_ours"] == 5
+    assert before["today_ours"] == 4
     assert before["calls_by_kind_24h"]["createOnly"] == 1
     assert before["runs_24h"][0]["delivered"] == 1
     assert asked["today_everybody"] >= 500

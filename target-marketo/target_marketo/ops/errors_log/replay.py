@@ -21,7 +21,8 @@ from sqlalchemy import select
 
 from target_marketo.mapping.field_types import Refused
 from target_marketo.mapping.mapper import DEFAULT_STREAMS, Mapper
-from target_marketo.marketo.errors import RECORD
+from target_marketo.marketo.codes import Replay as CanReplay
+from target_marketo.marketo.codes import is_documented, of_row
 from target_marketo.marketo.replies import Field
 from target_marketo.ops.console import console, print_json, print_table
 from target_marketo.ops.errors import OpsError
@@ -38,11 +39,6 @@ if TYPE_CHECKING:
     from target_marketo.mapping.mapper import StreamPlan
     from target_marketo.ops.errors_log.entries import Filter, LoggedError
     from target_marketo.store.database import Database
-
-# The codes that speak of a value: the same value is refused again.
-VALUE_CODES = frozenset({"1001", "1002", "1003", "1012", "1013", "1049", "1077", "718"})
-# What is there already needs no second try.
-DONE_CODES = frozenset({"1015", "1017", "1037"})
 
 _JUST_STARTED = timedelta(seconds=10)
 _A_YEAR_SECONDS = 366 * 86_400.0
@@ -141,12 +137,13 @@ class _Judge:
 
     def hopeless(self, entry: LoggedError, record: dict[str, Any]) -> str:
         """Why it would; empty if it may succeed."""
-        if entry.code in DONE_CODES:
+        can_replay = of_row(entry.code).replay
+        if can_replay is CanReplay.NEVER:
             return explained(entry.code, entry.advice).meaning
-        if entry.code in VALUE_CODES:
+        if can_replay is CanReplay.IF_CHANGED:
             unchanged = entry.mapping in (None, self._mapping)
             return "Marketo refused the value, and `streams` has not changed" if unchanged else ""
-        if entry.code in RECORD:
+        if is_documented(entry.code):
             return ""
         refused = self._refused(entry.stream, record)
         if refused is None:

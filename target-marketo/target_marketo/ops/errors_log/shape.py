@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from target_marketo.marketo.errors import RECORD, RESPONSE, of_row
+from target_marketo.marketo.codes import is_documented, of_row
 from target_marketo.store.error_log import mask
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def explained(code: str, advice: str = "") -> Explained:
     if code in _OURS:
         return _OURS[code]
     known = of_row(code)
-    if code in RECORD or code in RESPONSE or not advice:
+    if is_documented(code) or not advice:
         return Explained(known.meaning, known.cure)
     return Explained(advice, "see what Marketo holds, correct the value or `streams`, then replay")
 
