@@ -23,6 +23,16 @@ FORM = "application/x-www-form-urlencoded"
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """What some calls answer in place of an envelope."""
+
+    content: bytes
+    status: int = 200
+    media_type: str = "text/csv"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Call:
     """One request, as far as the API looks at it."""
@@ -34,6 +44,10 @@ class Call:
     body: bytes
     authorization: str
     entry: JournalEntry
+    range: str = ""  # of a file
+    ids: tuple[str, ...] = ()  # the query's `id`, repeated or with commas
+    # What stands in the path for the names of its route.
+    parts: dict[str, str] = field(default_factory=dict)
     # What goes wrong with it.
     fault: Fault | None = None
     # The body as a form, on top of the query; read once.
