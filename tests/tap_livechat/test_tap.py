@@ -539,11 +539,11 @@ def test_a_chat_that_closes_just_before_a_run_and_is_archived_late_is_not_lost(
         delivered: set[str] = set()
         state: dict[str, Any] | None = None
         for _ in range(24):  # the runs come every hour, and some chat has just closed at each
-            run = tap.run(state=state, lookback_minutes=0)
+            run = tap.run_here(state=state, lookback_minutes=0)
             delivered |= set(run.values("chats", "thread_id"))
             state = run.states[-1]
             livechat.advance(3600)
-        run = tap.run(state=state, lookback_minutes=0)
+        run = tap.run_here(state=state, lookback_minutes=0)
         delivered |= set(run.values("chats", "thread_id"))
 
         assert delivered >= set(livechat.expected()["threads"])

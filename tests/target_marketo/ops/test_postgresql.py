@@ -16,27 +16,21 @@ from target_marketo.delivery.summary import Summary
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.run_ledger import RunLedger
-from tests.target_marketo.governor.postgresql import running_server
 
 from .conftest import EMAILS, Ops, Store, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    with running_server() as server:
-        yield server.url()
+    from tests.target_marketo.governor.postgresql import PostgreSQL
 
 
 @pytest.fixture
-def shared(server_url: str, tmp_path: Path, ops: Ops, store: Store) -> Store:
+def shared(postgresql: PostgreSQL, tmp_path: Path, ops: Ops, store: Store) -> Store:
     """A store on the server, and the commands pointed at it."""
     found = Store(tmp_path, store.instance)
-    found.url = server_url
-    ops.environment["TARGET_MARKETO_STORE_URL"] = server_url
+    found.url = postgresql.fresh("ops")
+    ops.environment["TARGET_MARKETO_STORE_URL"] = found.url
     return found
 
 
