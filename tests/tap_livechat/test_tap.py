@@ -407,7 +407,7 @@ def test_settings_come_from_the_environment(tap: Tap, livechat: LiveChatSandbox)
     assert done.returncode == 0
     assert Output(0, done.stdout, "").records["visitors"]
     assert wrong.returncode == 1
-    assert "TAP_LIVECHAT_PAGE_SIZE (setting page_size): it must be a whole number" in wrong.stderr
+    assert "`TAP_LIVECHAT_PAGE_SIZE` must be a whole number (in the environment)" in wrong.stderr
 
 
 @pytest.mark.parametrize("moment", ["soon", "0001-01-01T00:00:00Z"])

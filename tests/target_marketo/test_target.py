@@ -191,7 +191,7 @@ def test_a_wrong_setting_is_one_line_before_any_row_is_sent(
     assert not {"lookup", "sync"} & set(marketo.counts().calls)
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "there is no file"), ("{", "as JSON")])
+@pytest.mark.parametrize(("content", "said"), [(None, "there is no file"), ("{", "is no JSON")])
 def test_a_configuration_file_that_cannot_be_read_is_one_line(
     tmp_path: Path, content: str | None, said: str
 ) -> None:
@@ -211,7 +211,11 @@ def test_a_configuration_file_that_cannot_be_read_is_one_line(
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("TARGET_MARKETO_RATE_LIMIT_CALLS", "many", "`TARGET_MARKETO_RATE_LIMIT_CALLS`"),
+        (
+            "TARGET_MARKETO_RATE_LIMIT_CALLS",
+            "many",
+            "LIMIT_CALLS` must be a whole number",
+        ),
         ("TARGET_MARKETO_STREAMS", "{", "`TARGET_MARKETO_STREAMS` must be a JSON object"),
     ],
 )

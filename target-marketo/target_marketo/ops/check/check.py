@@ -21,7 +21,7 @@ from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.mapped_fields import verdicts
 from target_marketo.ops.project import configuration
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError, default_url, open_database
 from target_marketo.store.error_log import ErrorLog
 

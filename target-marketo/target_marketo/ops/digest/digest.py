@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import update
 
 from target_marketo import assembly
+from target_marketo.configuration import environment_name
 from target_marketo.ops.console import console, print_json
 from target_marketo.ops.digest import mail, ping, render
 from target_marketo.ops.digest.report import Report, Sources, gather
@@ -151,7 +152,7 @@ def _report(
         cursor.until,
         Sources(
             instance=settings.instance,
-            environment=meltano.environment_name(variables),
+            environment=environment_name(),
             streams=settings.streams,
             usage=assembly.governor(settings, database).snapshot(),
             meltano_runs=None if found is None else [each for each in found if each.id not in told],

@@ -27,7 +27,8 @@ from target_marketo.ops.console import console, print_json, print_table
 from target_marketo.ops.errors import OpsError
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.shape import explained
-from target_marketo.settings import SettingError, Settings
+from target_marketo.problems import SettingError
+from target_marketo.settings import Settings
 from target_marketo.store.cache import Cache
 from target_marketo.store.error_log import mapping_digest, moment
 from target_marketo.store.run_ledger import RUNS, SILENT_AFTER
