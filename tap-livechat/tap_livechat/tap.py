@@ -239,6 +239,7 @@ class TapLiveChat(Tap):
 
     def discover_streams(self) -> Sequence[LiveChatStream]:
         archives = ArchivePass(self.session)
+        agents, groups = Agents(self, self.session), Groups(self, self.session)
         source = self.config.get("visitor_source")
         return [
             CustomerVisitors(self, self.session)
@@ -246,10 +247,10 @@ class TapLiveChat(Tap):
             else CdpVisitors(self, self.session)
             if source == "cdp"
             else ArchiveVisitors(self, self.session, archives),
-            Chats(self, self.session, archives),
+            Chats(self, self.session, archives, agents, groups),
             ChatEvents(self, self.session, archives),
-            Agents(self, self.session),
-            Groups(self, self.session),
+            agents,
+            groups,
             Tags(self, self.session),
         ]
 

@@ -68,6 +68,8 @@ class Tap:
             "cdp_url": livechat.cdp_url,
             "accounts_url": livechat.accounts_url,
         }
+        # Fields that the catalog selects or deselects; None takes them out of it.
+        self.fields: dict[tuple[str, str], bool | None] = {}
 
     def command(
         self,
@@ -135,9 +137,20 @@ class Tap:
     def catalog(self, streams: Sequence[str]) -> dict[str, Any]:
         catalog: dict[str, Any] = json.loads(_discovered())
         for stream in catalog["streams"]:
+            name, properties = stream["stream"], stream["schema"]["properties"]
+            for each in list(properties):
+                if self.fields.get((name, each), True) is None:
+                    del properties[each]
+            kept = []
             for item in stream["metadata"]:
-                if not item["breadcrumb"]:
-                    item["metadata"]["selected"] = stream["stream"] in streams
+                each = item["breadcrumb"][1] if item["breadcrumb"] else None
+                if each is None:
+                    item["metadata"]["selected"] = name in streams
+                elif (name, each) in self.fields:
+                    item["metadata"]["selected"] = self.fields[name, each]
+                if each is None or each in properties:
+                    kept.append(item)
+            stream["metadata"] = kept
         return catalog
 
     def _file(self, name: str, content: object) -> str:
@@ -173,8 +186,10 @@ def running_livechat() -> Iterator[LiveChatSandbox]:
 def livechat(running_livechat: LiveChatSandbox) -> Iterator[LiveChatSandbox]:
     """The sandbox as it was started, nothing counted yet."""
     running_livechat.reset()
+    scopes = running_livechat.settings.scopes
     yield running_livechat
     running_livechat.refuse(0)
+    running_livechat.change(scopes=scopes)
 
 
 @pytest.fixture
