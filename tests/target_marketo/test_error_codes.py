@@ -271,10 +271,10 @@ def connected(session: ScriptedSession) -> Marketo:
         clock.now += seconds
 
     return Marketo(
-        endpoint="https://123-abc-456.example.com/rest",
+        endpoint="https://555-abc-555.example.com/rest",
         token=Token(
             session,
-            "https://123-abc-456.example.com/identity",
+            "https://555-abc-555.example.com/identity",
             "client",
             "secret",
             now=clock.monotonic,
@@ -516,7 +516,7 @@ def run(folder: Path, session: ScriptedSession) -> tuple[int, str, str]:
     """A run over one record and a STATE: its exit code, its STATE lines, and what it says."""
     settings = Settings.of(
         {
-            "endpoint": "https://123-abc-456.example.com",
+            "endpoint": "https://555-abc-555.example.com",
             "client_id": "client",
             "client_secret": "secret",
             "streams": STREAMS,
