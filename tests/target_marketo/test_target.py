@@ -612,10 +612,10 @@ def test_a_full_disk_under_state_ends_in_one_line(target: Target, marketo: Marke
 def test_a_run_waits_until_the_calls_of_a_killed_one_can_no_longer_write(
     target: Target, marketo: MarketoSandbox
 ) -> None:
-    slow = Fault(what="late", calls=("sync",), seconds=1.5, at=(1,))
+    slow = Fault(what="late", calls=("sync",), seconds=3.0, at=(1,))
     marketo.set_options(faults=[msgspec.to_builtins(slow)])
     messages = [schema(), *people(5, first_name="Ann"), state({"at": 1})]
-    first = target.start(hurried=True, request_timeout_seconds=2)
+    first = target.start(hurried=True, request_timeout_seconds=7)
     assert first.stdin is not None
     first.stdin.write(lines(messages))
     first.stdin.close()
@@ -627,7 +627,7 @@ def test_a_run_waits_until_the_calls_of_a_killed_one_can_no_longer_write(
         assert pipe is not None
         pipe.close()
 
-    ended = target.run(messages, hurried=True, request_timeout_seconds=2)
+    ended = target.run(messages, hurried=True, request_timeout_seconds=7)
 
     assert ended.code == 0, ended.err
     assert "Waiting for process" in ended.err
@@ -639,7 +639,7 @@ def test_of_two_runs_at_once_one_waits_and_nobody_is_created_twice(
     target: Target, marketo: MarketoSandbox
 ) -> None:
     """A replay beside the hourly run, say: both would look up before either has created."""
-    marketo.set_options(latency_median=0.6, latency_min=0.6, latency_max=0.6)
+    marketo.set_options(latency_median=1.0, latency_min=1.0, latency_max=1.0)
     messages = [schema(), *people(50, first_name="Ann"), state({"at": 1})]
     runs = [target.start(), target.start()]
     for run in runs:
