@@ -57,7 +57,7 @@ class Room:
         self.error_log = ErrorLog(self.database, "run")
         self.settings = Settings.of(
             {
-                "endpoint": "https://123-abc-456.example.com",
+                "endpoint": "https://555-abc-555.example.com",
                 "client_id": "x",
                 "client_secret": "y",
                 "streams": STREAMS,
