@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
+import click
 from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
@@ -19,11 +21,11 @@ from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from tap_livechat import configuration
+from tap_livechat import check, configuration
 from tap_livechat.api import auth
 from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.configuration import Configuration
-from tap_livechat.errors import SettingsError, StateError
+from tap_livechat.errors import BudgetError, LiveChatError, SettingsError, StateError
 from tap_livechat.singer.command import Command, Termination
 from tap_livechat.singer.messages import MessageWriter
 from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
-    import click
     from jsonschema import ValidationError
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
@@ -73,7 +74,6 @@ class TapLiveChat(Tap):
     """LiveChat (Text): visitors, chats and events, incrementally, for the fewest requests."""
 
     name = "tap-livechat"
-    message_writer_class = MessageWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -209,6 +209,13 @@ class TapLiveChat(Tap):
             description="Rows per request. Requests are billed: fewer rows cost more.",
         ),
         th.Property(
+            "max_requests",
+            th.IntegerType(minimum=1),
+            title="Most requests a run",
+            description="A run that has made so many requests ends, in good order and with its "
+            "STATE; the next one goes on. Without it there is no such end.",
+        ),
+        th.Property(
             "max_concurrent_requests",
             th.IntegerType(minimum=1, maximum=16),
             default=2,
@@ -219,13 +226,23 @@ class TapLiveChat(Tap):
     ).to_dict()
 
     def __init__(
-        self, *, config: Configuration | dict[str, Any] | None = None, **options: Any
+        self,
+        *,
+        config: Configuration | dict[str, Any] | None = None,
+        limit: int | None = None,
+        **options: Any,
     ) -> None:
+        self._limit = limit
         self._termination = Termination()
         self._session: Session | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config or {})
         _check_state(options.get("state"))
-        super().__init__(config=self._found.values, **options)
+        super().__init__(
+            config=self._found.values,
+            # Of a look at the first rows: a STATE would pass what was not read.
+            message_writer=MessageWriter(writes_state=limit is None),
+            **options,
+        )
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a property of the class
@@ -254,6 +271,29 @@ class TapLiveChat(Tap):
             Tags(self, self.session),
         ]
 
+    @property
+    def selected_streams(self) -> list[LiveChatStream]:
+        """The visitors first: they matter most."""
+        selected = (
+            stream
+            for stream in self.streams.values()
+            if isinstance(stream, LiveChatStream) and stream.selected
+        )
+        return sorted(selected, key=lambda stream: stream.name != "visitors")
+
+    @property
+    def progress(self) -> str:
+        """How far all streams got, to compare."""
+        bookmarks = (self.state or {}).get("bookmarks", {})
+        return json.dumps(
+            [
+                (name, key, value)
+                for name, bookmark in bookmarks.items()
+                for key, value in bookmark.items()
+                if not key.startswith("starting_")
+            ]
+        )
+
     def session(self) -> Session:
         """What the streams of this run share."""
         if self._session is None:
@@ -268,7 +308,8 @@ class TapLiveChat(Tap):
                 termination=self._termination,
                 lookback=timedelta(minutes=config["lookback_minutes"]),
                 start_date=parse(config.get("start_date")),
-                page_size=config["page_size"],
+                limit=self._limit,
+                page_size=min(config["page_size"], self._limit or config["page_size"]),
                 max_concurrent_requests=config["max_concurrent_requests"],
                 group_ids=list(config.get("group_ids") or ()),
                 include_customers_without_chats=config["include_customers_without_chats"],
@@ -299,11 +340,15 @@ class TapLiveChat(Tap):
         config: _Files | None = None,
         state: t.IO[str] | None = None,
         catalog: t.IO[str] | None = None,
+        check: str | None = None,
+        limit: int | None = None,
     ) -> None:
         """As the SDK's, and says at the end what the run cost."""
         if about:
             cls.print_about(about_format)
             return
+        if check:
+            sys.exit(0 if cls._check(config, catalog, as_json=check == "json") else 1)
         cls.print_version(print_fn=cls.logger.info)
         if sys.stdout is None:
             raise SettingsError("standard output is closed: there is nowhere to write to")
@@ -311,15 +356,48 @@ class TapLiveChat(Tap):
             config=config.config if config else cls._configuration(),
             state=_content(state, "--state"),
             catalog=_content(catalog, "--catalog"),
+            limit=limit,
         )
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
         # them takes a third of the time.
         gc.freeze()
         gc.set_threshold(200_000, 20, 50)
+        before = tap.progress
         try:
             tap.sync_all()
+        except BudgetError as end:
+            if tap.progress == before:
+                raise BudgetError(f"{end}, and the run got no further: set it higher") from None
+            cls.logger.warning("%s; the next run goes on from the last STATE", end)
         finally:
             tap.close()
+
+    @classmethod
+    def _check(cls, config: _Files | None, catalog: t.IO[str] | None, *, as_json: bool) -> bool:
+        """Print what `--check` finds; whether a run would work."""
+        findings, billed = [], 0
+        try:
+            found = config.config if config else cls._configuration()
+            tap = cls(
+                config=Configuration(
+                    {**found.values, "max_requests": check.MOST_REQUESTS}, found.places
+                ),
+                catalog=_content(catalog, "--catalog"),
+            )
+            client = tap.session().client
+            findings = list(check.check(client, tap.config, tap.selected_streams))
+            billed = client.count.billed
+            tap.close()
+        except ConfigValidationError as error:
+            findings = [check.Finding("settings", "failed", "; ".join(error.errors))]
+        except LiveChatError as error:
+            findings = [check.Finding("settings", "failed", str(error))]
+        if as_json:
+            click.echo(json.dumps(check.report(findings, billed), ensure_ascii=False))
+        else:
+            for each in findings:
+                click.echo(f"{each.status.replace('_', ' '):9} {each.check:8} {each.message}")
+        return check.is_fine(findings)
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
@@ -330,12 +408,26 @@ class TapLiveChat(Tap):
     @classmethod
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
+        options = [
+            click.Option(
+                ["--check"],
+                is_flag=False,
+                flag_value="text",
+                type=click.Choice(["text", "json"]),
+                help="Try token, scopes, account and clock, for at most 2 billed requests.",
+            ),
+            click.Option(
+                ["--limit"],
+                type=click.IntRange(min=1),
+                help="Read the first N visitors or threads alone, and write no STATE.",
+            ),
+        ]
         return Command(
             name=command.name,
             callback=command.callback,
             help=command.help,
             context_settings=command.context_settings,
-            params=command.params,
+            params=[*command.params, *options],
             logger=cls.logger,
         )
 

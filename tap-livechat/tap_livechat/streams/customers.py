@@ -56,6 +56,10 @@ class VisitorStream(LiveChatStream):
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.VISITOR
 
+    @property
+    def most_records(self) -> int | None:
+        return self.session.limit
+
     def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
         """The window's visitors in the order of the time that put them in it."""
         raise NotImplementedError
@@ -76,6 +80,9 @@ class VisitorStream(LiveChatStream):
 
 class CustomerVisitors(VisitorStream):
     """Everybody in `list_customers`, which LiveChat removed in version 3.6."""
+
+    method = LIST_CUSTOMERS
+    smallest: ClassVar[Payload] = {"limit": 1}
 
     def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
         # From the beginning on, the list by creation has everybody.
@@ -136,6 +143,9 @@ class CdpVisitors(VisitorStream):
     move up, and the next page would miss one. So each page is asked for as the first one, from the
     last time seen; page numbers only serve for more customers at one moment than fit a page.
     """
+
+    method = LIST_CDP_CUSTOMERS
+    smallest: ClassVar[Payload] = {"results_per_page": 1}
 
     def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
         since, page, idle = window.start, 1, 0

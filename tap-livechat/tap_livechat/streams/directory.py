@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_livechat.api import payloads, replies
-from tap_livechat.api.methods import LIST_AGENTS, LIST_GROUPS, LIST_TAGS, Method
+from tap_livechat.api.methods import LIST_AGENTS, LIST_GROUPS, LIST_TAGS
 from tap_livechat.errors import ScopeError
 from tap_livechat.records import schemas
 from tap_livechat.streams.stream import Batch, LiveChatStream, Record
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 class DirectoryStream(LiveChatStream):
-    method: ClassVar[Method]
     payload: ClassVar[dict[str, Any]] = {}
     rows: ClassVar[replies.Decoder[list[Any]]]
 
