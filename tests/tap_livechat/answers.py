@@ -17,11 +17,14 @@ class Answers:
 
     def __init__(
         self,
-        replies: Mapping[str, bytes | tuple[int, bytes]],
+        replies: Mapping[str, bytes | tuple[int, bytes] | list[bytes]],
         *,
         ahead: timedelta | None = timedelta(),
     ) -> None:
-        """`ahead`: its clock, of ours; None for a LiveChat that does not tell its time."""
+        """Of a list each is one reply, in order.
+
+        `ahead`: its clock, of ours; None for a LiveChat that does not tell its time.
+        """
         self.asked: list[str] = []
         answers = self
 
@@ -33,6 +36,8 @@ class Answers:
                 method = self.path.rpartition("/")[2]
                 answers.asked.append(method)
                 reply = replies[method]
+                if isinstance(reply, list):
+                    reply = reply[answers.asked.count(method) - 1]
                 status, body = (200, reply) if isinstance(reply, bytes) else reply
                 self.send_response_only(status)
                 if ahead is not None:

@@ -296,7 +296,18 @@ class ArchiveStream(LiveChatStream):
                 self.archives.first(streams, self.session.limit)
 
 
-class ArchiveVisitors(ArchiveStream):
+class PeopleStream(ArchiveStream):
+    """Records with an e-mail: one that was typed in an earlier chat of this run counts too."""
+
+    def __init__(self, tap: Tap, session: Callable[[], Session], archives: ArchivePass) -> None:
+        self._emails = visitor.KnownEmails()
+        super().__init__(tap, session, archives)
+
+    def write(self, records: list[Record]) -> None:
+        super().write([self._emails.complete(record) for record in records])
+
+
+class ArchiveVisitors(PeopleStream):
     """One row per visitor and page: a visitor's threads on one page are made one row."""
 
     name = "visitors"
@@ -317,7 +328,7 @@ class ArchiveVisitors(ArchiveStream):
         return list(visitors.values())
 
 
-class Chats(ArchiveStream):
+class Chats(PeopleStream):
     """One row per thread."""
 
     name = "chats"

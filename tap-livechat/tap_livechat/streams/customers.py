@@ -155,11 +155,13 @@ class CdpVisitors(VisitorStream):
             newest = since
             here: set[object] = set()
             for customer in reply.customers or ():
-                moment = customer.statistics.last_activity_at if customer.statistics else None
+                listed_by = customer.statistics.last_activity_at if customer.statistics else None
+                # One that has no time (it is optional) comes where it stands, and moves nothing.
+                moment = listed_by or newest or _LONG_AGO
                 key = customer.customer_id
-                if moment is None or key is None:
+                if key is None:
                     continue
-                if newest is None or moment > newest:
+                if listed_by and (newest is None or moment > newest):
                     newest, here = moment, set()
                 here.add(key)
                 if key not in seen and moment < window.end:
