@@ -27,6 +27,7 @@ from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.configuration import Configuration
 from tap_livechat.errors import BudgetError, LiveChatError, SettingsError, StateError
 from tap_livechat.singer.command import Command, Termination
+from tap_livechat.singer.inputs import check_catalog, check_maps, meant
 from tap_livechat.singer.messages import MessageWriter
 from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
 from tap_livechat.streams.customers import CdpVisitors, CustomerVisitors
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _URLS = ("api_url", "cdp_url", "accounts_url")
+_CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # Sent in headers, or as part of one.
 _WORDS = (
     "account_id",
@@ -237,6 +239,8 @@ class TapLiveChat(Tap):
         self._session: Session | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config or {})
         _check_state(options.get("state"))
+        if isinstance(catalog := options.get("catalog"), (dict, list, int)):
+            check_catalog(catalog)
         super().__init__(
             config=self._found.values,
             # Of a look at the first rows: a STATE would pass what was not read.
@@ -358,6 +362,11 @@ class TapLiveChat(Tap):
             catalog=_content(catalog, "--catalog"),
             limit=limit,
         )
+        check_maps(tap.config.get("stream_maps", {}), tap.streams)
+        if not tap.selected_streams:
+            raise SettingsError(
+                f"the catalog selects no stream: there are {', '.join(tap.streams)}"
+            )
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
         # them takes a third of the time.
         gc.freeze()
@@ -444,10 +453,13 @@ class TapLiveChat(Tap):
                 config[name] = config[name].strip()  # as a file with a secret ends with a newline
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
+        known = self.config_jsonschema["properties"]
+        for name in config.keys() - known.keys():
+            self.logger.warning("there is no setting %s%s", name, meant(name, known))
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [_describe(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
-            errors = list(_problems(config))
+            errors = [*_problems(config), *_surroundings()]
         errors = [self._found.placed(error) for error in errors]
         if raise_errors and errors:
             raise ConfigValidationError("wrong settings", errors=errors)
@@ -460,6 +472,10 @@ def _describe(error: ValidationError) -> str:
         return error.message
     setting = error.path[0] if error.path else "config"
     schema = TapLiveChat.config_jsonschema["properties"].get(setting, {})
+    if setting == "stream_maps" and len(error.path) > 1:
+        deepest = max((each.path for each in error.context or ()), key=len, default=())
+        where = ".".join(map(str, (*list(error.path)[1:], *deepest)))
+        return f"setting stream_maps: {where}: it must be an expression, or null for none"
     if error.validator == "enum":
         allowed = ", ".join(str(value) for value in schema["enum"] if value is not None)
         return f"setting {setting}: it must be one of {allowed}"
@@ -468,6 +484,13 @@ def _describe(error: ValidationError) -> str:
     kinds = schema.get("type", "something else")
     kind = kinds if isinstance(kinds, str) else " or ".join(k for k in kinds if k != "null")
     return f"setting {setting}: it must be of type {kind}"
+
+
+def _surroundings() -> Iterator[str]:
+    """Requests raises an error for it that is none of its own."""
+    bundle = next(filter(None, map(os.environ.get, _CA_BUNDLES)), None)
+    if bundle and not os.path.exists(bundle):  # noqa: PTH110 - as requests looks for it
+        yield f"{' or '.join(_CA_BUNDLES)} in the environment: there is no file {bundle}"
 
 
 def _problems(config: Mapping[str, Any]) -> Iterator[str]:
