@@ -31,7 +31,8 @@ from tap_livechat.singer.inputs import check_catalog, check_maps, meant
 from tap_livechat.singer.messages import MessageWriter
 from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
 from tap_livechat.streams.customers import CdpVisitors, CustomerVisitors
-from tap_livechat.streams.directory import Agents, Groups, Tags
+from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
+from tap_livechat.streams.reports import DailyReports, QueuedVisitorsLeft
 from tap_livechat.streams.stream import LiveChatStream, Session
 from tap_livechat.timestamps import is_plausible, parse
 
@@ -272,7 +273,10 @@ class TapLiveChat(Tap):
             ChatEvents(self, self.session, archives),
             agents,
             groups,
-            Tags(self, self.session),
+            *(
+                kind(self, self.session)
+                for kind in (Tags, Bots, CustomerBans, QueuedVisitorsLeft, DailyReports)
+            ),
         ]
 
     @property

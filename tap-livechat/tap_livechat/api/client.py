@@ -111,6 +111,7 @@ class Client:
         self._bases = {
             "agent": config["api_url"].rstrip("/"),
             "configuration": config["api_url"].rstrip("/"),
+            "reports": config["api_url"].rstrip("/"),
             "cdp": config["cdp_url"].rstrip("/"),
         }
         self._version = config["api_version"]
@@ -171,11 +172,17 @@ class Client:
         answer: T = _Attempt(self, method, msgspec.json.encode(payload), decode)()
         return answer
 
+    def now(self) -> datetime:
+        """LiveChat's time: the one of its newest reply; the host's before there is one."""
+        return self.date or datetime.now(UTC)
+
     def url(self, method: Method) -> str:
         base = self._bases[method.api]
         if method.api == "cdp":
             return f"{base}/v{method.version}/{method.name}"
         version = method.version or self._version
+        if method.api == "reports":
+            return f"{base}/v{version}/reports/{method.name}"
         return f"{base}/v{version}/{method.api}/action/{method.name}"
 
     def send(self, method: Method, body: bytes, authorization: str) -> Reply:

@@ -11,7 +11,7 @@ class Method:
     """One method of the API, and the scopes of which LiveChat asks one for it, the best first."""
 
     name: str
-    api: Literal["agent", "configuration", "cdp"]
+    api: Literal["agent", "configuration", "reports", "cdp"]
     scopes: tuple[str, ...]
     version: str | None = None  # where only one version has it
 
@@ -34,3 +34,19 @@ LIST_CDP_CUSTOMERS = Method("list_customers", "cdp", ("customers:ro",), version=
 LIST_AGENTS = Method("list_agents", "configuration", ("agents--all:ro",))
 LIST_GROUPS = Method("list_groups", "configuration", ("groups--all:ro",))
 LIST_TAGS = Method("list_tags", "configuration", ("tags--all:ro", "tags--groups:ro"))
+LIST_BOTS = Method("list_bots", "configuration", ("agents-bot--all:ro", "agents-bot--my:ro"))
+LIST_CUSTOMER_BANS = Method("list_customer_bans", "configuration", ("banlist_read",))
+_REPORTS = ("reports_read",)
+QUEUED_VISITORS_LEFT = Method("chats/queued_visitors_left", "reports", _REPORTS)
+DAILY_REPORTS = tuple(
+    Method(f"chats/{name}", "reports", _REPORTS)
+    for name in (
+        "total_chats",
+        "ratings",
+        "duration",
+        "engagement",
+        "response_time",
+        "first_response_time",
+        "queued_visitors",
+    )
+)

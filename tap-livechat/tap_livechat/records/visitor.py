@@ -288,6 +288,13 @@ def _by_key(fields: Iterable[Record] | None) -> dict[str, str]:
     }
 
 
+def custom_variables(fields: Iterable[Record] | None) -> dict[str, str]:
+    """Of objects by key, or of `{"key", "value"}`: the Reports API has an example of neither."""
+    listed = list(fields or ())
+    pairs = [field for field in listed if field.keys() == {"key", "value"}]
+    return _by_key(pairs) | _one_key_objects(field for field in listed if field not in pairs)
+
+
 def _custom_fields(customer: payloads.CdpCustomer) -> dict[str, str]:
     of_apps = (customer.custom_fields or {}).values()
     return _one_key_objects(fields for fields in of_apps if isinstance(fields, dict))

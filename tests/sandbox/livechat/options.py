@@ -17,6 +17,8 @@ ALL_SCOPES = (
     "groups--all:ro",
     "tags--all:ro",
     "agents-bot--all:ro",
+    "banlist_read",
+    "reports_read",
 )
 
 
