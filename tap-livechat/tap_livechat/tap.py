@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
+import click
 from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
@@ -19,16 +21,18 @@ from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from tap_livechat import configuration
+from tap_livechat import check, configuration
 from tap_livechat.api import auth
 from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.configuration import Configuration
-from tap_livechat.errors import SettingsError, StateError
+from tap_livechat.errors import BudgetError, LiveChatError, SettingsError, StateError
 from tap_livechat.singer.command import Command, Termination
+from tap_livechat.singer.inputs import check_catalog, check_maps, meant
 from tap_livechat.singer.messages import MessageWriter
 from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
 from tap_livechat.streams.customers import CdpVisitors, CustomerVisitors
-from tap_livechat.streams.directory import Agents, Groups, Tags
+from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
+from tap_livechat.streams.reports import DailyReports, QueuedVisitorsLeft
 from tap_livechat.streams.stream import LiveChatStream, Session
 from tap_livechat.timestamps import is_plausible, parse
 
@@ -37,12 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
-    import click
     from jsonschema import ValidationError
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _URLS = ("api_url", "cdp_url", "accounts_url")
+_CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # Sent in headers, or as part of one.
 _WORDS = (
     "account_id",
@@ -73,7 +77,6 @@ class TapLiveChat(Tap):
     """LiveChat (Text): visitors, chats and events, incrementally, for the fewest requests."""
 
     name = "tap-livechat"
-    message_writer_class = MessageWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -209,6 +212,13 @@ class TapLiveChat(Tap):
             description="Rows per request. Requests are billed: fewer rows cost more.",
         ),
         th.Property(
+            "max_requests",
+            th.IntegerType(minimum=1),
+            title="Most requests a run",
+            description="A run that has made so many requests ends, in good order and with its "
+            "STATE; the next one goes on. Without it there is no such end.",
+        ),
+        th.Property(
             "max_concurrent_requests",
             th.IntegerType(minimum=1, maximum=16),
             default=2,
@@ -219,13 +229,25 @@ class TapLiveChat(Tap):
     ).to_dict()
 
     def __init__(
-        self, *, config: Configuration | dict[str, Any] | None = None, **options: Any
+        self,
+        *,
+        config: Configuration | dict[str, Any] | None = None,
+        limit: int | None = None,
+        **options: Any,
     ) -> None:
+        self._limit = limit
         self._termination = Termination()
         self._session: Session | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config or {})
         _check_state(options.get("state"))
-        super().__init__(config=self._found.values, **options)
+        if isinstance(catalog := options.get("catalog"), (dict, list, int)):
+            check_catalog(catalog)
+        super().__init__(
+            config=self._found.values,
+            # Of a look at the first rows: a STATE would pass what was not read.
+            message_writer=MessageWriter(writes_state=limit is None),
+            **options,
+        )
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a property of the class
@@ -251,8 +273,34 @@ class TapLiveChat(Tap):
             ChatEvents(self, self.session, archives),
             agents,
             groups,
-            Tags(self, self.session),
+            *(
+                kind(self, self.session)
+                for kind in (Tags, Bots, CustomerBans, QueuedVisitorsLeft, DailyReports)
+            ),
         ]
+
+    @property
+    def selected_streams(self) -> list[LiveChatStream]:
+        """The visitors first: they matter most."""
+        selected = (
+            stream
+            for stream in self.streams.values()
+            if isinstance(stream, LiveChatStream) and stream.selected
+        )
+        return sorted(selected, key=lambda stream: stream.name != "visitors")
+
+    @property
+    def progress(self) -> str:
+        """How far all streams got, to compare."""
+        bookmarks = (self.state or {}).get("bookmarks", {})
+        return json.dumps(
+            [
+                (name, key, value)
+                for name, bookmark in bookmarks.items()
+                for key, value in bookmark.items()
+                if not key.startswith("starting_")
+            ]
+        )
 
     def session(self) -> Session:
         """What the streams of this run share."""
@@ -268,7 +316,8 @@ class TapLiveChat(Tap):
                 termination=self._termination,
                 lookback=timedelta(minutes=config["lookback_minutes"]),
                 start_date=parse(config.get("start_date")),
-                page_size=config["page_size"],
+                limit=self._limit,
+                page_size=min(config["page_size"], self._limit or config["page_size"]),
                 max_concurrent_requests=config["max_concurrent_requests"],
                 group_ids=list(config.get("group_ids") or ()),
                 include_customers_without_chats=config["include_customers_without_chats"],
@@ -299,11 +348,15 @@ class TapLiveChat(Tap):
         config: _Files | None = None,
         state: t.IO[str] | None = None,
         catalog: t.IO[str] | None = None,
+        check: str | None = None,
+        limit: int | None = None,
     ) -> None:
         """As the SDK's, and says at the end what the run cost."""
         if about:
             cls.print_about(about_format)
             return
+        if check:
+            sys.exit(0 if cls._check(config, catalog, as_json=check == "json") else 1)
         cls.print_version(print_fn=cls.logger.info)
         if sys.stdout is None:
             raise SettingsError("standard output is closed: there is nowhere to write to")
@@ -311,15 +364,53 @@ class TapLiveChat(Tap):
             config=config.config if config else cls._configuration(),
             state=_content(state, "--state"),
             catalog=_content(catalog, "--catalog"),
+            limit=limit,
         )
+        check_maps(tap.config.get("stream_maps", {}), tap.streams)
+        if not tap.selected_streams:
+            raise SettingsError(
+                f"the catalog selects no stream: there are {', '.join(tap.streams)}"
+            )
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
         # them takes a third of the time.
         gc.freeze()
         gc.set_threshold(200_000, 20, 50)
+        before = tap.progress
         try:
             tap.sync_all()
+        except BudgetError as end:
+            if tap.progress == before:
+                raise BudgetError(f"{end}, and the run got no further: set it higher") from None
+            cls.logger.warning("%s; the next run goes on from the last STATE", end)
         finally:
             tap.close()
+
+    @classmethod
+    def _check(cls, config: _Files | None, catalog: t.IO[str] | None, *, as_json: bool) -> bool:
+        """Print what `--check` finds; whether a run would work."""
+        findings, billed = [], 0
+        try:
+            found = config.config if config else cls._configuration()
+            tap = cls(
+                config=Configuration(
+                    {**found.values, "max_requests": check.MOST_REQUESTS}, found.places
+                ),
+                catalog=_content(catalog, "--catalog"),
+            )
+            client = tap.session().client
+            findings = list(check.check(client, tap.config, tap.selected_streams))
+            billed = client.count.billed
+            tap.close()
+        except ConfigValidationError as error:
+            findings = [check.Finding("settings", "failed", "; ".join(error.errors))]
+        except LiveChatError as error:
+            findings = [check.Finding("settings", "failed", str(error))]
+        if as_json:
+            click.echo(json.dumps(check.report(findings, billed), ensure_ascii=False))
+        else:
+            for each in findings:
+                click.echo(f"{each.status.replace('_', ' '):9} {each.check:8} {each.message}")
+        return check.is_fine(findings)
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
@@ -330,12 +421,26 @@ class TapLiveChat(Tap):
     @classmethod
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
+        options = [
+            click.Option(
+                ["--check"],
+                is_flag=False,
+                flag_value="text",
+                type=click.Choice(["text", "json"]),
+                help="Try token, scopes, account and clock, for at most 2 billed requests.",
+            ),
+            click.Option(
+                ["--limit"],
+                type=click.IntRange(min=1),
+                help="Read the first N visitors or threads alone, and write no STATE.",
+            ),
+        ]
         return Command(
             name=command.name,
             callback=command.callback,
             help=command.help,
             context_settings=command.context_settings,
-            params=command.params,
+            params=[*command.params, *options],
             logger=cls.logger,
         )
 
@@ -352,10 +457,13 @@ class TapLiveChat(Tap):
                 config[name] = config[name].strip()  # as a file with a secret ends with a newline
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
+        known = self.config_jsonschema["properties"]
+        for name in config.keys() - known.keys():
+            self.logger.warning("there is no setting %s%s", name, meant(name, known))
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [_describe(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
-            errors = list(_problems(config))
+            errors = [*_problems(config), *_surroundings()]
         errors = [self._found.placed(error) for error in errors]
         if raise_errors and errors:
             raise ConfigValidationError("wrong settings", errors=errors)
@@ -368,6 +476,10 @@ def _describe(error: ValidationError) -> str:
         return error.message
     setting = error.path[0] if error.path else "config"
     schema = TapLiveChat.config_jsonschema["properties"].get(setting, {})
+    if setting == "stream_maps" and len(error.path) > 1:
+        deepest = max((each.path for each in error.context or ()), key=len, default=())
+        where = ".".join(map(str, (*list(error.path)[1:], *deepest)))
+        return f"setting stream_maps: {where}: it must be an expression, or null for none"
     if error.validator == "enum":
         allowed = ", ".join(str(value) for value in schema["enum"] if value is not None)
         return f"setting {setting}: it must be one of {allowed}"
@@ -376,6 +488,13 @@ def _describe(error: ValidationError) -> str:
     kinds = schema.get("type", "something else")
     kind = kinds if isinstance(kinds, str) else " or ".join(k for k in kinds if k != "null")
     return f"setting {setting}: it must be of type {kind}"
+
+
+def _surroundings() -> Iterator[str]:
+    """Requests raises an error for it that is none of its own."""
+    bundle = next(filter(None, map(os.environ.get, _CA_BUNDLES)), None)
+    if bundle and not os.path.exists(bundle):  # noqa: PTH110 - as requests looks for it
+        yield f"{' or '.join(_CA_BUNDLES)} in the environment: there is no file {bundle}"
 
 
 def _problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +15,16 @@ if TYPE_CHECKING:
 class Answers:
     """Serves `replies` on loopback while it is entered; `asked` are the methods, in order."""
 
-    def __init__(self, replies: Mapping[str, bytes | tuple[int, bytes]]) -> None:
+    def __init__(
+        self,
+        replies: Mapping[str, bytes | tuple[int, bytes] | list[bytes]],
+        *,
+        ahead: timedelta | None = timedelta(),
+    ) -> None:
+        """Of a list each is one reply, in order.
+
+        `ahead`: its clock, of ours; None for a LiveChat that does not tell its time.
+        """
         self.asked: list[str] = []
         answers = self
 
@@ -25,8 +36,13 @@ class Answers:
                 method = self.path.rpartition("/")[2]
                 answers.asked.append(method)
                 reply = replies[method]
+                if isinstance(reply, list):
+                    reply = reply[answers.asked.count(method) - 1]
                 status, body = (200, reply) if isinstance(reply, bytes) else reply
-                self.send_response(status)
+                self.send_response_only(status)
+                if ahead is not None:
+                    date = datetime.now(UTC) + ahead
+                    self.send_header("Date", format_datetime(date, usegmt=True))
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -22,7 +22,7 @@ from tap_livechat.streams.archives import (
     Row,
     _has_hidden_neighbour,
 )
-from tap_livechat.streams.directory import Agents, Groups, Tags
+from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
 from tap_livechat.timestamps import normalise, parse
 from tests.sandbox.livechat.samples import GEOLOCATION
 
@@ -38,6 +38,8 @@ FIELDS = {
     "agents": schemas.AGENT,
     "groups": schemas.GROUP,
     "tags": schemas.TAG,
+    "bots": schemas.BOT,
+    "customer_bans": schemas.CUSTOMER_BAN,
 }
 FITS = {
     stream: jsonschema.Draft7Validator(schemas.to_schema(fields, ()))
@@ -390,12 +392,17 @@ def test_every_sample_of_the_vendor_passes(name: str) -> None:
 
 
 def directory_rows(name: str, payload: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    kinds = {"listAgents": Agents, "listGroups": Groups, "listTags": Tags}
-    method = name.split("-")[2]
-    if method not in kinds:
-        return []
-    rows = kinds[method].rows(msgspec.json.encode(payload))
-    return [(method.removeprefix("list").lower(), kinds[method].record(row)) for row in rows]
+    kinds = {
+        "listAgents": Agents,
+        "listGroups": Groups,
+        "listTags": Tags,
+        "listBots": Bots,
+        "listCustomerBans": CustomerBans,
+    }
+    kind = kinds[name.split("-")[2]]
+    rows = kind.rows(msgspec.json.encode(payload))
+    stream = {Bots: "bots", CustomerBans: "customer_bans"}.get(kind, name.split("-list")[1].lower())
+    return [(stream, kind.record(row)) for row in rows]
 
 
 def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

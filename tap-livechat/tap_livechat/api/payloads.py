@@ -279,6 +279,67 @@ class Tag(Detail):
     created_at: Moment | None = None
 
 
+class Bot(Detail):
+    """A row of `list_bots`."""
+
+    id: Text | None = None
+    name: Text | None = None
+    avatar_path: Text | None = None
+    job_title: Text | None = None
+    max_chats_count: Whole | None = None
+    timezone: Text | None = None
+    groups: list[Object] | None = None
+
+
+class CustomerBan(Detail):
+    """A row of `list_customer_bans`."""
+
+    ip: Text | None = None
+    created_at: Moment | None = None
+    customer_id: Text | None = None
+    agent_id: Text | None = None
+    thread_id: Text | None = None
+    expires_at: Moment | None = None
+
+
+class QueuedVisitor(Detail):
+    id: Text | None = None
+    name: Text | None = None
+    email: Text | None = None
+    ip: Text | None = None
+    visitor_custom_variables: list[Object] | None = None
+
+
+class LeftQueue(Detail):
+    start_date: Moment | None = None
+    duration: Whole | None = None
+    group: Whole | None = None
+    url: Text | None = None
+
+
+class QueuedVisitorLeft(Payload):
+    visitor: QueuedVisitor | None = None
+    queue: LeftQueue | None = None
+    prechat_survey: list[Object] | None = None
+
+
+class ReportSummary(Detail):
+    total_pages: Whole | None = None
+
+
+class QueuedVisitorsLeft(Payload):
+    """A page of the report; its records are by chat id."""
+
+    records: dict[str, QueuedVisitorLeft] | None = None
+    summary: ReportSummary | None = None
+
+
+class Report(Payload):
+    """Any report by the day."""
+
+    records: dict[str, Object] | None = None
+
+
 def _object(value: object) -> Object | None:
     return value if isinstance(value, dict) else None
 
@@ -340,8 +401,8 @@ def mended(value: Any, kind: Any) -> Any:
     container = get_origin(kind)
     if container in {Union, types.UnionType}:
         return mended(value, get_args(kind)[0])
-    if container is list:
-        return _mended_list(value, get_args(kind)[0])
+    if container in _CONTAINERS:
+        return _CONTAINERS[container](value, get_args(kind)[-1])
     if issubclass(kind, Payload):
         return _mended_object(value, kind)
     return msgspec.convert(value, kind)
@@ -353,6 +414,16 @@ def _mended_list(value: Any, kind: Any) -> list[Any] | None:
         return None
     items = (mended(item, kind) for item in value)
     return [item for item in items if item is not None]
+
+
+def _mended_map(value: Any, kind: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise msgspec.ValidationError("a map of another type")
+    items = {key: mended(item, kind) for key, item in value.items()}
+    return {key: item for key, item in items.items() if item is not None}
+
+
+_CONTAINERS: dict[Any, Callable[[Any, Any], Any]] = {list: _mended_list, dict: _mended_map}
 
 
 def _mended_object(value: Any, kind: type[Payload]) -> Payload | None:

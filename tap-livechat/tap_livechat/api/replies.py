@@ -67,6 +67,8 @@ _decode_archives = Decoder(payloads.Archives)
 _decode_chats = Decoder(payloads.Chats)
 _decode_customers = Decoder(payloads.Customers)
 _decode_cdp_customers = Decoder(payloads.CdpCustomers)
+_decode_queued = Decoder(payloads.QueuedVisitorsLeft)
+_decode_report = Decoder(payloads.Report)
 
 
 def archives(page: bytes) -> payloads.Archives:
@@ -100,6 +102,23 @@ def cdp_customers(reply: bytes) -> payloads.CdpCustomers:
     # It gives no count; the last page says so with an empty `next_page_id`.
     _need_list(decoded.customers, None if decoded.next_page_id is None else 0)
     return decoded
+
+
+def queued_visitors_left(reply: bytes) -> payloads.QueuedVisitorsLeft:
+    decoded = _decode_queued(reply)
+    _need_records(decoded.records)
+    return decoded
+
+
+def report(reply: bytes) -> payloads.Report:
+    decoded = _decode_report(reply)
+    _need_records(decoded.records)
+    return decoded
+
+
+def _need_records(found: object) -> None:
+    if found is None:
+        raise msgspec.ValidationError("the report has no records")
 
 
 def _need_list(found: object, count: int | None) -> None:

@@ -40,7 +40,7 @@ def read_forms(events: Iterable[payloads.Event]) -> FilledForms:
     forms = FilledForms()
     for event in events:
         if event.type == "filled_form":
-            _read_form(event, forms)
+            read_fields(event.fields or (), kind_of(event), forms)
     return forms
 
 
@@ -52,10 +52,10 @@ def kind_of(form: payloads.Event) -> str:
     return _SPELLINGS.get(kind, kind) if isinstance(kind, str) and kind else "prechat"
 
 
-def _read_form(event: payloads.Event, forms: FilledForms) -> None:
-    source = kind_of(event)
+def read_fields(fields: Iterable[Mapping[str, Any]], source: str, forms: FilledForms) -> None:
+    """Add the answers of one form of the kind `source`."""
     answers: dict[str, list[str]] = {}
-    for item in event.fields or ():
+    for item in fields:
         text = answer_text(item)
         if not text:
             continue

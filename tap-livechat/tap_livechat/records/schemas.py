@@ -168,6 +168,50 @@ TAG: Fields = {
 }
 
 
+BOT: Fields = {
+    "id": (STRING, "As it stands in `agents` of visitors and chats."),
+    "name": (STRING, "As shown to visitors."),
+    "avatar_path": (STRING, "Picture."),
+    "job_title": (STRING, "As shown to visitors."),
+    "max_chats_count": (INTEGER, "Chats at a time."),
+    "timezone": (STRING, "IANA name."),
+    "groups": (FREE_LIST, "Group ids with the bot's priority in each."),
+}
+
+CUSTOMER_BAN: Fields = {
+    "ip": (STRING, "The banned address."),
+    "created_at": (MOMENT, "When it was banned."),
+    "customer_id": (STRING, "The banned visitor, if it was one."),
+    "agent_id": (STRING, "Who banned."),
+    "thread_id": (STRING, "In which thread."),
+    "expires_at": (MOMENT, "Until when; bans that are over are not listed."),
+}
+
+QUEUED_VISITOR_LEFT: Fields = {
+    "chat_id": (STRING, "The chat that did not come about."),
+    "visitor_id": (STRING, "Who left."),
+    "email": (STRING, "From the profile, or else from the pre-chat survey; as typed."),
+    "email_source": (STRING, "profile or prechat."),
+    "name": (STRING, "As in `visitors`."),
+    "first_name": (STRING, "Given and middle names; null for what is no person's name."),
+    "last_name": (STRING, "Family name; null for what is no person's name."),
+    "name_is_default": (BOOLEAN, "As in `visitors`."),
+    "ip": (STRING, "IP address."),
+    "session_fields": (TEXTS, "Custom variables."),
+    "form_answers": (TEXTS, "Question of the pre-chat survey to the answer."),
+    "queued_at": (MOMENT, "Since when in the queue."),
+    "queue_seconds": (INTEGER, "How long."),
+    "group_id": (INTEGER, "For which group."),
+    "url": (STRING, "On which page."),
+}
+
+DAILY_REPORT: Fields = {
+    "report": (STRING, "Which one, by LiveChat's name: total_chats, ratings …"),
+    "date": (STRING, "The day, in UTC."),
+    "values": (FREE, "The report's figures of that day, as LiveChat names them."),
+}
+
+
 def to_schema(fields: Mapping[str, tuple[Any, str]], keys: tuple[str, ...]) -> dict[str, Any]:
     """JSON Schema of the fields; all but the keys may be null."""
     schema: dict[str, Any] = th.PropertiesList(

@@ -89,6 +89,27 @@ def from_cdp(customer: payloads.CdpCustomer) -> Record:
     )
 
 
+class KnownEmails:
+    """The e-mails of the last visitors of a run: one typed in an earlier chat is not forgotten."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._by_visitor: dict[str, tuple[str, str | None]] = {}
+
+    def complete(self, record: Record) -> Record:
+        """The record, of `visitors` or `chats`, with the best e-mail so far."""
+        visitor_id = record["visitor_id"]
+        before = self._by_visitor.pop(visitor_id, None)
+        if before and (record["email"] is None or is_better_email(before[0], record["email"])):
+            record["email"], record["email_source"] = before
+        if record["email"]:
+            # Put last: the ones that were not seen for longest go first.
+            self._by_visitor[visitor_id] = record["email"], record["email_source"]
+            if len(self._by_visitor) > self._most:
+                del self._by_visitor[next(iter(self._by_visitor))]
+        return record
+
+
 def last_activity(customer: payloads.CdpCustomer) -> datetime | None:
     """The latest of the times that the Customer Data Platform knows; None where it knows none."""
     statistics = customer.statistics or _NO_STATISTICS
@@ -265,6 +286,13 @@ def _by_key(fields: Iterable[Record] | None) -> dict[str, str]:
         for pair in fields or ()
         if pair.get("key") is not None
     }
+
+
+def custom_variables(fields: Iterable[Record] | None) -> dict[str, str]:
+    """Of objects by key, or of `{"key", "value"}`: the Reports API has an example of neither."""
+    listed = list(fields or ())
+    pairs = [field for field in listed if field.keys() == {"key", "value"}]
+    return _by_key(pairs) | _one_key_objects(field for field in listed if field not in pairs)
 
 
 def _custom_fields(customer: payloads.CdpCustomer) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The account's own lists (agents, groups, tags): one request each, read in full.
+"""The account's own lists (agents, groups, tags, bots, bans): one request each, read in full.
 
 Asked for once a run, whoever needs them: their own streams, or `chats` for its names.
 """
@@ -9,7 +9,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_livechat.api import payloads, replies
-from tap_livechat.api.methods import LIST_AGENTS, LIST_GROUPS, LIST_TAGS, Method
+from tap_livechat.api.methods import (
+    LIST_AGENTS,
+    LIST_BOTS,
+    LIST_CUSTOMER_BANS,
+    LIST_GROUPS,
+    LIST_TAGS,
+)
 from tap_livechat.errors import ScopeError
 from tap_livechat.records import schemas
 from tap_livechat.streams.stream import Batch, LiveChatStream, Record
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
 
 
 class DirectoryStream(LiveChatStream):
-    method: ClassVar[Method]
     payload: ClassVar[dict[str, Any]] = {}
     rows: ClassVar[replies.Decoder[list[Any]]]
 
@@ -66,11 +71,12 @@ class DirectoryStream(LiveChatStream):
     def _records(self, rows: list[Any]) -> list[Record]:
         """One per row that has its key."""
         records = [self.record(row) for row in rows]
-        [key] = self.primary_keys
-        whole = [record for record in records if record[key] is not None]
+        keys = self.primary_keys
+        whole = [record for record in records if None not in map(record.get, keys)]
         if len(whole) < len(records):
             self.session.client.warn(
-                f"{self.name}: rows without {key} are left out: {len(records) - len(whole)}"
+                f"{self.name}: rows without {' and '.join(keys)} are left out: "
+                f"{len(records) - len(whole)}"
             )
         return whole
 
@@ -109,6 +115,30 @@ class Tags(DirectoryStream):
     fields: ClassVar[schemas.Fields] = schemas.TAG
     method = LIST_TAGS
     rows = replies.Decoder(list[payloads.Tag])
+
+
+class Bots(DirectoryStream):
+    name = "bots"
+    primary_keys = ("id",)
+    fields: ClassVar[schemas.Fields] = schemas.BOT
+    method = LIST_BOTS
+    payload: ClassVar[dict[str, Any]] = {
+        "all": True,
+        "fields": ["groups", "job_title", "max_chats_count", "timezone"],
+    }
+    rows = replies.Decoder(list[payloads.Bot])
+    selected_by_default = False
+
+
+class CustomerBans(DirectoryStream):
+    """Those in force; one that is over is not listed any more."""
+
+    name = "customer_bans"
+    primary_keys = ("ip", "created_at")
+    fields: ClassVar[schemas.Fields] = schemas.CUSTOMER_BAN
+    method = LIST_CUSTOMER_BANS
+    rows = replies.Decoder(list[payloads.CustomerBan])
+    selected_by_default = False
 
 
 def _plain(value: Any) -> Any:

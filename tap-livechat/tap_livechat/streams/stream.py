@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from singer_sdk.tap_base import Tap
 
     from tap_livechat.api.client import Client
+    from tap_livechat.api.methods import Method
     from tap_livechat.singer.command import Termination
     from tap_livechat.singer.messages import MessageWriter
 
@@ -45,6 +46,7 @@ class Session:
     termination: Termination
     lookback: timedelta
     start_date: datetime | None
+    limit: int | None  # of visitors or threads, for a look at the first ones
     page_size: int
     max_concurrent_requests: int
     group_ids: list[int]
@@ -64,6 +66,8 @@ class LiveChatStream(Stream):
     # Our records are made to fit their schemas.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
     fields: ClassVar[schemas.Fields]
+    method: ClassVar[Method]
+    smallest: ClassVar[dict[str, Any]] = {}  # what to send for the smallest reply
     on_request: ClassVar[tuple[str, ...]] = ()  # fields that are not selected by default
 
     def __init__(self, tap: Tap, session: Callable[[], Session]) -> None:
@@ -75,6 +79,11 @@ class LiveChatStream(Stream):
     def session(self) -> Session:
         """Made when first asked for: `--discover` has no credentials to make it of."""
         return self._make_session()
+
+    @property
+    def most_records(self) -> int | None:
+        """What `--limit` leaves of this stream."""
+        return None
 
     @abstractmethod
     def batches(self) -> Iterator[Batch]:
@@ -111,7 +120,7 @@ class LiveChatStream(Stream):
     ) -> Generator[Record, Any, Any]:
         """Instead of the SDK's loop over records: one over batches."""
         del context, write_messages
-        limit = self.ABORT_AT_RECORD_COUNT
+        limit = self.ABORT_AT_RECORD_COUNT or self.most_records
         written = 0
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self.batches():
