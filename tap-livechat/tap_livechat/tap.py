@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -13,12 +14,15 @@ from urllib.parse import urlsplit
 from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
+from tap_livechat import configuration
 from tap_livechat.api import auth
 from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
+from tap_livechat.configuration import Configuration
 from tap_livechat.errors import SettingsError, StateError
 from tap_livechat.singer.command import Command, Termination
 from tap_livechat.singer.messages import MessageWriter
@@ -36,7 +40,6 @@ if TYPE_CHECKING:
     import click
     from jsonschema import ValidationError
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _URLS = ("api_url", "cdp_url", "accounts_url")
@@ -51,6 +54,19 @@ _WORDS = (
     "region",
 )
 _MOST_LOOKBACK_MINUTES = 10 * 366 * 24 * 60
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What `--config` names, in the shape that the SDK's callbacks expect."""
+
+    tap: type[TapLiveChat]
+    names: tuple[str, ...]
+    parse_env: bool = False
+
+    @property
+    def config(self) -> Configuration:
+        return self.tap._configuration(self.names)  # noqa: SLF001 - of the same file
 
 
 class TapLiveChat(Tap):
@@ -202,16 +218,28 @@ class TapLiveChat(Tap):
         ),
     ).to_dict()
 
-    def __init__(self, *, parse_env_config: bool = False, **options: Any) -> None:
+    def __init__(
+        self, *, config: Configuration | dict[str, Any] | None = None, **options: Any
+    ) -> None:
         self._termination = Termination()
         self._session: Session | None = None
-        if parse_env_config:
-            self._check_environment()
+        self._found = config if isinstance(config, Configuration) else Configuration(config or {})
         _check_state(options.get("state"))
-        super().__init__(parse_env_config=parse_env_config, **options)
+        super().__init__(config=self._found.values, **options)
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a property of the class
+        """The SDK's own way to the environment would read a `.env` beside installed packages."""
+        return cls._configuration().values
+
+    @classmethod
+    def _configuration(cls, files: Sequence[str] = ()) -> Configuration:
+        cls.append_builtin_config(cls.config_jsonschema)
+        return configuration.read(cls.name, cls.config_jsonschema["properties"], files)
 
     def discover_streams(self) -> Sequence[LiveChatStream]:
         archives = ArchivePass(self.session)
+        agents, groups = Agents(self, self.session), Groups(self, self.session)
         source = self.config.get("visitor_source")
         return [
             CustomerVisitors(self, self.session)
@@ -219,10 +247,10 @@ class TapLiveChat(Tap):
             else CdpVisitors(self, self.session)
             if source == "cdp"
             else ArchiveVisitors(self, self.session, archives),
-            Chats(self, self.session, archives),
+            Chats(self, self.session, archives, agents, groups),
             ChatEvents(self, self.session, archives),
-            Agents(self, self.session),
-            Groups(self, self.session),
+            agents,
+            groups,
             Tags(self, self.session),
         ]
 
@@ -268,7 +296,7 @@ class TapLiveChat(Tap):
         *,
         about: bool = False,
         about_format: str | None = None,
-        config: _ConfigInput | None = None,
+        config: _Files | None = None,
         state: t.IO[str] | None = None,
         catalog: t.IO[str] | None = None,
     ) -> None:
@@ -280,10 +308,9 @@ class TapLiveChat(Tap):
         if sys.stdout is None:
             raise SettingsError("standard output is closed: there is nowhere to write to")
         tap = cls(
-            config=config.config if config else {},
+            config=config.config if config else cls._configuration(),
             state=_content(state, "--state"),
             catalog=_content(catalog, "--catalog"),
-            parse_env_config=bool(config and config.parse_env),
         )
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
         # them takes a third of the time.
@@ -296,11 +323,9 @@ class TapLiveChat(Tap):
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Reads the settings' files; one that is no JSON is one line."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except ValueError as error:
-            raise _no_json("--config", error) from None
+        """The files as they were named: they are read when a run needs them, not for `--about`."""
+        del ctx, param
+        return _Files(cls, value)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
@@ -331,23 +356,10 @@ class TapLiveChat(Tap):
         errors = [_describe(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
             errors = list(_problems(config))
+        errors = [self._found.placed(error) for error in errors]
         if raise_errors and errors:
             raise ConfigValidationError("wrong settings", errors=errors)
         return errors
-
-    @classmethod
-    def _check_environment(cls) -> None:
-        """Say which variable is wrong; the SDK would only quote its value."""
-        for name, schema in cls.config_jsonschema["properties"].items():
-            variable = f"{cls._env_var_prefix}{name.upper()}"
-            value = os.environ.get(variable)
-            if value is None:
-                continue
-            kind = next(kind for kind in schema["type"] if kind != "null")
-            if kind == "integer" and not re.fullmatch(r"\s*-?\d+\s*", value):
-                raise SettingsError(f"{variable} (setting {name}): it must be a whole number")
-            if kind in {"array", "object"} and not _is_json(value):
-                raise SettingsError(f"{variable} (setting {name}): it must be JSON, a {kind}")
 
 
 def _describe(error: ValidationError) -> str:
@@ -419,11 +431,3 @@ def _no_json(option: str, error: ValueError) -> SettingsError:
     line = getattr(error, "lineno", None)
     where = f", at line {line}" if line else ""
     return SettingsError(f"{option}: the file is no JSON{where}")
-
-
-def _is_json(text: str) -> bool:
-    try:
-        load_json(text)
-    except ValueError:
-        return False
-    return True

@@ -19,7 +19,6 @@ from tap_livechat.records import forms, names, schemas, thread, visitor
 from tap_livechat.streams.archives import (
     ArchiveVisitors,
     ChatEvents,
-    Chats,
     Row,
     _has_hidden_neighbour,
 )
@@ -80,7 +79,7 @@ def filled_form(*fields: dict[str, Any], **of: Any) -> dict[str, Any]:
 
 def typed(payload: Any, kind: type[P]) -> P:
     """As it comes from the wire."""
-    return replies.decoder(kind)(msgspec.json.encode(payload))
+    return replies.Decoder(kind)(msgspec.json.encode(payload))
 
 
 def row_of(payload: dict[str, Any]) -> Row:
@@ -128,7 +127,7 @@ def test_an_answer_is_read_whatever_its_shape(answer: dict[str, Any], text: str)
         (None, "f@example.com", "postchat", "f@example.com", "postchat"),
         (None, "f@example.com", "ask_for_email", "f@example.com", "ask_for_email"),
         (None, "f@example.com", None, "f@example.com", "prechat"),
-        (None, "f@example.com", "ticket", "f@example.com", None),
+        (None, "f@example.com", "ticket", "f@example.com", "ticket"),
         ("", "f@example.com", "prechat", "f@example.com", "prechat"),
         ("broken@", "f@example.com", "prechat", "f@example.com", "prechat"),
         ("broken@", "also broken", "prechat", "broken@", "profile"),
@@ -395,16 +394,20 @@ def directory_rows(name: str, payload: list[dict[str, Any]]) -> list[tuple[str, 
     method = name.split("-")[2]
     if method not in kinds:
         return []
-    return [(method.removeprefix("list").lower(), kinds[method].record(row)) for row in payload]
+    rows = kinds[method].rows(msgspec.json.encode(payload))
+    return [(method.removeprefix("list").lower(), kinds[method].record(row)) for row in rows]
 
 
 def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     row = row_of(payload)
-    return [
+    rows = [
         (str(kind.name), record)
-        for kind in (ArchiveVisitors, Chats, ChatEvents)
+        for kind in (ArchiveVisitors, ChatEvents)
         for record in kind.records(None, [row])  # type: ignore[arg-type] # they keep no state
     ]
+    if row.thread.id:
+        rows.append(("chats", thread.chat_record(row.chat, row.thread)))
+    return rows
 
 
 @needs_samples
@@ -558,7 +561,7 @@ def test_the_notice_that_a_chat_was_closed_is_nothing_that_anybody_said() -> Non
     row = row_of(chat(said, notice))
 
     [visitor_row] = ArchiveVisitors.records(None, [row])  # type: ignore[arg-type] # no state
-    [chat_row] = Chats.records(None, [row])  # type: ignore[arg-type] # no state
+    chat_row = thread.chat_record(row.chat, row.thread)
     assert visitor_row["last_activity_at"] == "2026-01-01T10:00:05.000000Z"
     assert chat_row["last_activity_at"] == "2026-01-01T10:09:00.000000Z"
 

@@ -9,7 +9,7 @@ import pytest
 from target_marketo.mapping.field_types import Refused
 from target_marketo.mapping.mapper import DEFAULT_STREAMS, Mapped, Mapper
 from target_marketo.marketo.replies import Field
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 FIELDS = [
     Field("id", "integer", searchable=True),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from target_marketo.marketo.replies import Field
-from target_marketo.settings import SettingError, Settings
+from target_marketo.problems import SettingError
+from target_marketo.settings import Settings
 from target_marketo.singer.run import Run, Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from singer_sdk.tap_base import Tap
 
     from tap_livechat.api.client import Client
+    from tap_livechat.streams.directory import Agents, Groups
     from tap_livechat.streams.stream import Session
     from tap_livechat.streams.windows import Window
 
@@ -301,9 +302,31 @@ class Chats(ArchiveStream):
     primary_keys = ("thread_id",)
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.CHAT
+    on_request = ("agent_names", "group_names")
+
+    def __init__(
+        self,
+        tap: Tap,
+        session: Callable[[], Session],
+        archives: ArchivePass,
+        agents: Agents,
+        groups: Groups,
+    ) -> None:
+        self._agents = agents
+        self._groups = groups
+        super().__init__(tap, session, archives)
 
     def records(self, rows: Iterable[Row]) -> list[Record]:
-        return [thread.chat_record(row.chat, row.thread) for row in rows if row.thread.id]
+        rows = [row for row in rows if row.thread.id]
+        agents = groups = None
+        # A chat names its agents; only where it does not is there something to ask for.
+        if "agent_names" not in self.hidden and any(
+            None in visitor.agents(row.chat).values() for row in rows
+        ):
+            agents = self._agents.names()
+        if "group_names" not in self.hidden or self._groups.selected:
+            groups = self._groups.names()
+        return [thread.chat_record(row.chat, row.thread, agents, groups) for row in rows]
 
 
 class ChatEvents(ArchiveStream):

@@ -17,7 +17,7 @@ from target_marketo.mapping.field_types import Refused
 from target_marketo.mapping.record_reader import Properties
 from target_marketo.mapping.row_check import row_check
 from target_marketo.mapping.rules import Kind, Rule, Rules, Write
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -305,6 +305,7 @@ class Mapper:
             kind=kind,
             group=options.get("group"),
             delimiter=options.get("delimiter", ";"),
+            constant="value" in options,
         )
 
     def _check_sources(self, stream: str, properties: Mapping[str, Any]) -> None:

@@ -67,13 +67,17 @@ class Duplicates(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """May this field be written? `group` names the fields decided as one with it."""
+    """May this field be written? `group` names the fields decided as one with it.
+
+    `constant` tells a value that the user wrote into the mapping from one that a record brings.
+    """
 
     field: str
     write: Write
     kind: Kind = Kind.TEXT
     group: str | None = None
     delimiter: str = ";"
+    constant: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from target_marketo.mapping.field_types import Refused
 from target_marketo.mapping.mapper import Mapped
 from target_marketo.mapping.record_reader import read_leniently
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
-from target_marketo.settings import SettingError
+from target_marketo.privacy import printable
+from target_marketo.problems import SettingError
 from target_marketo.singer.messages import Feed, InputEnded, Lines, Malformed, Message, parse
 from target_marketo.singer.state_output import StateOutput
 from target_marketo.store.database import StoreError
-from target_marketo.store.error_log import printable
 from target_marketo.writes.described import Described
 
 if TYPE_CHECKING:

@@ -74,12 +74,17 @@ class StoreError(Exception):
 
 
 class Database:
-    """An engine with its write transactions. Threads may share it, forked processes may not."""
+    """An engine with its write transactions. Threads may share it, forked processes may not.
 
-    def __init__(self, url: URL) -> None:
+    `path` is the file, of SQLite; `store_key` is the setting, see hash_key.py.
+    """
+
+    def __init__(self, url: URL, store_key: str | None = None) -> None:
+        self.store_key = store_key
         self._engine = _sqlite(url) if _is_sqlite(url) else _postgresql(url)
         self.name: str = url.render_as_string(hide_password=True)
         self.is_sqlite: bool = _is_sqlite(url)
+        self.path = Path(str(url.database)).absolute() if self.is_sqlite else None
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -92,6 +97,14 @@ class Database:
             connection.execution_options(store_durable=durable)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def write_through(self) -> Iterator[Connection]:
+        """As `write`, and on disk at the end also where PostgreSQL's server does not insist."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -171,7 +184,7 @@ class Database:
             raise StoreError(f"store {self.name}: {_one_line(error)}") from None
 
 
-def open_database(store_url: str | None = None) -> Database:
+def open_database(store_url: str | None = None, store_key: str | None = None) -> Database:
     """Open the store that `store_url` names, or the user's own file.
 
     Raises:
@@ -179,14 +192,19 @@ def open_database(store_url: str | None = None) -> Database:
     """
     url = _parse(store_url) if store_url else default_url()
     try:
-        return Database(url)
+        return Database(url, store_key)
     except (SQLAlchemyError, ImportError, OSError) as error:
         name = url.render_as_string(hide_password=True)
         raise StoreError(f"store {name}: {_one_line(error)}") from None
 
 
 def default_url() -> URL:
-    """SQLite in `$XDG_STATE_HOME/target-marketo`, else `~/.local/state/target-marketo`."""
+    """SQLite in the user's state folder."""
+    return URL.create("sqlite", database=str(state_folder() / "store.sqlite"))
+
+
+def state_folder() -> Path:
+    """`$XDG_STATE_HOME/target-marketo`, else `~/.local/state/target-marketo`; the user's alone."""
     home = os.environ.get("XDG_STATE_HOME", "")
     # XDG Base Directory Specification: a relative path is to be ignored.
     state = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
@@ -194,7 +212,7 @@ def default_url() -> URL:
     with suppress(OSError):  # whatever is wrong with the folder, opening the file says it better
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-    return URL.create("sqlite", database=str(folder / "store.sqlite"))
+    return folder
 
 
 def _parse(store_url: str) -> URL:

@@ -11,7 +11,6 @@ from target_marketo.governor import Governor, Limits
 from target_marketo.store.database import open_database
 from target_marketo.store.leases import DatabaseLeases
 from target_marketo.store.memory import MemoryLeases
-from tests.target_marketo.governor.postgresql import PostgreSQL, running_server
 from tests.target_marketo.governor.scripted import ScriptedClock
 
 if TYPE_CHECKING:
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
     from target_marketo.store.leases import Leases
 
 SEED = 20261120
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -46,9 +46,6 @@ class Seen:
         until = min(own[-1] for own in times.values())
         return sorted(sum(since <= at <= until for at in own) for own in times.values())
 
-    def rate(self, since: float, until: float) -> float:
-        return sum(since <= at < until for at, _ in self.served) / (until - since)
-
     def steady(self, window: float) -> float:
         """As Figures.steady of simulation.py."""
         times = [at for at, _ in self.served]

@@ -28,10 +28,11 @@ from target_marketo.ops.console import console, print_json, print_table
 from target_marketo.ops.errors import OpsError
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.shape import explained
-from target_marketo.settings import SettingError, Settings
+from target_marketo.problems import SettingError
+from target_marketo.settings import Settings
 from target_marketo.store.cache import Cache
-from target_marketo.store.error_log import mapping_digest, moment
-from target_marketo.store.run_ledger import RUNS, SILENT_AFTER
+from target_marketo.store.error_log import mapping_digest
+from target_marketo.store.run_ledger import RUNS, SILENT_AFTER, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,7 +63,7 @@ def plan(
         OpsError: A run is under way, whose newer values an older one might follow.
     """
     if not force:
-        _refuse_beside_a_run(database)
+        _refuse_beside_a_run(database, wanted.instance)
     chosen = Replay(mapped_streams=mapped_streams(config))
     judge = _Judge(database, config)
     for entry, record in entries.with_records(database, wanted):
@@ -113,10 +114,7 @@ def show(replay: Replay, *, as_json: bool) -> None:
     print_table(
         f"{len(replay.sent)} records would be sent, {len(replay.kept)} not",
         ("ID #", "stream", "code", "field", "who", "sent", "why not"),
-        (
-            (e.id, e.stream, e.code, e.field, e.key_masked, "no" if why else "yes", why)
-            for e, why in rows
-        ),
+        ((e.id, e.stream, e.code, e.field, e.who, "no" if why else "yes", why) for e, why in rows),
     )
 
 
@@ -181,11 +179,12 @@ def _mapper(database: Database, config: Mapping[str, Any]) -> Mapper | None:
         return None
 
 
-def _refuse_beside_a_run(database: Database) -> None:
+def _refuse_beside_a_run(database: Database, instance: str | None) -> None:
     """The target at the other end of the pipe started just now, and is not meant."""
     now = datetime.fromtimestamp(time.time(), UTC)
     under_way = select(RUNS.c.started_at).where(
         RUNS.c.ended_at.is_(None),
+        RUNS.c.instance == (instance or RUNS.c.instance),
         RUNS.c.alive_at >= moment(now - SILENT_AFTER),
         RUNS.c.started_at < moment(now - _JUST_STARTED),
     )

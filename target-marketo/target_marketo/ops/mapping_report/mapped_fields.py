@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from target_marketo.mapping.mapper import DEFAULT_STREAMS, Mapper
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
