@@ -215,4 +215,40 @@ MARKETO_OBJECTS = (
         "marketo_objects 5.2, 16.8",
         option("unknown_object", "1013", "610", "1003"),
     ),
+    Question(
+        "extract_updated_at",
+        "Can leads be extracted by when they were updated?",
+        "marketo_objects 8, 16.12",
+        option("extract_updated_at", "accept", "1035"),
+    ),
+    Question(
+        "extract_early_file",
+        "What is answered for a file that is not there yet?",
+        "marketo_objects 8, 16.12",
+        option("extract_early_file", "404", "1003"),
+    ),
+    Question(
+        "extract_cancelled",
+        "How is the status of a cancelled job spelt?",
+        "marketo_objects 8",
+        option("extract_cancelled", "Cancelled", "Canceled"),
+    ),
+    Question(
+        "request_campaign",
+        "Does a campaign run for the others, when it is requested for somebody who is gone?",
+        "marketo_objects 12, 16.9",
+        no_switch="the target requests no campaigns: an activity triggers them, 300 at a call",
+    ),
+    Question(
+        "associate",
+        "What becomes of a cookie that belongs to somebody else?",
+        "marketo_objects 11, 16.11",
+        no_switch="the target associates no cookies",
+    ),
+    Question(
+        "bulk_imports",
+        "What do empty cells and bad addresses mean in the three bulk imports?",
+        "marketo_objects 7, 16.12",
+        no_switch="the target imports nothing in bulk: there is no result for each row",
+    ),
 )

@@ -214,9 +214,11 @@ class Caller:
         template = self._templates.get(key)
         if template is None:
             headers = {"Content-Type": request.content_type} if request.body else None
-            template = self._templates[key] = prepare(
+            template = prepare(
                 self.session, request.method, self.endpoint + request.path, headers=headers
             )
+            if "?" not in request.path:  # one with a query is asked once
+                self._templates[key] = template
         prepared = template.copy()
         prepared.headers["Authorization"] = f"Bearer {token}"
         if body is not None:

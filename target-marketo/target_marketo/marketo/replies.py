@@ -35,9 +35,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     @property
     def code(self) -> str:
         """Why it was skipped; empty if Marketo does not say."""
-        reason = next(iter(self.reasons or self.errors), None)
-        code = str(reason.code) if reason else ""
-        return code if _CODE.fullmatch(code) else ""
+        return code_of_reasons(self.reasons or self.errors)
 
 
 class Answer(NamedTuple):
@@ -82,12 +80,19 @@ def code_of(status: int, reply: Head | None) -> str:
             return str(status)
 
 
+def code_of_reasons(reasons: tuple[Reason, ...]) -> str:
+    """The code that a row was skipped for; empty if there is none that looks like one."""
+    code = str(reasons[0].code) if reasons else ""
+    return code if _CODE.fullmatch(code) else ""
+
+
 def request_id(reply: Head | None) -> str:
     """The id, if it looks like one: it is shown, and nothing that people wrote is."""
-    return _shown(reply.request_id) if reply else ""
+    return shown_id(reply.request_id) if reply else ""
 
 
-def _shown(found: object) -> str:
+def shown_id(found: object) -> str:
+    """A request id, if it looks like one."""
     return found if isinstance(found, str) and _REQUEST_ID.fullmatch(found) else ""
 
 
@@ -209,7 +214,7 @@ def answer(content: bytes, rows: int) -> Answer:
         raise msgspec.ValidationError("not one result for each row")
     if any(row.status != "skipped" for row in reply.result if row.lead_id is None):
         raise msgspec.ValidationError("a written row without id")
-    return Answer(reply.result, _shown(reply.request_id))
+    return Answer(reply.result, shown_id(reply.request_id))
 
 
 # Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are

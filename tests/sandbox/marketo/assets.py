@@ -57,7 +57,14 @@ def answered(assets: Sequence[Any]) -> Content:
 
 
 def page(call: Call, assets: Sequence[Any]) -> Content:
-    """A part of the assets, by offset."""
+    """A part of the assets that were updated in the time asked for, by offset."""
+    first, last = (_time(call, name) for name in ("earliestUpdatedAt", "latestUpdatedAt"))
+    assets = [
+        each
+        for each in assets
+        if (first is None or first <= _seconds(each["updatedAt"]))
+        and (last is None or _seconds(each["updatedAt"]) <= last)
+    ]
     offset, size = (_number(call, *each) for each in (("offset", 0), ("maxReturn", USUAL_RETURN)))
     return answered(assets[offset : offset + min(size, MAX_RETURN)])
 
@@ -78,6 +85,19 @@ def number(text: str) -> int:
 def split(text: str | None) -> frozenset[str] | None:
     """The values of a filter; None if it is not asked for."""
     return None if not text else frozenset(part.strip() for part in text.split(","))
+
+
+def _time(call: Call, name: str) -> float | None:
+    text = call.form().get(name)
+    try:
+        return None if not text else _seconds(text)
+    except ValueError:
+        raise ResponseError("704") from None
+
+
+def _seconds(text: str) -> float:
+    date = datetime.fromisoformat(text.removesuffix("+0000").replace(" ", "+"))
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _number(call: Call, name: str, usual: int) -> int:

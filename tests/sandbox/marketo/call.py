@@ -45,7 +45,7 @@ class Call:
     authorization: str
     entry: JournalEntry
     range: str = ""  # of a file
-    ids: tuple[str, ...] = ()  # the query's `id`, repeated or with commas
+    pairs: tuple[tuple[str, str], ...] = ()  # the query, with what is repeated in it
     # What stands in the path for the names of its route.
     parts: dict[str, str] = field(default_factory=dict)
     # What goes wrong with it.
@@ -63,6 +63,10 @@ class Call:
                 text = self.body.decode(errors="replace")
                 self._form = self.query | dict(parse_qsl(text, keep_blank_values=True))
         return self._form
+
+    def values(self, name: str) -> list[str]:
+        """A parameter of the query that may be repeated, or hold commas."""
+        return [part for key, text in self.pairs if key == name for part in text.split(",") if part]
 
     def json(self, kind: type[T]) -> T:
         """The JSON body."""

@@ -243,7 +243,7 @@ class Lists:
         if call.body and call.content_type == JSON:
             ids: list[Any] = [row.id for row in call.json(IdRows).input]
         else:
-            ids = [number(text) for text in call.ids if text]
+            ids = [number(text) for text in call.values("id")]
         rows.checked(ids, "id")
         return self.find(call.parts["list"]), ids
 

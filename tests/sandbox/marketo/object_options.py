@@ -34,12 +34,14 @@ Permission = Literal[
     "Read-Write Lead",
     "Read-Only Asset",
     "Read-Write Asset",
+    "Read-Only Campaign",
+    "Read-Write Campaign",
     "Read-Only Custom Object",
     "Read-Write Custom Object",
     "Read-Only Custom Object Type",
     "Read-Write Custom Object Type",
 ]
-Feature = Literal["activities", "lists", "programs", "custom_objects"]
+Feature = Literal["activities", "lists", "programs", "custom_objects", "extracts"]
 
 
 class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -121,6 +123,7 @@ class ObjectOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     channels: tuple[Channel, ...] = (LIVE_CHAT,)
     programs: tuple[Program, ...] = ()
     custom_objects: tuple[CustomObject, ...] = ()
+    campaigns: tuple[str, ...] = ()  # active ones, by name
 
     # What the API user's role does not hold (603).
     denied_permissions: tuple[Permission, ...] = ()
@@ -167,3 +170,10 @@ class ObjectOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     link_to_nobody: Literal["1004", "accept"] = "1004"
     link_to_several: Literal["1004", "first", "random"] = "1004"
     unknown_object: Literal["1013", "610", "1003"] = "1013"
+
+    # --- bulk extracts ---
+    extract_seconds: float = 0.0  # a job is ready only so long after it was queued
+    extract_daily_bytes: int = 500_000_000
+    extract_updated_at: Literal["accept", "1035"] = "accept"  # the filters some lack
+    extract_early_file: Literal["404", "1003"] = "404"  # a file that is not ready
+    extract_cancelled: Literal["Cancelled", "Canceled"] = "Cancelled"

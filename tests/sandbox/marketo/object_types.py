@@ -112,7 +112,6 @@ class ObjectType:
         return {
             "idField": GUID,
             "apiName": self.api_name,
-            "name": self.api_name,
             "displayName": version.display_name,
             "pluralName": version.plural_name,
             "description": version.description,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from .activities import Activities
 from .activity_types import ActivityTypes
+from .campaigns import Campaigns
+from .extracts import Extracts
 from .folders import Folders
 from .lists import Lists
 from .object_types import ObjectTypes
@@ -31,11 +33,13 @@ class Rooms:
         self.activities = Activities(instance, self.activity_types, self.lists)
         self.object_types = ObjectTypes(instance)
         self.objects = Objects(instance, self.object_types)
+        self.campaigns = Campaigns(instance)
+        self.extracts = Extracts(instance)
         self.people = People(instance)
         self.holding_leads = (self.lists, self.programs, self.activities, self.objects)
         rooms = (
             *(self.folders, self.programs, self.lists, self.activity_types, self.activities),
-            *(self.object_types, self.objects, self.people),
+            *(self.object_types, self.objects, self.campaigns, self.extracts, self.people),
         )
         self._router = Router(route for room in rooms for route in room.routes())
 

@@ -116,7 +116,7 @@ async def _read_call(scope: Scope, receive: Receive) -> Call | None:
         content_type=content_type.partition(";")[0].strip().lower(),
         body=b"".join(parts),
         authorization=headers.get(b"authorization", b"").decode("latin-1"),
-        ids=tuple(part for name, text in query if name == "id" for part in text.split(",")),
+        pairs=tuple(query),
         range=headers.get(b"range", b"").decode("latin-1"),
         entry=JournalEntry(kind="unknown", arrival=0.0),
     )
