@@ -12,13 +12,13 @@ import logging
 import os
 import secrets
 import socket
-from collections import Counter
 from dataclasses import dataclass, field
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
+from target_marketo.governor import others
 from target_marketo.governor.clock import Clock, SystemClock
 from target_marketo.governor.decisions import (
     Now,
@@ -27,6 +27,7 @@ from target_marketo.governor.decisions import (
     Why,
     admit,
     granted,
+    note_usage,
     refresh,
     settle,
 )
@@ -37,16 +38,13 @@ from target_marketo.governor.errors import (
     OutageTooLong,
     StoreUnavailable,
 )
-from target_marketo.governor.fairness import delay
-from target_marketo.governor.jitter import full_jitter
-from target_marketo.governor.outcome import Outcome
-from target_marketo.governor.patience import Patience
+from target_marketo.governor.limits import Outcome
+from target_marketo.governor.places import MARGIN_SECONDS, delay
 from target_marketo.governor.report import report
-from target_marketo.governor.retries import RetryBudget
+from target_marketo.governor.retries import Patience, RetryBudget, full_jitter
 from target_marketo.governor.state import State
 from target_marketo.governor.turnstile import Turnstile, rest
 from target_marketo.governor.usage import Usage, usage
-from target_marketo.governor.window import MARGIN_SECONDS
 from target_marketo.store.database import StoreError
 from target_marketo.store.leases import Row
 
@@ -58,6 +56,8 @@ if TYPE_CHECKING:
     from target_marketo.store.leases import Leases, Ledger
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 POLL_SECONDS = 1.0
 """How often to ask for what nobody can foretell, when no other process is about."""
@@ -92,14 +92,12 @@ class Lease:
         return self._governor.seconds_left(self)
 
 
-@dataclass(slots=True)
-class Stats:
-    """Of this process, since it started."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A lease of so many seconds."""
 
-    acquired: int = 0
-    waited_seconds: float = 0.0
-    attempts: int = 0
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    seconds: float
+    reads_usage: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,28 +139,38 @@ class Governor:
     ) -> None:
         self.instance = instance
         self.limits = limits
-        self.stats = Stats()
         self._leases = leases
         self._random = random
         self._clock = clock or SystemClock()
         self._store_patience = store_patience_seconds
         self._outage_patience = outage_patience_seconds
         self._outage = Patience(outage_patience_seconds)
+        self._refusals, self._is_refused = Patience(outage_patience_seconds), False
         self._host, self._pid = socket.gethostname(), os.getpid()
         self._process = f"{self._host}:{self._pid}:{secrets.token_hex(4)}"
         self._turnstile = Turnstile(self._clock)
         self._released = Event()
         self._retries = RetryBudget()
         self._visit = Lock()  # guards the store: one transaction of this process at a time
-        self._lock = Lock()  # guards stats, _unsettled and _sleeper_settles
+        self._lock = Lock()  # guards all below
+        self._open: set[str] = set()
         self._unsettled: list[_Ended] = []
         self._sleeper_settles = False
         self._breaker_open = False
+        self._seen: State | None = None
+        self._guess_ends: float | None = None
+        self._usage_asked_at = float("-inf")
 
     def acquire(
-        self, cancelled: Callable[[], bool] | None = None, *, longer_by: float = 0.0
+        self,
+        cancelled: Callable[[], bool] | None = None,
+        *,
+        longer_by: float = 0.0,
+        reads_usage: bool = False,
     ) -> Lease:
         """Block until a call may be made; one that may last longer than most says by how much.
+
+        One that `reads_usage` is let through our own daily limit from time to time.
 
         Raises:
             BudgetSpent: none may be made today.
@@ -171,16 +179,15 @@ class Governor:
             Cancelled: `cancelled()` was true.
         """
         cancelled = cancelled or _never
-        started = self._clock.monotonic()
         with self._turnstile.turn(cancelled):
             try:
-                lease = self._wait_for_lease(cancelled, self.limits.lease_seconds + longer_by)
+                wanted = _Wanted(self.limits.lease_seconds + longer_by, reads_usage)
+                lease = self._wait_for_lease(cancelled, wanted)
             except BaseException:
                 self._settle_now()
                 raise
         with self._lock:
-            self.stats.acquired += 1
-            self.stats.waited_seconds += self._clock.monotonic() - started
+            self._open.add(lease.id)
         return lease
 
     def check(self, lease: Lease) -> None:
@@ -201,11 +208,14 @@ class Governor:
         """
         ended = _Ended(lease, outcome)
         with self._lock:
-            self.stats.outcomes[outcome] += 1
+            if lease.id not in self._open:
+                return  # given back already
+            self._open.remove(lease.id)
             self._unsettled.append(ended)
             left_to_another = self._sleeper_settles
         if outcome is Outcome.OK:
             self._retries.earn()
+        self._note_refusal(outcome)
         if not left_to_another:
             self._settle_now(ended)
         self._released.set()
@@ -218,21 +228,44 @@ class Governor:
         """
         return self._breaker_open or self._retries.spend()
 
-    def note_usage(self, total_calls_today: int) -> None:
+    def wants_usage(self) -> bool:
+        """Whether the API's own count should be read now, by whoever asks first.
+
+        So it is a window after a run began with a guess of what others use, and as the day's budget
+        nears its end.
+        """
+        with self._lock:
+            now, state = self._clock.monotonic(), self._seen
+            if state is None or now < self._usage_asked_at + others.APART_SECONDS:
+                return False
+            wanted = state.day.wants_reading(
+                self._clock.utc(),
+                daily=self.limits.daily,
+                others_at_most=self.limits.ceiling / self.limits.seconds,
+            )
+            if self._guess_ends is not None and now >= self._guess_ends:
+                wanted = True
+            if wanted:
+                self._usage_asked_at = now
+            return wanted
+
+    def note_usage(self, total_calls_today: int, ours: int | None = None) -> None:
         """What the API says that all integrations have used today, this call included.
+
+        `ours` is what it says of our own user, if it does.
 
         Raises:
             StoreUnavailable: it could not be written.
         """
-        try:
+
+        def note(_ledger: Ledger, state: State, now: Now) -> State:
+            return note_usage(state, total_calls_today, ours, self.limits, now)
+
+        def keep() -> None:
             with self._visit:
-                self._transact(
-                    lambda _ledger, state, _now: replace(
-                        state, day=state.day.note(total_calls_today)
-                    )
-                )
-        except StoreError as error:
-            raise StoreUnavailable(str(error)) from None
+                self._transact(note)
+
+        self._patiently(keep)
 
     def snapshot(self) -> Usage:
         """What is going on on the instance.
@@ -256,7 +289,8 @@ class Governor:
         Raises:
             StoreUnavailable: it could not be read.
         """
-        try:
+
+        def look() -> dict[str, float]:
             with self._leases.transaction(self.instance) as ledger:
                 now = ledger.now
                 return {
@@ -264,20 +298,48 @@ class Governor:
                     for row in ledger.rows.values()
                     if row.busy_until > now
                 }
-        except StoreError as error:
-            raise StoreUnavailable(str(error)) from None
 
-    def _wait_for_lease(self, cancelled: Callable[[], bool], seconds: float) -> Lease:
+        return self._patiently(look)
+
+    def _patiently(self, visit: Callable[[], T]) -> T:
+        """Visits the store; one that is locked, or starts anew, is waited for."""
+        patience = Patience(self._store_patience)
+        while True:
+            try:
+                return visit()
+            except StoreError as error:
+                if patience.lost(self._clock.monotonic()):
+                    raise StoreUnavailable(str(error)) from None
+                self._sleep(self._pause(patience), _never)
+
+    def _pause(self, patience: Patience) -> float:
+        return full_jitter(patience.count, base=0.1, cap=2.0, random=self._random)
+
+    def _note_refusal(self, outcome: Outcome) -> None:
+        """606 and 615 without end are an outage like any other; they are told when it is long."""
+        with self._lock:
+            if outcome in {Outcome.RATE_LIMITED, Outcome.CONCURRENCY_LIMITED}:
+                self._is_refused = self._refusals.lost(self._clock.monotonic())
+            elif outcome.answered:
+                self._is_refused = False
+                self._refusals.reset()
+
+    def _wait_for_lease(self, cancelled: Callable[[], bool], wanted: _Wanted) -> Lease:
         store = Patience(self._store_patience)
         while not cancelled():
+            if self._is_refused:
+                minutes = self._outage_patience / 60
+                raise OutageTooLong(
+                    f"{self.instance} has refused every call for {minutes:.0f} minutes (606, 615): "
+                    "other integrations use up its limits; Admin > Web Services shows which"
+                )
             self._released.clear()
             try:
-                answer = self._attempt(seconds)
+                answer = self._attempt(wanted)
             except StoreError as error:
                 if store.lost(self._clock.monotonic()):
                     raise StoreUnavailable(f"{error}; no call is made without it") from None
-                pause = full_jitter(store.count, base=0.1, cap=2.0, random=self._random)
-                self._sleep(pause, cancelled)
+                self._sleep(self._pause(store), cancelled)
                 continue
             store.reset()
             if isinstance(answer, Lease):
@@ -286,21 +348,26 @@ class Governor:
                 raise BudgetSpent(self._spent(answer))
             if answer.why is Why.OUTAGE and self._outage.lost(self._clock.monotonic()):
                 minutes = self._outage_patience / 60
-                raise OutageTooLong(f"{self.instance} has not answered for {minutes:.0f} minutes")
+                raise OutageTooLong(
+                    f"{self.instance} has not answered for {minutes:.0f} minutes: see "
+                    "status.adobe.com, and whether this host reaches it; the next run goes on"
+                )
             if answer.why in _WOKEN_BY_RELEASE:
                 self._sleep_until_release(answer.seconds, cancelled)
             else:
                 self._sleep(answer.seconds, cancelled)
         raise Cancelled("cancelled while waiting for a call")
 
-    def _attempt(self, seconds: float) -> Lease | Spent | _Denied:
+    def _attempt(self, wanted: _Wanted) -> Lease | Spent | _Denied:
         # Read before the store's clock is: a process frozen in between has less time, never more.
         asked = self._clock.monotonic()
         answers: list[Lease | Spent | _Denied] = []
 
         def ask(ledger: Ledger, state: State, now: Now) -> State:
             rows = ledger.rows.values()
-            answer = admit(state, rows, self._process, self.limits, now)
+            answer = admit(
+                state, rows, self._process, self.limits, now, reads_usage=wanted.reads_usage
+            )
             if isinstance(answer, Spent):
                 answers.append(answer)
                 return state
@@ -309,20 +376,20 @@ class Governor:
                 answers.append(denied)
                 until = now.store + denied.seconds + LATE_SECONDS
                 return replace(state, waiting={**state.waiting, self._process: until})
-            row = self._row(secrets.token_hex(8), now.store, seconds)
+            row = self._row(secrets.token_hex(8), now.store, wanted.seconds)
             ledger.put(row)
-            send_before, until = asked + self.limits.grace_seconds, asked + seconds
+            send_before, until = asked + self.limits.grace_seconds, asked + wanted.seconds
             answers.append(Lease(row.id, row.granted, send_before, until, self))
             waiting = {who: at for who, at in state.waiting.items() if who != self._process}
             return granted(
                 replace(state, waiting=waiting),
                 row,
                 self.limits,
+                now,
                 tries_quota=answer.tries_quota,
+                reads_usage=wanted.reads_usage,
             )
 
-        with self._lock:
-            self.stats.attempts += 1
         with self._visit:
             self._transact(ask)
         return answers[0]
@@ -378,9 +445,19 @@ class Governor:
             for ended in unsettled:
                 ended.tried = True
         self._breaker_open = state.breaker.is_open
+        self._remember(state, now)
         if not self._breaker_open:
             self._outage.reset()
         report(self.instance, self.limits, before, state)
+
+    def _remember(self, state: State, now: Now) -> None:
+        with self._lock:
+            self._seen = state
+            if state.guessed_at is None:
+                self._guess_ends = None
+            else:
+                left = state.guessed_at + self.limits.seconds - now.store
+                self._guess_ends = self._clock.monotonic() + left
 
     def _settle(self, ledger: Ledger, state: State, ended: _Ended, now: Now) -> State:
         lease, outcome = ended.lease, ended.outcome
@@ -430,7 +507,10 @@ class Governor:
     def _spent(self, spent: Spent) -> str:
         until = spent.until.strftime("%Y-%m-%d %H:%M UTC")
         if spent.by_us:
-            return f"{self.limits.daily:,} calls were made today, the daily limit, until {until}"
+            return (
+                f"{self.limits.daily:,} calls were made today, which is `max_daily_calls`; "
+                f"{self.instance} is asked again at {until}"
+            )
         return f"the daily quota of {self.instance} is spent; it may be back at {until}"
 
 

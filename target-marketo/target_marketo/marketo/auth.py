@@ -49,6 +49,8 @@ class Token:
     def __post_init__(self) -> None:
         self._guards_token = threading.Lock()
         self._value: str | None = None
+        self.user = ""
+        """Ours, as Marketo's usage call names its users; empty if it does not tell."""
         self._ends = 0.0
 
     def get(self) -> str:
@@ -77,6 +79,8 @@ class Token:
                 raise Unavailable("the identity service sent no token: check `identity`")
             if seconds >= _ENDING_SECONDS or attempt == _ATTEMPTS - 1:
                 self._ends = self.now() + float(seconds)
+                user = reply.get("scope")
+                self.user = user if isinstance(user, str) else ""
                 return token
             self.sleep(float(seconds) + 1.0)  # about to end: the next one lasts an hour
         raise AssertionError("the loop returns")
