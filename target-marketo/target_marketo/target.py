@@ -56,6 +56,7 @@ class TargetMarketo(Target):
 
     def __init__(self, **options: Any) -> None:
         self._run: Run | None = None
+        self._database: Database | None = None
         try:
             super().__init__(**options, message_reader=_Reader(self._consume))
         except SettingError:
@@ -82,7 +83,7 @@ class TargetMarketo(Target):
         settings = Settings.of(self.config)
         for line in unknown(self.config):
             self.logger.warning("%s", line)
-        database = open_database(settings.store_url)
+        database = self._database = open_database(settings.store_url)
         try:
             self._consume_into(database, settings, source)
         finally:
@@ -114,6 +115,8 @@ class TargetMarketo(Target):
         del frame
         if self._run is None:
             sys.exit(EXIT_SIGNAL + signum)
+        if self._database is not None:
+            self._database.hurry()
         self._run.interrupt(signum)
 
     @classmethod

@@ -107,10 +107,10 @@ class Token:
                     body = None
                 if reply.status == requests.codes.ok and isinstance(body, dict):
                     return body
-                kind = f"HTTP {reply.status}"
+                kind = f"it answered HTTP {reply.status}; check `identity`"
             if attempt < _ATTEMPTS - 1:
                 self.sleep(2.0**attempt)
-        raise Unavailable(f"the identity service cannot be used ({kind}): check `identity`")
+        raise Unavailable(f"Marketo's identity service gives no access token: {kind}")
 
     def _send(self, method: str, **options: Any) -> Reply:
         request = prepare(self.session, method, f"{self.identity}/oauth/token", **options)

@@ -217,9 +217,11 @@ class Caller:
         except NotSent as error:
             raise Unavailable(f"no call to Marketo: {error}") from None
         except TransportError as error:
+            is_late = isinstance(error, TimedOut)
+            cure = "; if that stays, raise `request_timeout_seconds`" if is_late else ""
             raise OutcomeUnknown(
-                f"Marketo's answer to {request.kind} is lost: {error}",
-                after_timeout=isinstance(error, TimedOut),
+                f"Marketo's answer to {request.kind} is lost: {error}{cure}",
+                after_timeout=is_late,
                 at_work_seconds=lease.seconds_left(),
             ) from None
 

@@ -103,7 +103,7 @@ def test_dripped_headers_do_not_outlast_the_time_out(
     start: Callable[[Callable[[socket.socket], None]], Peer],
 ) -> None:
     peer = start(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"))
-    with pytest.raises(TimedOut, match=r"no answer within 0\.6 s; .*`request_timeout_seconds`"):
+    with pytest.raises(TimedOut, match=r"no answer within 0\.6 s"):
         ask(f"http://127.0.0.1:{peer.port}/rest")
 
 
