@@ -1,7 +1,8 @@
 """The governor: one budget of calls for every process on an instance, and never a violation.
 
-limits.py, errors.py   the vocabulary
+limits.py, lease.py, errors.py   the vocabulary
 governor.py      acquire, check, release: the only file that waits
+noticed.py       what one process has noticed: how long it puts up with an outage, what it asks
 turnstile.py     the queue of one process's threads
 decisions.py     admit and settle, on the shared state and the leases: pure, as is all below
 state.py           the shared state: one document in the store, made of
@@ -28,7 +29,8 @@ from target_marketo.governor.errors import (
     OutageTooLong,
     StoreUnavailable,
 )
-from target_marketo.governor.governor import Governor, Lease
+from target_marketo.governor.governor import Governor
+from target_marketo.governor.lease import Lease
 from target_marketo.governor.limits import Limits, Outcome
 from target_marketo.governor.retries import full_jitter
 from target_marketo.governor.usage import Holder, Usage

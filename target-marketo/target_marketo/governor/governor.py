@@ -12,13 +12,11 @@ import logging
 import os
 import secrets
 import socket
-from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from target_marketo.governor import others
 from target_marketo.governor.clock import Clock, SystemClock
 from target_marketo.governor.decisions import (
     Now,
@@ -35,13 +33,14 @@ from target_marketo.governor.errors import (
     BudgetSpent,
     Cancelled,
     LeaseLost,
-    OutageTooLong,
     StoreUnavailable,
 )
+from target_marketo.governor.lease import Denied, Ended, Lease, Wanted
 from target_marketo.governor.limits import Outcome
+from target_marketo.governor.noticed import Noticed
 from target_marketo.governor.places import MARGIN_SECONDS, delay
 from target_marketo.governor.report import report
-from target_marketo.governor.retries import Patience, RetryBudget, full_jitter
+from target_marketo.governor.retries import Patience, full_jitter
 from target_marketo.governor.state import State
 from target_marketo.governor.turnstile import Turnstile, rest
 from target_marketo.governor.usage import Usage, usage
@@ -64,55 +63,6 @@ POLL_SECONDS = 1.0
 
 LATE_SECONDS = 0.25
 """How late a process may ask again before it no longer counts as waiting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to make one call, to be sent by `send_before` and over by `until`.
-
-    Both are on this process's monotonic clock.
-    """
-
-    id: str
-    granted: float
-    send_before: float
-    until: float
-    _governor: Governor = field(repr=False, compare=False)
-
-    def check(self) -> None:
-        """To be called just before the call is sent.
-
-        Raises:
-            LeaseLost: this process was frozen for too long; the lease is given back.
-        """
-        self._governor.check(self)
-
-    def seconds_left(self) -> float:
-        """How long the call may still be at work, should nobody hear of its end."""
-        return self._governor.seconds_left(self)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A lease of so many seconds."""
-
-    seconds: float
-    reads_usage: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Denied:
-    why: Why
-    seconds: float
-
-
-@dataclass(slots=True, eq=False)
-class _Ended:
-    """A call that ended, which the store is to be told; `tried` if that was tried once."""
-
-    lease: Lease
-    outcome: Outcome
-    tried: bool = False
 
 
 _WOKEN_BY_RELEASE = {Why.SLOT, Why.OUTAGE, Why.RESET, Why.TURN}
@@ -143,23 +93,16 @@ class Governor:
         self._random = random
         self._clock = clock or SystemClock()
         self._store_patience = store_patience_seconds
-        self._outage_patience = outage_patience_seconds
-        self._outage = Patience(outage_patience_seconds)
-        self._refusals, self._is_refused = Patience(outage_patience_seconds), False
         self._host, self._pid = socket.gethostname(), os.getpid()
         self._process = f"{self._host}:{self._pid}:{secrets.token_hex(4)}"
         self._turnstile = Turnstile(self._clock)
+        self._noticed = Noticed(instance, limits, outage_patience_seconds)
         self._released = Event()
-        self._retries = RetryBudget()
         self._visit = Lock()  # guards the store: one transaction of this process at a time
         self._lock = Lock()  # guards all below
         self._open: set[str] = set()
-        self._unsettled: list[_Ended] = []
+        self._unsettled: list[Ended] = []
         self._sleeper_settles = False
-        self._breaker_open = False
-        self._seen: State | None = None
-        self._guess_ends: float | None = None
-        self._usage_asked_at = float("-inf")
 
     def acquire(
         self,
@@ -181,7 +124,7 @@ class Governor:
         cancelled = cancelled or _never
         with self._turnstile.turn(cancelled):
             try:
-                wanted = _Wanted(self.limits.lease_seconds + longer_by, reads_usage)
+                wanted = Wanted(self.limits.lease_seconds + longer_by, reads_usage)
                 lease = self._wait_for_lease(cancelled, wanted)
             except BaseException:
                 self._settle_now()
@@ -206,16 +149,14 @@ class Governor:
 
         If it is never kept, the lease runs out by itself.
         """
-        ended = _Ended(lease, outcome)
+        ended = Ended(lease, outcome)
         with self._lock:
             if lease.id not in self._open:
                 return  # given back already
             self._open.remove(lease.id)
             self._unsettled.append(ended)
             left_to_another = self._sleeper_settles
-        if outcome is Outcome.OK:
-            self._retries.earn()
-        self._note_refusal(outcome)
+        self._noticed.outcome(outcome, self._clock.monotonic())
         if not left_to_another:
             self._settle_now(ended)
         self._released.set()
@@ -226,7 +167,7 @@ class Governor:
         To be asked once per retry of Outcome.OK replies that ask for one (713, 604, …), of UNKNOWN
         and of UNAVAILABLE. While the breaker is open it paces the retries, and they cost nothing.
         """
-        return self._breaker_open or self._retries.spend()
+        return self._noticed.retry_allowed()
 
     def wants_usage(self) -> bool:
         """Whether the API's own count should be read now, by whoever asks first.
@@ -234,20 +175,7 @@ class Governor:
         So it is a window after a run began with a guess of what others use, and as the day's budget
         nears its end.
         """
-        with self._lock:
-            now, state = self._clock.monotonic(), self._seen
-            if state is None or now < self._usage_asked_at + others.APART_SECONDS:
-                return False
-            wanted = state.day.wants_reading(
-                self._clock.utc(),
-                daily=self.limits.daily,
-                others_at_most=self.limits.ceiling / self.limits.seconds,
-            )
-            if self._guess_ends is not None and now >= self._guess_ends:
-                wanted = True
-            if wanted:
-                self._usage_asked_at = now
-            return wanted
+        return self._noticed.wants_usage(self._clock.monotonic(), self._clock.utc())
 
     def note_usage(self, total_calls_today: int, ours: int | None = None) -> None:
         """What the API says that all integrations have used today, this call included.
@@ -315,24 +243,10 @@ class Governor:
     def _pause(self, patience: Patience) -> float:
         return full_jitter(patience.count, base=0.1, cap=2.0, random=self._random)
 
-    def _note_refusal(self, outcome: Outcome) -> None:
-        """606 and 615 without end are an outage like any other; they are told when it is long."""
-        with self._lock:
-            if outcome in {Outcome.RATE_LIMITED, Outcome.CONCURRENCY_LIMITED}:
-                self._is_refused = self._refusals.lost(self._clock.monotonic())
-            elif outcome.answered:
-                self._is_refused = False
-                self._refusals.reset()
-
-    def _wait_for_lease(self, cancelled: Callable[[], bool], wanted: _Wanted) -> Lease:
+    def _wait_for_lease(self, cancelled: Callable[[], bool], wanted: Wanted) -> Lease:
         store = Patience(self._store_patience)
         while not cancelled():
-            if self._is_refused:
-                minutes = self._outage_patience / 60
-                raise OutageTooLong(
-                    f"{self.instance} has refused every call for {minutes:.0f} minutes (606, 615): "
-                    "other integrations use up its limits; Admin > Web Services shows which"
-                )
+            self._noticed.put_up_with_refusals()
             self._released.clear()
             try:
                 answer = self._attempt(wanted)
@@ -346,22 +260,18 @@ class Governor:
                 return answer
             if isinstance(answer, Spent):
                 raise BudgetSpent(self._spent(answer))
-            if answer.why is Why.OUTAGE and self._outage.lost(self._clock.monotonic()):
-                minutes = self._outage_patience / 60
-                raise OutageTooLong(
-                    f"{self.instance} has not answered for {minutes:.0f} minutes: see "
-                    "status.adobe.com, and whether this host reaches it; the next run goes on"
-                )
+            if answer.why is Why.OUTAGE:
+                self._noticed.put_up_with_outage(self._clock.monotonic())
             if answer.why in _WOKEN_BY_RELEASE:
                 self._sleep_until_release(answer.seconds, cancelled)
             else:
                 self._sleep(answer.seconds, cancelled)
         raise Cancelled("cancelled while waiting for a call")
 
-    def _attempt(self, wanted: _Wanted) -> Lease | Spent | _Denied:
+    def _attempt(self, wanted: Wanted) -> Lease | Spent | Denied:
         # Read before the store's clock is: a process frozen in between has less time, never more.
         asked = self._clock.monotonic()
-        answers: list[Lease | Spent | _Denied] = []
+        answers: list[Lease | Spent | Denied] = []
 
         def ask(ledger: Ledger, state: State, now: Now) -> State:
             rows = ledger.rows.values()
@@ -394,7 +304,7 @@ class Governor:
             self._transact(ask)
         return answers[0]
 
-    def _denied(self, wait: Wait, state: State, ledger: Ledger, now: Now) -> _Denied:
+    def _denied(self, wait: Wait, state: State, ledger: Ledger, now: Now) -> Denied:
         processes = {row.process for row in ledger.rows.values()} | state.waiting.keys()
         processes.add(self._process)
         if wait.until is not None:
@@ -403,7 +313,7 @@ class Governor:
             until_free = POLL_SECONDS
         else:
             until_free = 0.0 if wait.why in {Why.SLOT, Why.TURN} else POLL_SECONDS / 4
-        return _Denied(wait.why, delay(until_free, len(processes), self._random))
+        return Denied(wait.why, delay(until_free, len(processes), self._random))
 
     def _row(self, lease_id: str, now: float, seconds: float) -> Row:
         """As if the call took all the time it may, for a killed process holds its places too."""
@@ -444,22 +354,10 @@ class Governor:
         finally:
             for ended in unsettled:
                 ended.tried = True
-        self._breaker_open = state.breaker.is_open
-        self._remember(state, now)
-        if not self._breaker_open:
-            self._outage.reset()
+        self._noticed.state(state, now.store, self._clock.monotonic())
         report(self.instance, self.limits, before, state)
 
-    def _remember(self, state: State, now: Now) -> None:
-        with self._lock:
-            self._seen = state
-            if state.guessed_at is None:
-                self._guess_ends = None
-            else:
-                left = state.guessed_at + self.limits.seconds - now.store
-                self._guess_ends = self._clock.monotonic() + left
-
-    def _settle(self, ledger: Ledger, state: State, ended: _Ended, now: Now) -> State:
+    def _settle(self, ledger: Ledger, state: State, ended: Ended, now: Now) -> State:
         lease, outcome = ended.lease, ended.outcome
         row = replace(
             self._row(lease.id, lease.granted, 0.0),
@@ -480,7 +378,7 @@ class Governor:
     def _now(self, ledger: Ledger) -> Now:
         return Now(ledger.now, self._clock.utc())
 
-    def _settle_now(self, ended: _Ended | None = None) -> None:
+    def _settle_now(self, ended: Ended | None = None) -> None:
         """Tell the store of the calls that ended; for `ended`, another thread may have done so."""
         with self._visit:
             if not self._unsettled or (ended is not None and ended.tried):
