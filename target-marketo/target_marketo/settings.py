@@ -14,6 +14,7 @@ from singer_sdk import typing as th
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.call import MAX_ROWS
 from target_marketo.problems import SettingError
+from target_marketo.store.instances import instance_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -219,8 +220,8 @@ class Settings:
 
     @property
     def instance(self) -> str:
-        """The host: Marketo's limits are per instance, whoever calls."""
-        return urlsplit(self.endpoint).netloc.lower()
+        """Its name: Marketo's limits are per instance, whoever calls."""
+        return instance_name(self.endpoint)
 
     @classmethod
     def found(cls, configuration: Configuration) -> Settings:

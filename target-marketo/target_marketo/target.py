@@ -56,6 +56,7 @@ class TargetMarketo(Target):
 
     def __init__(self, *, config: Configuration | dict[str, Any], **options: Any) -> None:
         self._run: Run | None = None
+        self._database: Database | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config)
         super().__init__(
             config=self._found.values, message_reader=_Reader(self._consume), **options
@@ -83,7 +84,7 @@ class TargetMarketo(Target):
         settings = Settings.of(self.config)
         for line in unknown(self.config):
             self.logger.warning("%s", line)
-        database = open_database(settings.store_url, settings.store_key)
+        database = self._database = open_database(settings.store_url, settings.store_key)
         try:
             self._consume_into(database, settings, source)
         finally:
@@ -120,6 +121,8 @@ class TargetMarketo(Target):
         del frame
         if self._run is None:
             sys.exit(EXIT_SIGNAL + signum)
+        if self._database is not None:
+            self._database.hurry()
         self._run.interrupt(signum)
 
     @classmethod

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from target_marketo.marketo.call import Caller
     from target_marketo.marketo.replies import Answer, Field
 
-SYNC_SECONDS = 90.0
-"""How long Marketo itself may take over a write (Adobe: "Leads"): a shorter time-out takes calls
-for lost that are still to come.
-"""
-
 _PATH = "/v1/leads.json"
 
 

@@ -130,8 +130,14 @@ class _DescriptionReply(msgspec.Struct):
     result: Annotated[list[_Description], msgspec.Meta(min_length=1)]
 
 
+class _User(msgspec.Struct, rename="camel"):
+    user_id: str
+    count: int
+
+
 class _Day(msgspec.Struct):
     total: int
+    users: list[_User] = []
 
 
 class _DaysReply(msgspec.Struct):
@@ -188,10 +194,19 @@ def with_types(content: bytes, fields: list[Field]) -> list[Field]:
     return result
 
 
-def used_today(content: bytes) -> int:
-    """The calls of all users of the instance, today."""
+class Used(NamedTuple):
+    """The calls of all users of the instance, today, and of each API user."""
+
+    total: int
+    by_user: dict[str, int]
+
+
+def used_today(content: bytes) -> Used:
+    """What the usage call says."""
     days = _DAYS.decode(content).result
-    return days[0].total if days else 0
+    if not days:
+        return Used(0, {})
+    return Used(days[0].total, {user.user_id: user.count for user in days[0].users})
 
 
 def partitions(content: bytes) -> list[str]:

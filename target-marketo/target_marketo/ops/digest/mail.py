@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import idna
 
-from target_marketo.governor.jitter import full_jitter
+from target_marketo.governor.retries import full_jitter
 from target_marketo.ops.errors import OpsError
 from target_marketo.privacy import mask
 
