@@ -19,11 +19,11 @@ from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from tap_livechat import configuration
+from tap_livechat import configuration, selection
 from tap_livechat.api import auth
 from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.configuration import Configuration
-from tap_livechat.errors import SettingsError, StateError
+from tap_livechat.errors import ScopeError, SettingsError, StateError
 from tap_livechat.singer.command import Command, Termination
 from tap_livechat.singer.messages import MessageWriter
 from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
@@ -224,6 +224,9 @@ class TapLiveChat(Tap):
         self._termination = Termination()
         self._session: Session | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config or {})
+        # Whether somebody chose the streams, or they are simply all that there are.
+        self.has_selection = options.get("catalog") is not None
+        self.left_out: dict[str, ScopeError] = {}
         _check_state(options.get("state"))
         super().__init__(config=self._found.values, **options)
 
@@ -274,6 +277,13 @@ class TapLiveChat(Tap):
             )
         return self._session
 
+    def sync_all(self) -> None:  # type: ignore[misc] # as LiveChatStream.sync
+        """As the SDK's; a token that may read none of the streams ends the run."""
+        super().sync_all()
+        read = {name for name, stream in self.streams.items() if stream.selected}
+        if self.left_out and read == self.left_out.keys():
+            raise next(iter(self.left_out.values()))
+
     def close(self) -> None:
         """End the run: say what it cost, and let go of the connections."""
         if self._session is not None:
@@ -306,11 +316,12 @@ class TapLiveChat(Tap):
         cls.print_version(print_fn=cls.logger.info)
         if sys.stdout is None:
             raise SettingsError("standard output is closed: there is nowhere to write to")
-        tap = cls(
-            config=config.config if config else cls._configuration(),
-            state=_content(state, "--state"),
-            catalog=_content(catalog, "--catalog"),
-        )
+        files = config.names if config else ()
+        settings = cls._configuration(files)
+        chosen = _content(catalog, "--catalog")
+        if chosen is None and (texts := selection.patterns(cls.name, files)) is not None:
+            chosen = selection.select(cls(config=settings).catalog_dict, texts)
+        tap = cls(config=settings, state=_content(state, "--state"), catalog=chosen)
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
         # them takes a third of the time.
         gc.freeze()

@@ -269,8 +269,8 @@ class ArchiveStream(LiveChatStream):
         if self.ABORT_AT_RECORD_COUNT is not None:
             yield from super()._sync_records(context, write_messages=write_messages)
         elif not self.archives.is_done:
-            self.archives.is_done = True
             self.archives.run([stream for stream in self.archives.streams if stream.selected])
+            self.archives.is_done = True
 
 
 class ArchiveVisitors(ArchiveStream):

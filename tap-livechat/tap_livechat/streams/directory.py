@@ -12,7 +12,7 @@ from tap_livechat.streams.stream import Batch, LiveChatStream
 from tap_livechat.timestamps import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _decode = msgspec.json.Decoder(list[dict[str, Any]]).decode
 
@@ -20,10 +20,15 @@ _decode = msgspec.json.Decoder(list[dict[str, Any]]).decode
 class DirectoryStream(LiveChatStream):
     method: ClassVar[Method]
     payload: ClassVar[dict[str, Any]] = {}
+    _rows: Sequence[dict[str, Any]] = ()
+
+    def prepare(self) -> None:
+        """Asks before the SCHEMA: a token that may not see the list leaves no trace of it."""
+        if self.selected:
+            self._rows = self.session.client.call(self.method, self.payload, _decode)
 
     def batches(self) -> Iterator[Batch]:
-        rows = self.session.client.call(self.method, self.payload, _decode)
-        yield Batch([self.record(row) for row in rows])
+        yield Batch([self.record(row) for row in self._rows])
 
     @classmethod
     def record(cls, row: dict[str, Any]) -> dict[str, Any]:
