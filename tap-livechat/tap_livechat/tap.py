@@ -21,11 +21,17 @@ from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from tap_livechat import check, configuration
+from tap_livechat import check, configuration, selection
 from tap_livechat.api import auth
 from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.configuration import Configuration
-from tap_livechat.errors import BudgetError, LiveChatError, SettingsError, StateError
+from tap_livechat.errors import (
+    BudgetError,
+    LiveChatError,
+    ScopeError,
+    SettingsError,
+    StateError,
+)
 from tap_livechat.singer.command import Command, Termination
 from tap_livechat.singer.inputs import check_catalog, check_maps, meant
 from tap_livechat.singer.messages import MessageWriter
@@ -239,6 +245,9 @@ class TapLiveChat(Tap):
         self._termination = Termination()
         self._session: Session | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config or {})
+        # Whether somebody chose the streams, or they are simply all that there are.
+        self.has_selection = options.get("catalog") is not None
+        self.left_out: dict[str, ScopeError] = {}
         _check_state(options.get("state"))
         if isinstance(catalog := options.get("catalog"), (dict, list, int)):
             check_catalog(catalog)
@@ -324,6 +333,13 @@ class TapLiveChat(Tap):
             )
         return self._session
 
+    def sync_all(self) -> None:  # type: ignore[misc] # as LiveChatStream.sync
+        """As the SDK's; a token that may read none of the streams ends the run."""
+        super().sync_all()
+        read = {name for name, stream in self.streams.items() if stream.selected}
+        if self.left_out and read == self.left_out.keys():
+            raise next(iter(self.left_out.values()))
+
     def close(self) -> None:
         """End the run: say what it cost, and let go of the connections."""
         if self._session is not None:
@@ -360,12 +376,8 @@ class TapLiveChat(Tap):
         cls.print_version(print_fn=cls.logger.info)
         if sys.stdout is None:
             raise SettingsError("standard output is closed: there is nowhere to write to")
-        tap = cls(
-            config=config.config if config else cls._configuration(),
-            state=_content(state, "--state"),
-            catalog=_content(catalog, "--catalog"),
-            limit=limit,
-        )
+        settings, chosen = cls._chosen(config, catalog)
+        tap = cls(config=settings, state=_content(state, "--state"), catalog=chosen, limit=limit)
         check_maps(tap.config.get("stream_maps", {}), tap.streams)
         if not tap.selected_streams:
             raise SettingsError(
@@ -386,17 +398,25 @@ class TapLiveChat(Tap):
             tap.close()
 
     @classmethod
+    def _chosen(
+        cls, config: _Files | None, catalog: t.IO[str] | None
+    ) -> tuple[Configuration, dict[str, Any] | None]:
+        """The settings, and the catalog: the one that was given, or what the project selects."""
+        files = config.names if config else ()
+        settings = cls._configuration(files)
+        chosen = _content(catalog, "--catalog")
+        if chosen is None and (texts := selection.patterns(cls.name, files)) is not None:
+            chosen = selection.select(cls(config=settings).catalog_dict, texts)
+        return settings, chosen
+
+    @classmethod
     def _check(cls, config: _Files | None, catalog: t.IO[str] | None, *, as_json: bool) -> bool:
         """Print what `--check` finds; whether a run would work."""
         findings, billed = [], 0
         try:
-            found = config.config if config else cls._configuration()
-            tap = cls(
-                config=Configuration(
-                    {**found.values, "max_requests": check.MOST_REQUESTS}, found.places
-                ),
-                catalog=_content(catalog, "--catalog"),
-            )
+            found, chosen = cls._chosen(config, catalog)
+            bounded = {**found.values, "max_requests": check.MOST_REQUESTS}
+            tap = cls(config=Configuration(bounded, found.places), catalog=chosen)
             client = tap.session().client
             findings = list(check.check(client, tap.config, tap.selected_streams))
             billed = client.count.billed
