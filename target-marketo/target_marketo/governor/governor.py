@@ -144,12 +144,15 @@ class Governor:
         """As `Lease.seconds_left`."""
         return max(0.0, lease.until - self._clock.monotonic())
 
-    def release(self, lease: Lease, outcome: Outcome) -> None:
+    def release(self, lease: Lease, outcome: Outcome, *, at_work: bool = False) -> None:
         """Tell what became of the call. Never raises: what the store refuses is kept for later.
+
+        One that may still be `at_work`, although somebody answered, holds no place, but stays under
+        way to the end of its lease.
 
         If it is never kept, the lease runs out by itself.
         """
-        ended = Ended(lease, outcome)
+        ended = Ended(lease, outcome, at_work)
         with self._lock:
             if lease.id not in self._open:
                 return  # given back already
@@ -222,9 +225,9 @@ class Governor:
             with self._leases.transaction(self.instance) as ledger:
                 now = ledger.now
                 return {
-                    row.id: row.busy_until - now
+                    row.id: until - now
                     for row in ledger.rows.values()
-                    if row.busy_until > now
+                    if (until := max(row.busy_until, row.work_until)) > now
                 }
 
         return self._patiently(look)
@@ -289,7 +292,7 @@ class Governor:
             row = self._row(secrets.token_hex(8), now.store, wanted.seconds)
             ledger.put(row)
             send_before, until = asked + self.limits.grace_seconds, asked + wanted.seconds
-            answers.append(Lease(row.id, row.granted, send_before, until, self))
+            answers.append(Lease(row.id, row.granted, wanted.seconds, send_before, until, self))
             waiting = {who: at for who, at in state.waiting.items() if who != self._process}
             return granted(
                 replace(state, waiting=waiting),
@@ -363,6 +366,7 @@ class Governor:
             self._row(lease.id, lease.granted, 0.0),
             busy_until=now.store,
             window_until=now.store + self.limits.seconds + MARGIN_SECONDS,
+            work_until=lease.granted + lease.seconds if ended.at_work else 0.0,
         )
         if outcome is Outcome.NOT_SENT:
             ledger.drop(lease.id)

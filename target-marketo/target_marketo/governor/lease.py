@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 class Lease:
     """The right to make one call, to be sent by `send_before` and over by `until`.
 
-    Both are on this process's monotonic clock.
+    Both are on this process's monotonic clock; `granted` is on the store's, and lasts `seconds`.
     """
 
     id: str
     granted: float
+    seconds: float
     send_before: float
     until: float
     _governor: Governor = field(repr=False, compare=False)
@@ -57,4 +58,5 @@ class Ended:
 
     lease: Lease
     outcome: Outcome
+    at_work: bool
     tried: bool = False

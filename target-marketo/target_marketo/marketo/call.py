@@ -189,16 +189,17 @@ class Caller:
         lease = self.governor.acquire(
             self.stopping, longer_by=longer_by, reads_usage=request.reads_usage
         )
-        outcome = Outcome.NOT_SENT
+        outcome, at_work = Outcome.NOT_SENT, False
         try:
             reply = self._exchange(request, token, lease, timeout)
             content = self._success(request, reply, lease)
             outcome = Outcome.OK
         except MarketoError as error:
             outcome = _outcome_of(error)
+            at_work = isinstance(error, OutcomeUnknown) and error.at_work_seconds > 0
             raise
         finally:
-            self.governor.release(lease, outcome)
+            self.governor.release(lease, outcome, at_work=at_work)
         return _read(understand, content)
 
     def _exchange(self, request: Request, token: str, lease: Lease, timeout: float) -> Reply:
@@ -277,7 +278,7 @@ def _read(understand: Callable[[bytes], T], content: bytes) -> T:
 
 
 def _outcome_of(error: MarketoError) -> Outcome:
-    if isinstance(error, OutcomeUnknown) and (error.at_work_seconds or not error.code):
+    if isinstance(error, OutcomeUnknown) and not error.code:
         return Outcome.UNKNOWN
     if not error.code:
         return Outcome.UNAVAILABLE if isinstance(error, Unavailable) else Outcome.NOT_SENT

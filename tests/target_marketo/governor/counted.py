@@ -28,9 +28,9 @@ class CountedGovernor(Governor):
         self.acquired += 1
         return lease
 
-    def release(self, lease: Lease, outcome: Outcome) -> None:
+    def release(self, lease: Lease, outcome: Outcome, **options: Any) -> None:
         self.outcomes.append(outcome)
-        super().release(lease, outcome)
+        super().release(lease, outcome, **options)
 
     def _attempt(self, *args: Any) -> Any:
         self.attempts += 1

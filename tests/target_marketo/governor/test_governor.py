@@ -117,6 +117,24 @@ def test_a_lost_lease_is_counted_back_once(instance: Instance, clock: ScriptedCl
     assert governor.snapshot().today_ours == 1
 
 
+def test_a_call_that_may_still_be_at_work_holds_no_place_and_is_under_way(
+    instance: Instance, clock: ScriptedClock
+) -> None:
+    """Somebody on the way answered 502: Marketo may still carry the call out."""
+    governor = instance.governor(concurrent=1)
+    lease = governor.acquire()
+    after(clock, 1.0)
+    governor.release(lease, Outcome.UNAVAILABLE, at_work=True)
+    governor.release(governor.acquire(), Outcome.OK)
+    assert clock.now == 1001.0
+    (left,) = instance.governor().under_way().values()
+    assert left == pytest.approx(129.0)
+    after(clock, 128.9)
+    assert governor.under_way()
+    after(clock, 0.2)
+    assert not governor.under_way()
+
+
 def test_a_call_that_may_last_longer_holds_its_place_for_longer(
     instance: Instance, clock: ScriptedClock
 ) -> None:
