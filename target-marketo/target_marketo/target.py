@@ -17,6 +17,7 @@ from singer_sdk.singerlib.encoding import SimpleSingerReader
 
 from target_marketo import assembly
 from target_marketo.governor import GovernorError
+from target_marketo.marketo.client import WRITE_SECONDS
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.settings import SCHEMA, SettingError, Settings, unknown
 from target_marketo.singer.live_line import live_line
@@ -82,6 +83,13 @@ class TargetMarketo(Target):
         settings = Settings.of(self.config)
         for line in unknown(self.config):
             self.logger.warning("%s", line)
+        if settings.request_timeout_seconds < WRITE_SECONDS:
+            self.logger.warning(
+                "`request_timeout_seconds` = %s is below the %s s that Marketo may take for a "
+                "write: a call that was given up on may still be carried out, late",
+                settings.request_timeout_seconds,
+                WRITE_SECONDS,
+            )
         database = open_database(settings.store_url)
         try:
             self._consume_into(database, settings, source)

@@ -133,16 +133,21 @@ def _kill() -> None:
 
 
 class StampedOutput:
-    """Standard output: Singer's lines as they are, each stamped before it goes out."""
+    """Standard output: Singer's lines as they are, each stamped before it goes out.
+
+    It is its own `buffer`: the target writes bytes.
+    """
 
     def __init__(self, output: IO[str], observer: Observer) -> None:
         self._output = output
+        self._binary: Any = getattr(output, "buffer", None)
         self._observer = observer
+        self.buffer = self
 
-    def write(self, text: str) -> int:
-        self._observer.stamp(state=text.strip())
+    def write(self, line: bytes) -> int:
+        self._observer.stamp(state=line.decode().strip())
         self._observer.passed("before STATE")
-        return self._output.write(text)
+        return int(self._binary.write(line))
 
     def flush(self) -> None:
         self._output.flush()

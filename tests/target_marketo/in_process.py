@@ -13,7 +13,6 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.delivery import engine
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.settings import SettingError
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.sandbox.marketo.client import MarketoSandbox
-
-_AFTER_RESET_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,6 @@ class InProcess:
             "store_url": f"sqlite:///{self._store}",
         }
         hurry_target(put)
-        put(engine, "_AFTER_RESET_SECONDS", _AFTER_RESET_SECONDS)
 
     def run(self, messages: Iterable[dict[str, Any] | str], **config: Any) -> Ended:
         """A run over these messages to its end."""

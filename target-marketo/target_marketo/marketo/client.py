@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 300  # of a lookup and of a sync (Adobe: "Leads")
 MAX_BODY_BYTES = 1_000_000  # 1 MB, of whichever kind (Adobe: "Integration best practices")
+WRITE_SECONDS = 90  # how long Marketo may be at work on a sync (Adobe: "Leads")
 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -76,7 +77,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call: `kind` names it in counts; `writes` says that repeating it is not harmless."""
+    """One call: `kind` names it in counts; `writes` says that repeating it is not harmless.
+
+    `when_granted` is called each time that the call may be made, just before it is sent; what it
+    raises ends the call.
+    """
 
     kind: str
     method: str
@@ -84,6 +89,7 @@ class Request:
     content_type: str = _JSON
     body: bytes | None = None
     writes: bool = False
+    when_granted: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -212,9 +218,15 @@ class Marketo:
             page = found.next_page_token if found.more_result else None
 
     def sync(
-        self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
+        self,
+        action: str,
+        lookup_field: str,
+        rows: Sequence[bytes],
+        partition: str | None = None,
+        *,
+        when_granted: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Writes up to 300 encoded people.
+        """Writes up to 300 encoded people; see `Request` for `when_granted`.
 
         Returns:
             One `Row` for each row sent, in the same order; Marketo's rows carry
@@ -228,7 +240,9 @@ class Marketo:
         if partition:
             head["partitionName"] = partition
         body = msgspec.json.encode(head)[:-1] + b',"input":[' + b",".join(rows) + b"]}"
-        request = Request(action, "POST", "/v1/leads.json", _JSON, body, writes=True)
+        request = Request(
+            action, "POST", "/v1/leads.json", _JSON, body, writes=True, when_granted=when_granted
+        )
         return self._call(request, lambda content: replies.answer(content, len(rows)))
 
     def _call(self, request: Request, understand: Callable[[bytes], T]) -> T:
@@ -276,8 +290,16 @@ class Marketo:
         lease = self.governor.acquire(cancelled=self.stopping)
         outcome = Outcome.NOT_SENT
         try:
-            reply = self._exchange(request, token, lease)
-            content = self._success(request, reply)
+            self._may_be_sent(request, lease)
+            sent = self.now()
+            try:
+                content = self._success(request, self._exchange(request, token))
+            except OutcomeUnknown as error:
+                if not error.is_of_marketo:
+                    # Whoever answered, if anybody did: the call may still be at work.
+                    until = sent + self.governor.limits.lease_seconds
+                    error.at_work_seconds = max(0.0, until - self.now())
+                raise
             outcome = Outcome.OK
         except MarketoError as error:
             outcome = _outcome_of(error)
@@ -286,13 +308,16 @@ class Marketo:
             self.governor.release(lease, outcome)
         return content
 
-    def _exchange(self, request: Request, token: str, lease: Lease) -> Reply:
+    def _may_be_sent(self, request: Request, lease: Lease) -> None:
         if request.writes:
             self.before_write()
+        request.when_granted()
         try:
             lease.check()
         except LeaseLost:
             raise _Throttled("the lease ran out before the call was sent") from None
+
+    def _exchange(self, request: Request, token: str) -> Reply:
         with self._guards_counts:
             self.calls.by_kind[request.kind] += 1
         try:

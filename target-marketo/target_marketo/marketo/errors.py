@@ -146,6 +146,8 @@ RECORD: dict[str, Advice] = {
     "1080": Advice(Class.FATAL, "too many people in one merge", _REPORT),
 }
 
+_FIRST_OF_MARKETO = 600  # codes below are HTTP's
+
 # What a row's code asks for when it refuses the whole request; any other is final. 1003 is also the
 # answer to a lookup that more than 1,000 people match.
 _WHOLE_REQUEST = {
@@ -208,10 +210,26 @@ class SendFewer(Rejected):
 
 
 class OutcomeUnknown(MarketoError):
-    """May have been executed. `after_timeout` tells a lost wait from a lost connection."""
+    """May have been executed.
+
+    `after_timeout` tells a lost wait from a lost connection. `at_work_seconds` is how much longer
+    the call may be at work at Marketo: 0 if its own reply is here.
+    """
 
     def __init__(
-        self, text: str, *, code: str = "", request_id: str = "", after_timeout: bool = False
+        self,
+        text: str,
+        *,
+        code: str = "",
+        request_id: str = "",
+        after_timeout: bool = False,
+        at_work_seconds: float = 0.0,
     ) -> None:
         super().__init__(text, code=code, request_id=request_id)
         self.after_timeout = after_timeout
+        self.at_work_seconds = at_work_seconds
+
+    @property
+    def is_of_marketo(self) -> bool:
+        """Marketo itself answered, with a code of its own."""
+        return bool(self.code) and not (self.code.isdigit() and int(self.code) < _FIRST_OF_MARKETO)
