@@ -189,12 +189,15 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Shortens the target's waits; `put` may be one that takes its changes back."""
     connect = _module("target_marketo.assembly")
     loader = _module("target_marketo.delivery.engine")
+    settlement = _module("target_marketo.delivery.settlement")
     breaker = _module("target_marketo.governor.breaker")
     client = _module("target_marketo.marketo.client")
     put(connect, "Limits", functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE))
     for module, name in (
         (connect, "_LEASE_GRACE_SECONDS"),
         (loader, "_AFTER_TRANSIENT_SECONDS"),
+        (settlement, "_REST_SECONDS"),
+        (settlement, "_LONGEST_REST_SECONDS"),
         (breaker, "FIRST_PROBE_SECONDS"),
         (breaker, "PROBE_SECONDS"),
     ):

@@ -13,6 +13,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from target_marketo import assembly
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.settings import SettingError
@@ -62,7 +63,12 @@ class InProcess:
             "client_secret": marketo.client_secret,
             "store_url": f"sqlite:///{self._store}",
         }
+        self._put = put
         hurry_target(put)
+
+    def hold_for(self, grace_seconds: float) -> None:
+        """How long a call may be at work beyond its time-out."""
+        self._put(assembly, "_LEASE_GRACE_SECONDS", grace_seconds)
 
     def run(self, messages: Iterable[dict[str, Any] | str], **config: Any) -> Ended:
         """A run over these messages to its end."""

@@ -81,8 +81,8 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     attempts: int = 0  # writes that Marketo answered with something that may pass
     losses: int = 0  # writes whose outcome nobody knows
     through: int = 0  # how many writes of others had got through by the last of these
-    suspect: bool = False  # writes of others got through between two of these
-    faults: int = 0  # losses alone, each with others' success since the one before
+    losses_alone: int = 0  # those of a call without anybody else
+    sightings: int = 0  # how often writes of others got through between two of the losses
     weight: int = 0  # what the records take of memory, in bytes
 
     def add(self, plan: StreamPlan, mapped: Mapped, received: Received) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MAX_ATTEMPTS = 6
 _RESETS_BEFORE_HALVING = 2
+_SIGHTINGS = 3
+_REST_SECONDS = 1.0  # after the first write that nobody knows the end of; then twice as long, up to
 _LONGEST_REST_SECONDS = 30.0
 _ENDS_THE_RUN: dict[str, type[MarketoError]] = {"603": NotAuthorized}  # any other: Rejected
 _WORN_OUT = {
@@ -105,9 +107,11 @@ class Standstill:
 
     Nobody knows the end of a write that was answered with 611, or not at all: a row in it may be
     what stops Marketo, or Marketo is down. What tells the two apart is that other writes get
-    through meanwhile. So calls are halved until a row is alone, and it is that person's fault only
-    if it goes on failing alone while others get through. Where nothing gets through nobody's tries
-    are used up: everybody rests, and after `patience` seconds of it the run ends.
+    through between its failures, again and again: an outage lets none through while it lasts. So
+    calls are halved until a row is alone, and it is that person's fault only if that was seen
+    `_SIGHTINGS` times. Where nothing gets through nobody's tries are used up: everybody rests, and
+    after `patience` seconds of it the run ends. Of a few people one may fail when nobody else is
+    left to show anything: then a single sighting, and so much time, do.
     """
 
     def __init__(self, patience: float) -> None:
@@ -128,11 +132,10 @@ class Standstill:
             entry.losses += 1
             if error.code or error.after_timeout or entry.losses > _RESETS_BEFORE_HALVING:
                 entry.batch_limit = max(1, len(entries) // 2)
-            if entry.losses > 1 and entry.through < self._through:
-                entry.suspect = True
-                entry.faults += len(entries) == 1
+            entry.losses_alone += len(entries) == 1
+            entry.sightings += entry.losses > 1 and entry.through < self._through
             entry.through = self._through
-        rest = min(_LONGEST_REST_SECONDS, 2.0 ** min(self._failed, 10))
+        rest = min(_LONGEST_REST_SECONDS, _REST_SECONDS * 2.0 ** min(self._failed, 10))
         self._failed += 1
         return max(rest, error.at_work_seconds)
 
@@ -144,9 +147,10 @@ class Standstill:
         """The call failed because of its one person."""
         if len(entries) > 1:
             return False
-        # Once all others are through nobody is left to show that it is not Marketo: then time does.
         entry = entries[0]
-        return entry.faults >= _MAX_ATTEMPTS or (entry.suspect and self.lasts(now))
+        if self.lasts(now):
+            return bool(entry.sightings)
+        return entry.losses_alone >= _MAX_ATTEMPTS and entry.sightings >= _SIGHTINGS
 
 
 def end_of_run(code: str, action: str | None, request_id: str) -> MarketoError:
