@@ -18,6 +18,7 @@ from target_marketo import assembly, configuration
 from target_marketo.configuration import Configuration
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
+from target_marketo.marketo.leads import WRITE_SECONDS
 from target_marketo.problems import SettingError
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
@@ -84,6 +85,13 @@ class TargetMarketo(Target):
         settings = Settings.of(self.config)
         for line in unknown(self.config):
             self.logger.warning("%s", line)
+        if settings.request_timeout_seconds < WRITE_SECONDS:
+            self.logger.warning(
+                "`request_timeout_seconds` = %s is below the %s s that Marketo may take for a "
+                "write: a call that was given up on may still be carried out, late",
+                settings.request_timeout_seconds,
+                WRITE_SECONDS,
+            )
         database = self._database = open_database(settings.store_url, settings.store_key)
         try:
             self._consume_into(database, settings, source)

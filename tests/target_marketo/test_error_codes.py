@@ -221,7 +221,7 @@ class Bench:
         self.loader = Loader(
             self.client,
             # One call at a time: a scripted clock belongs to one thread.
-            Options(max_concurrent=1, request_timeout=TIMEOUT),
+            Options(max_concurrent=1),
             Summary(),
             settle=self.settled.extend,
             reject=self.rejected.extend,

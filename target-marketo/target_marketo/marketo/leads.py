@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from target_marketo.marketo.call import Caller
     from target_marketo.marketo.replies import Answer, Field
 
+WRITE_SECONDS = 90  # how long Marketo may be at work on a sync (Adobe: "Leads")
+
 _PATH = "/v1/leads.json"
 
 

@@ -52,6 +52,7 @@ _PATIENCE_SECONDS = 1800.0
 _WIND_UP_SECONDS = 25.0
 _REPORT_SECONDS = 60.0
 _LINES_AT_ONCE = 100
+_MAX_STATE_BYTES = 16_000_000  # of STATE that waits for records
 
 logger = logging.getLogger("target-marketo")
 
@@ -111,7 +112,7 @@ class Run:
                 max_concurrent=settings.max_concurrent_calls,
                 duplicates=settings.duplicates,
                 partition=settings.partition_name,
-                request_timeout=settings.request_timeout_seconds,
+                outage_patience=_PATIENCE_SECONDS,
                 dry_run=settings.dry_run,
             ),
             self.summary,
@@ -210,14 +211,23 @@ class Run:
         feed.start()
         while not self._stopping:
             ending = self._input_ended and not self._backlog
-            self._loader.tick(ending=ending)
+            self._loader.tick(ending=ending or self._holds_much_state)
             self._write_state()
             if ending and self._loader.idle:
                 return
-            working = bool(self._backlog) and not self._loader.busy
+            working = bool(self._backlog) and not self._busy
             if working:
                 self._work_off(feed)
             self._take_in(0.0 if working else self._patience())
+
+    @property
+    def _busy(self) -> bool:
+        """No more records for now: enough calls, or enough memory, are in use."""
+        return self._loader.busy or self._holds_much_state
+
+    @property
+    def _holds_much_state(self) -> bool:
+        return self._checkpoint.bytes >= _MAX_STATE_BYTES
 
     def _work_off(self, feed: Feed) -> None:
         for _ in range(min(_LINES_AT_ONCE, len(self._backlog))):
