@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from target_marketo.mapping.rules import (
     Decision,
     Duplicates,
-    Kind,
     Rule,
     Rules,
     Step,
@@ -20,8 +19,8 @@ from target_marketo.mapping.rules import (
     apply,
     decide,
     fold,
-    is_empty,
 )
+from target_marketo.mapping.values import Kind, is_empty
 
 T, N, B, D, E = Kind.TEXT, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME, Kind.EMAIL
 

@@ -19,12 +19,13 @@ from target_marketo.marketo.errors import of_row
 from target_marketo.store.error_log import Failure, mask, printable
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable
 
     from target_marketo.delivery.entry import Entry, Received
     from target_marketo.delivery.summary import Summary
-    from target_marketo.mapping.field_types import Refused
-    from target_marketo.mapping.mapper import StreamPlan
+    from target_marketo.mapping.plan import StreamPlan
+    from target_marketo.mapping.refusals import Refused
     from target_marketo.store.error_log import ErrorLog
 
 _SHOWN_OF_A_KIND = 3
@@ -79,9 +80,20 @@ class Rejections:
         self._unstored += rejections
         self._summary.rejected += len(rejections)
         for rejection in rejections:
-            self._tell(rejection)
+            self._tell(rejection, self._summary.refusals, "Rejected")
             if self._stores:
                 self._wait_for(rejection)
+        if len(self._unstored) >= _STORED_AT_ONCE:
+            self.store()
+
+    def leave_out(self, rejections: Iterable[Rejection]) -> None:
+        """Notes values that their records are delivered without; `store` settles their tickets.
+
+        No person is rejected by that, and no delivery of this run resolves it.
+        """
+        for rejection in rejections:
+            self._unstored.append(rejection)
+            self._tell(rejection, self._summary.left_out, "Left out a value of")
         if len(self._unstored) >= _STORED_AT_ONCE:
             self.store()
 
@@ -141,17 +153,18 @@ class Rejections:
                 ages.append(each.number if found is None else found)
         return max(ages)
 
-    def _tell(self, rejection: Rejection) -> None:
+    def _tell(self, rejection: Rejection, counts: Counter[tuple[str, str, str]], what: str) -> None:
         """The first few of a kind are shown, the rest is counted: the error log has them all."""
         stream = printable(rejection.received.stream)
         kind = (stream, rejection.code, rejection.field)
-        self._summary.refusals[kind] += 1
-        if self._summary.refusals[kind] > _SHOWN_OF_A_KIND:
+        counts[kind] += 1
+        if counts[kind] > _SHOWN_OF_A_KIND:
             return
         field = f", field {rejection.field}" if rejection.field else ""
         request = f" (request {rejection.request_id}, position {rejection.position})"
         logger.warning(
-            "Rejected %s of stream %s: code %s%s: %s%s",
+            "%s %s of stream %s: code %s%s: %s%s",
+            what,
             mask(rejection.key),
             stream,
             rejection.code,

@@ -55,6 +55,7 @@ class Field(msgspec.Struct, frozen=True):
     length: int | None = None
     read_only: bool = False
     searchable: bool = False
+    display_name: str = ""
 
 
 class Head(msgspec.Struct, rename="camel"):
@@ -101,6 +102,7 @@ class _Rest(msgspec.Struct, rename="camel"):
 
 class _Described(msgspec.Struct, rename="camel"):
     data_type: str
+    display_name: str = ""
     length: int | None = None
     rest: _Rest | None = None
 
@@ -182,6 +184,7 @@ def fields(known: list[_Described], second: Searchable) -> list[Field]:
             length=row.length,
             read_only=row.rest.read_only or row.rest.name in second.fixed,
             searchable=row.rest.name in second.names,
+            display_name=row.display_name,
         )
         for row in known
         if row.rest is not None

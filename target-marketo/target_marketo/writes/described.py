@@ -45,7 +45,7 @@ class Described:
         cached = self._cache.get(self._key, _KEPT_SECONDS)
         if cached is not None:
             try:
-                return Mapper(self._settings.streams, msgspec.convert(cached, list[Field]))
+                return self._made_of(msgspec.convert(cached, list[Field]))
             except (SettingError, msgspec.ValidationError):
                 logger.info("The mapping does not fit the fields of yesterday: asking anew")
         return self._ask()
@@ -63,4 +63,12 @@ class Described:
         self._is_of_this_run = True
         described = self._marketo.describe()
         self._cache.put(self._key, described)
-        return Mapper(self._settings.streams, described)
+        return self._made_of(described)
+
+    def _made_of(self, described: list[Field]) -> Mapper:
+        return Mapper(
+            self._settings.streams,
+            described,
+            rejects_unfit=self._settings.unfit_values == "reject",
+            skips_deleted=self._settings.deleted == "skip",
+        )
