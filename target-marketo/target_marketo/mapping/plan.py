@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -85,13 +86,15 @@ class StreamPlan:
     properties: Properties = field(init=False)
     _read_key: Callable[[Row], Any] = field(init=False)
     _taken: tuple[_Taken, ...] = field(init=False)
-    _markers: tuple[int, ...] = field(init=False)
+    _marks: Callable[[Row], tuple[Any, ...]] = field(init=False)
+    _unmarked: tuple[Any, ...] = field(init=False)
+    _screens: bool = field(init=False)  # whether any record may be skipped but for its marks
     _asked_for: tuple[tuple[Callable[[Row], Any], tuple[Any, ...]], ...] = field(init=False)
     _shared: tuple[Attachment, ...] = field(init=False)
     _attaching: Attaching | None = field(init=False)
 
     def __post_init__(self) -> None:
-        markers = DELETED if self.skips_deleted else ()
+        markers = DELETED if self.skips_deleted and not self.is_left_out else ()
         entry = self.entry
         sources = (
             self.key_source,
@@ -109,7 +112,9 @@ class StreamPlan:
             ("properties", found),
             ("_read_key", (lambda _: None) if self.is_left_out else found.getter(self.key_source)),
             ("_taken", tuple(taken)),
-            ("_markers", () if self.is_left_out else tuple(map(found.place, markers))),
+            ("_marks", itemgetter(*map(found.place, markers)) if markers else _no_marks),
+            ("_unmarked", (None,) * len(markers)),
+            ("_screens", self.is_left_out or bool(entry.only_if)),
             ("_asked_for", tuple((found.getter(n), each) for n, each in entry.only_if.items())),
             ("_shared", shared(entry)),
             ("_attaching", Attaching(entry, found, self.attribute_types) if differs else None),
@@ -130,8 +135,10 @@ class StreamPlan:
 
     def step(self, row: Row) -> Mapped | Refused | Skip | None:
         """The record as a step; None if it has no key, which is normal for visitors."""
-        if (skip := self._skipped(row)) is not None:
-            return skip
+        if self._screens or self._marks(row) != self._unmarked:
+            skip = self._skipped(row)
+            if skip is not None:
+                return skip
         if lacking := self.properties.lacking(row):
             reason = f"the record has no `{lacking}`, a key of its stream"
             return Refused("missing_key", "", reason)
@@ -156,9 +163,8 @@ class StreamPlan:
 
     def _skipped(self, row: Row) -> Skip | None:
         """Why the record is of no interest, if it is of none."""
-        for place in self._markers:
-            if row[place] and _says_yes(row[place]):
-                return Skip.DELETED
+        if any(value and _says_yes(value) for value in self._marks(row)):
+            return Skip.DELETED
         if self.is_left_out:
             return Skip.STREAM_LEFT_OUT
         for read, wanted in self._asked_for:
@@ -191,6 +197,10 @@ class StreamPlan:
     def person(self, key: str) -> tuple[str, str]:
         """The key as Marketo compares it: e-mails in any case are one person."""
         return self.key, key.lower()  # not casefold, to which ß is ss
+
+
+def _no_marks(_: Row) -> tuple[Any, ...]:
+    return ()
 
 
 def _says_yes(value: Any) -> bool:

@@ -1,7 +1,9 @@
 """What a run sees of its streams, and whether the mapping makes sense of it. Pure.
 
-Of each stream: how often each field had a value (of every record), which properties there were
-(of the first thousand records, then of every fiftieth), and never a value.
+Of each stream: how often each field had a value, which properties there were, and never a value.
+The first thousand records are looked at one by one, then a few of many: what a look sees counts for
+the records since the last one. Two things stay exact: whether a field had a value at all, and how
+many values did not fit.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 ENOUGH = 100
 """Records, or values of a field, that tell a mistake from bad luck."""
 
-_SAMPLED_FIRST, _SAMPLED_LATER = 1_000, 50
+_FIRST = 1_000  # records that are looked at one by one
+_EVERY, _EVERY_SAMPLE = 64, 512  # of those after them
 _MOST_NAMES, _MOST_LEVELS, _LONGEST_NAME = 200, 4, 100
 _FEW = 10
 
@@ -40,7 +43,7 @@ class _Line(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Line)
 
 
-@dataclass
+@dataclass(slots=True)
 class Seen:
     """What came of one stream. A record is `keyed` if it makes a step for a person."""
 
@@ -49,24 +52,24 @@ class Seen:
     records: int = 0
     keyed: int = 0
     without_key: int = 0
+    looked_at: int = 0
+    next_look: int = 1
     sampled: int = 0
     next_sample: int = 1
+    never: set[str] = field(default_factory=set)  # fields that no record had a value of
+    had: Counter[str] = field(default_factory=Counter)  # field -> records that had one, about
     unfit: Counter[str] = field(default_factory=Counter)  # field -> values that did not fit
     names: Counter[str] = field(default_factory=Counter)  # source -> samples with a value of it
-    shapes: dict[tuple[str, ...], int] = field(default_factory=dict)  # fields -> records with them
 
-    @property
-    def values(self) -> Counter[str]:
-        """Field -> records that had a value of it, whether it fitted or not."""
-        found = Counter(self.unfit)
-        for names, count in self.shapes.items():
-            for name in names:
-                found[name] += count
-        return found
+    def __post_init__(self) -> None:
+        self.never = {each.name for each in self.plan.planned}
+
+    def values(self, name: str) -> int:
+        """How many records had a value of a field, whether it fitted or not."""
+        return self.had[name] + self.unfit[name]
 
     def document(self, written: Mapping[str, int], kept: Mapping[str, int]) -> dict[str, Any]:
         """What is kept with the run: names and counts. The last two are of all streams."""
-        values = self.values
         planned = {each.name for each in self.plan.planned} | {self.plan.key}
         return {
             "left_out": self.plan.is_left_out,
@@ -76,7 +79,7 @@ class Seen:
             "names": dict(self.names),
             "fields": {
                 name: {
-                    "had": values[name],
+                    "had": min(self.values(name), self.keyed),
                     "unfit": self.unfit[name],
                     "written": written.get(name, 0),
                     "kept": kept.get(name, 0),
@@ -90,8 +93,7 @@ class Seen:
         """Sources (and the options that name them) of which nothing was ever seen."""
         if self.records < ENOUGH or self.plan.is_left_out:
             return
-        values = self.values
-        had = {each.source for each in self.plan.planned if values[each.name]}
+        had = {each.source for each in self.plan.planned if each.name not in self.never}
         for source, option in self.plan.entry.sources.items():
             keys = paths.parts(source)
             is_known = self.schema.types(source)  # an open object has it as "anything"
@@ -100,10 +102,23 @@ class Seen:
             if not any(map(str.isdecimal, keys)) and paths.written(keys) not in self.names:
                 yield source, option
 
-    def sample(self, line: bytes) -> None:
+    def look(self, mapped: object, line: bytes) -> None:
+        """Looks at a record, for all since the last one that was looked at."""
+        weight, self.looked_at = self.records - self.looked_at, self.records
+        if type(mapped) is Mapped:
+            for name, value in mapped.values.items():
+                if value is not None:
+                    self.had[name] += weight
+        # Where values do not fit, each counts until there are enough to judge by.
+        closely = any(self.values(name) <= ENOUGH for name in self.unfit)
+        is_early = self.records < _FIRST
+        self.next_look = self.records + (1 if is_early or closely else _EVERY)
+        if self.records >= self.next_sample:
+            self.next_sample = self.records + (1 if is_early else _EVERY_SAMPLE)
+            self._sample(line)
+
+    def _sample(self, line: bytes) -> None:
         """Notes which properties a record has, and which of them have a value."""
-        later = 1 if self.records < _SAMPLED_FIRST else _SAMPLED_LATER
-        self.next_sample = self.records + later
         self.sampled += 1
         for name, value in _flat(_record(line), (), _MOST_LEVELS):
             if name in self.names or len(self.names) < _MOST_NAMES:
@@ -137,6 +152,7 @@ class Watch:
         self._percent = max_rejected_percent
         self._entries = entries
         self._seen: dict[str, Seen] = {}
+        self._last: Seen | None = None
         self._keys: dict[str, str] = {}
         self._told: set[str] = set()
         self._unfit_verdict = ""
@@ -175,18 +191,22 @@ class Watch:
 
     def record(self, plan: StreamPlan, mapped: Mapped | Refused | Skip | None, line: bytes) -> None:
         """Takes in a record. As this is done for each, it costs as little as can be."""
-        seen = self._seen[plan.stream]
+        seen = self._last
+        if seen is None or seen.plan is not plan:
+            seen = self._last = self._seen[plan.stream]
         seen.records += 1
         if type(mapped) is Mapped:
             seen.keyed += 1
-            shape = tuple(mapped.values)
-            seen.shapes[shape] = seen.shapes.get(shape, 0) + 1
+            for name in seen.never:
+                if mapped.values.get(name) is not None:
+                    seen.never -= mapped.values.keys()
+                    break
             if mapped.left_out:
                 self._note_unfit(seen, mapped.left_out)
         elif mapped is None:
             seen.without_key += 1
-        if seen.records >= seen.next_sample:
-            seen.sample(line)
+        if seen.records >= seen.next_look:
+            seen.look(mapped, line)
 
     @property
     def verdict(self) -> str:
@@ -250,7 +270,7 @@ class Watch:
         for seen in self._seen.values():
             for name, count in seen.unfit.items():
                 if count >= _FEW:
-                    values = seen.values[name]
+                    values = seen.values(name)
                     if values < ENOUGH and count * 100 > values * self._percent:
                         yield name
 
@@ -258,11 +278,13 @@ class Watch:
         for refused in left_out:
             name = refused.field
             seen.unfit[name] += 1
+            seen.never.discard(name)
+            seen.next_look = seen.records
             # Of the first hundred values: as soon as so many of them are unfit.
-            if seen.unfit[name] == self._percent + 1 and seen.values[name] <= ENOUGH:
+            if seen.unfit[name] == self._percent + 1 and seen.values(name) <= ENOUGH:
                 self._unfit_verdict = (
                     f"`{name}` of stream {seen.plan.stream} did not fit in {seen.unfit[name]} of "
-                    f"{seen.values[name]} records, more than `max_rejected_percent` = "
+                    f"{seen.values(name)} records, more than `max_rejected_percent` = "
                     f"{self._percent}: {refused.reason}; correct `streams`"
                 )
 
