@@ -547,3 +547,39 @@ def test_only_if_counts_the_others_as_skipped(
     assert ended.code == 0
     assert {each["email"][:2] for each in marketo.leads()} == {"p1", "p4"}
     assert "3 not asked for by `only_if`" in caplog.text
+
+
+WIRED_LATER = pytest.mark.xfail(strict=True, reason="the engine does not try a row again yet")
+
+
+@pytest.mark.parametrize("company_fields", ["accepted", pytest.param("1021", marks=WIRED_LATER)])
+def test_a_company_field_by_an_entry_is_written_or_left_out_and_the_person_arrives(
+    target: InProcess, marketo: MarketoSandbox, company_fields: str
+) -> None:
+    marketo.set_options(company_fields=company_fields)
+    streams = {"visitors": {"fields": {"email": "email", "company": "form_answers.Company"}}}
+    came = {"email": "a@planted.example", "form_answers": {"Company": "Acme"}}
+
+    ended = target.run(
+        stream("visitors", came, email="string", form_answers="object"), streams=streams
+    )
+
+    assert ended.code == 0, ended.said
+    held = lead(marketo, "a@planted.example")
+    assert held.get("company") == ("Acme" if company_fields == "accepted" else None)
+
+
+@pytest.mark.parametrize(
+    "text_measure",
+    ["characters", "utf16", pytest.param("bytes", marks=WIRED_LATER)],
+)
+def test_a_text_that_marketo_may_measure_otherwise_costs_nobody(
+    target: InProcess, marketo: MarketoSandbox, text_measure: str
+) -> None:
+    marketo.set_options(text_measure=text_measure)
+    streams = {"visitors": {"fields": {"email": "email", "title": "a", "firstName": "b"}}}
+    came = {"email": "a@planted.example", "a": "\N{FOX FACE}" * 150, "b": "é" * 200}
+
+    target.run(stream("visitors", came, email="string", a="string", b="string"), streams=streams)
+
+    assert lead(marketo, "a@planted.example").get("title") is None
