@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,8 @@ from tests import planted, witness
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from pathlib import Path
+
+pytest_plugins = ["tests.isolation"]
 
 _RULE = "A planted secret or personal datum is shown (see tests/planted.py):"
 _PATCH = pytest.StashKey[pytest.MonkeyPatch]()
@@ -27,9 +30,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Tests wait as long as they compute, so two workers keep a core busy. The few that somebody
+    names run in this process, where a debugger can be and where nothing has to start first.
+    """
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return 2 * len(os.sched_getaffinity(0)) if everything else 0
+
+
 def pytest_configure(config: pytest.Config) -> None:
     patch = config.stash[_PATCH] = pytest.MonkeyPatch()
     witness.watch(patch)
+    # Commands are started hundreds of times: each would compile all of its modules again.
+    patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

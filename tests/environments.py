@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import subprocess
 import sys
@@ -15,11 +16,17 @@ def installed(folder: Path, requirement: str, command: str) -> str:
     """The path of a requirement's command, in an environment under `folder`."""
     environment = folder / requirement.replace("=", "-")
     path = environment / "bin" / command
-    if not path.exists():
-        has_module = importlib.util.find_spec("uv") is not None
-        uv = [sys.executable, "-m", "uv"] if has_module else ["uv"]
-        make = [*uv, "venv", "-q", "--clear", "--python", sys.executable, str(environment)]
-        subprocess.run(make, check=True)
-        install = [*uv, "pip", "install", "-q", "--no-config", "--python", str(environment)]
-        subprocess.run([*install, requirement], check=True)
+    with environment.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other workers of this run want it too
+        if not path.exists():
+            _install(environment, requirement)
     return str(path)
+
+
+def _install(environment: Path, requirement: str) -> None:
+    has_module = importlib.util.find_spec("uv") is not None
+    uv = [sys.executable, "-m", "uv"] if has_module else ["uv"]
+    make = [*uv, "venv", "-q", "--clear", "--python", sys.executable, str(environment)]
+    subprocess.run(make, check=True)
+    install = [*uv, "pip", "install", "-q", "--no-config", "--python", str(environment)]
+    subprocess.run([*install, requirement], check=True)

@@ -147,7 +147,8 @@ def test_the_last(): pass
 """
 
 
-def test_no_test_passes_that_shows_it_in_whichever_way() -> None:
+@pytest.mark.parametrize("workers", [0, 1])
+def test_no_test_passes_that_shows_it_in_whichever_way(workers: int) -> None:
     """A suite of its own, in which every test passes by itself, and where nobody else looks."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -156,7 +157,7 @@ def test_no_test_passes_that_shows_it_in_whichever_way() -> None:
         folders = ["--rootdir", name, "--basetemp", str(folder / "base"), name]
         with (folder / "told").open("w") as told:
             code = subprocess.call(
-                [*command, "-rA", "-p", "no:cacheprovider", *folders],
+                [*command, "-rA", "-p", "no:cacheprovider", f"-n{workers}", *folders],
                 cwd=REPOSITORY_ROOT,
                 stdout=told,
             )

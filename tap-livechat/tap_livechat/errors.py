@@ -6,7 +6,8 @@
     ├── AuthenticationError   the credentials are wrong, expired or revoked
     ├── ScopeError            the token lacks a scope
     ├── RefusedError          LiveChat refuses the request for good (licence, version, validation)
-    └── UnavailableError      LiveChat did not answer usefully after all retries
+    ├── UnavailableError      LiveChat did not answer usefully after all retries
+    └── BudgetError           as many requests were made as `max_requests` allows
 
 Messages never carry a reply's body, an address, a token or an e-mail.
 """
@@ -40,3 +41,7 @@ class RefusedError(LiveChatError):
 
 class UnavailableError(LiveChatError):
     """LiveChat did not answer usefully, and we have asked often enough."""
+
+
+class BudgetError(LiveChatError):
+    """As many requests were made as may be made."""

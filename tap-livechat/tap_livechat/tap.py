@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import re
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
+import click
 from singer_sdk import Tap
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
+from tap_livechat import check, configuration
 from tap_livechat.api import auth
 from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
-from tap_livechat.errors import SettingsError, StateError
+from tap_livechat.configuration import Configuration
+from tap_livechat.errors import BudgetError, LiveChatError, SettingsError, StateError
 from tap_livechat.singer.command import Command, Termination
+from tap_livechat.singer.inputs import check_catalog, check_maps, meant
 from tap_livechat.singer.messages import MessageWriter
 from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
 from tap_livechat.streams.customers import CdpVisitors, CustomerVisitors
-from tap_livechat.streams.directory import Agents, Groups, Tags
+from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
+from tap_livechat.streams.reports import DailyReports, QueuedVisitorsLeft
 from tap_livechat.streams.stream import LiveChatStream, Session
 from tap_livechat.timestamps import is_plausible, parse
 
@@ -33,13 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
-    import click
     from jsonschema import ValidationError
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _URLS = ("api_url", "cdp_url", "accounts_url")
+_CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # Sent in headers, or as part of one.
 _WORDS = (
     "account_id",
@@ -53,11 +60,23 @@ _WORDS = (
 _MOST_LOOKBACK_MINUTES = 10 * 366 * 24 * 60
 
 
+@dataclass(frozen=True)
+class _Files:
+    """What `--config` names, in the shape that the SDK's callbacks expect."""
+
+    tap: type[TapLiveChat]
+    names: tuple[str, ...]
+    parse_env: bool = False
+
+    @property
+    def config(self) -> Configuration:
+        return self.tap._configuration(self.names)  # noqa: SLF001 - of the same file
+
+
 class TapLiveChat(Tap):
     """LiveChat (Text): visitors, chats and events, incrementally, for the fewest requests."""
 
     name = "tap-livechat"
-    message_writer_class = MessageWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -193,6 +212,13 @@ class TapLiveChat(Tap):
             description="Rows per request. Requests are billed: fewer rows cost more.",
         ),
         th.Property(
+            "max_requests",
+            th.IntegerType(minimum=1),
+            title="Most requests a run",
+            description="A run that has made so many requests ends, in good order and with its "
+            "STATE; the next one goes on. Without it there is no such end.",
+        ),
+        th.Property(
             "max_concurrent_requests",
             th.IntegerType(minimum=1, maximum=16),
             default=2,
@@ -202,16 +228,40 @@ class TapLiveChat(Tap):
         ),
     ).to_dict()
 
-    def __init__(self, *, parse_env_config: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        config: Configuration | dict[str, Any] | None = None,
+        limit: int | None = None,
+        **options: Any,
+    ) -> None:
+        self._limit = limit
         self._termination = Termination()
         self._session: Session | None = None
-        if parse_env_config:
-            self._check_environment()
+        self._found = config if isinstance(config, Configuration) else Configuration(config or {})
         _check_state(options.get("state"))
-        super().__init__(parse_env_config=parse_env_config, **options)
+        if isinstance(catalog := options.get("catalog"), (dict, list, int)):
+            check_catalog(catalog)
+        super().__init__(
+            config=self._found.values,
+            # Of a look at the first rows: a STATE would pass what was not read.
+            message_writer=MessageWriter(writes_state=limit is None),
+            **options,
+        )
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a property of the class
+        """The SDK's own way to the environment would read a `.env` beside installed packages."""
+        return cls._configuration().values
+
+    @classmethod
+    def _configuration(cls, files: Sequence[str] = ()) -> Configuration:
+        cls.append_builtin_config(cls.config_jsonschema)
+        return configuration.read(cls.name, cls.config_jsonschema["properties"], files)
 
     def discover_streams(self) -> Sequence[LiveChatStream]:
         archives = ArchivePass(self.session)
+        agents, groups = Agents(self, self.session), Groups(self, self.session)
         source = self.config.get("visitor_source")
         return [
             CustomerVisitors(self, self.session)
@@ -219,12 +269,38 @@ class TapLiveChat(Tap):
             else CdpVisitors(self, self.session)
             if source == "cdp"
             else ArchiveVisitors(self, self.session, archives),
-            Chats(self, self.session, archives),
+            Chats(self, self.session, archives, agents, groups),
             ChatEvents(self, self.session, archives),
-            Agents(self, self.session),
-            Groups(self, self.session),
-            Tags(self, self.session),
+            agents,
+            groups,
+            *(
+                kind(self, self.session)
+                for kind in (Tags, Bots, CustomerBans, QueuedVisitorsLeft, DailyReports)
+            ),
         ]
+
+    @property
+    def selected_streams(self) -> list[LiveChatStream]:
+        """The visitors first: they matter most."""
+        selected = (
+            stream
+            for stream in self.streams.values()
+            if isinstance(stream, LiveChatStream) and stream.selected
+        )
+        return sorted(selected, key=lambda stream: stream.name != "visitors")
+
+    @property
+    def progress(self) -> str:
+        """How far all streams got, to compare."""
+        bookmarks = (self.state or {}).get("bookmarks", {})
+        return json.dumps(
+            [
+                (name, key, value)
+                for name, bookmark in bookmarks.items()
+                for key, value in bookmark.items()
+                if not key.startswith("starting_")
+            ]
+        )
 
     def session(self) -> Session:
         """What the streams of this run share."""
@@ -240,7 +316,8 @@ class TapLiveChat(Tap):
                 termination=self._termination,
                 lookback=timedelta(minutes=config["lookback_minutes"]),
                 start_date=parse(config.get("start_date")),
-                page_size=config["page_size"],
+                limit=self._limit,
+                page_size=min(config["page_size"], self._limit or config["page_size"]),
                 max_concurrent_requests=config["max_concurrent_requests"],
                 group_ids=list(config.get("group_ids") or ()),
                 include_customers_without_chats=config["include_customers_without_chats"],
@@ -268,49 +345,102 @@ class TapLiveChat(Tap):
         *,
         about: bool = False,
         about_format: str | None = None,
-        config: _ConfigInput | None = None,
+        config: _Files | None = None,
         state: t.IO[str] | None = None,
         catalog: t.IO[str] | None = None,
+        check: str | None = None,
+        limit: int | None = None,
     ) -> None:
         """As the SDK's, and says at the end what the run cost."""
         if about:
             cls.print_about(about_format)
             return
+        if check:
+            sys.exit(0 if cls._check(config, catalog, as_json=check == "json") else 1)
         cls.print_version(print_fn=cls.logger.info)
         if sys.stdout is None:
             raise SettingsError("standard output is closed: there is nowhere to write to")
         tap = cls(
-            config=config.config if config else {},
+            config=config.config if config else cls._configuration(),
             state=_content(state, "--state"),
             catalog=_content(catalog, "--catalog"),
-            parse_env_config=bool(config and config.parse_env),
+            limit=limit,
         )
+        check_maps(tap.config.get("stream_maps", {}), tap.streams)
+        if not tap.selected_streams:
+            raise SettingsError(
+                f"the catalog selects no stream: there are {', '.join(tap.streams)}"
+            )
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
         # them takes a third of the time.
         gc.freeze()
         gc.set_threshold(200_000, 20, 50)
+        before = tap.progress
         try:
             tap.sync_all()
+        except BudgetError as end:
+            if tap.progress == before:
+                raise BudgetError(f"{end}, and the run got no further: set it higher") from None
+            cls.logger.warning("%s; the next run goes on from the last STATE", end)
         finally:
             tap.close()
 
     @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Reads the settings' files; one that is no JSON is one line."""
+    def _check(cls, config: _Files | None, catalog: t.IO[str] | None, *, as_json: bool) -> bool:
+        """Print what `--check` finds; whether a run would work."""
+        findings, billed = [], 0
         try:
-            return super().cb_config(ctx, param, value)
-        except ValueError as error:
-            raise _no_json("--config", error) from None
+            found = config.config if config else cls._configuration()
+            tap = cls(
+                config=Configuration(
+                    {**found.values, "max_requests": check.MOST_REQUESTS}, found.places
+                ),
+                catalog=_content(catalog, "--catalog"),
+            )
+            client = tap.session().client
+            findings = list(check.check(client, tap.config, tap.selected_streams))
+            billed = client.count.billed
+            tap.close()
+        except ConfigValidationError as error:
+            findings = [check.Finding("settings", "failed", "; ".join(error.errors))]
+        except LiveChatError as error:
+            findings = [check.Finding("settings", "failed", str(error))]
+        if as_json:
+            click.echo(json.dumps(check.report(findings, billed), ensure_ascii=False))
+        else:
+            for each in findings:
+                click.echo(f"{each.status.replace('_', ' '):9} {each.check:8} {each.message}")
+        return check.is_fine(findings)
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """The files as they were named: they are read when a run needs them, not for `--about`."""
+        del ctx, param
+        return _Files(cls, value)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
+        options = [
+            click.Option(
+                ["--check"],
+                is_flag=False,
+                flag_value="text",
+                type=click.Choice(["text", "json"]),
+                help="Try token, scopes, account and clock, for at most 2 billed requests.",
+            ),
+            click.Option(
+                ["--limit"],
+                type=click.IntRange(min=1),
+                help="Read the first N visitors or threads alone, and write no STATE.",
+            ),
+        ]
         return Command(
             name=command.name,
             callback=command.callback,
             help=command.help,
             context_settings=command.context_settings,
-            params=command.params,
+            params=[*command.params, *options],
             logger=cls.logger,
         )
 
@@ -327,27 +457,17 @@ class TapLiveChat(Tap):
                 config[name] = config[name].strip()  # as a file with a secret ends with a newline
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
+        known = self.config_jsonschema["properties"]
+        for name in config.keys() - known.keys():
+            self.logger.warning("there is no setting %s%s", name, meant(name, known))
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [_describe(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
-            errors = list(_problems(config))
+            errors = [*_problems(config), *_surroundings()]
+        errors = [self._found.placed(error) for error in errors]
         if raise_errors and errors:
             raise ConfigValidationError("wrong settings", errors=errors)
         return errors
-
-    @classmethod
-    def _check_environment(cls) -> None:
-        """Say which variable is wrong; the SDK would only quote its value."""
-        for name, schema in cls.config_jsonschema["properties"].items():
-            variable = f"{cls._env_var_prefix}{name.upper()}"
-            value = os.environ.get(variable)
-            if value is None:
-                continue
-            kind = next(kind for kind in schema["type"] if kind != "null")
-            if kind == "integer" and not re.fullmatch(r"\s*-?\d+\s*", value):
-                raise SettingsError(f"{variable} (setting {name}): it must be a whole number")
-            if kind in {"array", "object"} and not _is_json(value):
-                raise SettingsError(f"{variable} (setting {name}): it must be JSON, a {kind}")
 
 
 def _describe(error: ValidationError) -> str:
@@ -356,6 +476,10 @@ def _describe(error: ValidationError) -> str:
         return error.message
     setting = error.path[0] if error.path else "config"
     schema = TapLiveChat.config_jsonschema["properties"].get(setting, {})
+    if setting == "stream_maps" and len(error.path) > 1:
+        deepest = max((each.path for each in error.context or ()), key=len, default=())
+        where = ".".join(map(str, (*list(error.path)[1:], *deepest)))
+        return f"setting stream_maps: {where}: it must be an expression, or null for none"
     if error.validator == "enum":
         allowed = ", ".join(str(value) for value in schema["enum"] if value is not None)
         return f"setting {setting}: it must be one of {allowed}"
@@ -364,6 +488,13 @@ def _describe(error: ValidationError) -> str:
     kinds = schema.get("type", "something else")
     kind = kinds if isinstance(kinds, str) else " or ".join(k for k in kinds if k != "null")
     return f"setting {setting}: it must be of type {kind}"
+
+
+def _surroundings() -> Iterator[str]:
+    """Requests raises an error for it that is none of its own."""
+    bundle = next(filter(None, map(os.environ.get, _CA_BUNDLES)), None)
+    if bundle and not os.path.exists(bundle):  # noqa: PTH110 - as requests looks for it
+        yield f"{' or '.join(_CA_BUNDLES)} in the environment: there is no file {bundle}"
 
 
 def _problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -419,11 +550,3 @@ def _no_json(option: str, error: ValueError) -> SettingsError:
     line = getattr(error, "lineno", None)
     where = f", at line {line}" if line else ""
     return SettingsError(f"{option}: the file is no JSON{where}")
-
-
-def _is_json(text: str) -> bool:
-    try:
-        load_json(text)
-    except ValueError:
-        return False
-    return True

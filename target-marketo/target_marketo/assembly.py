@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from target_marketo.governor import Governor, Limits
 from target_marketo.governor.writer import TERM_SECONDS, Writer
 from target_marketo.marketo.auth import Token
-from target_marketo.marketo.client import Marketo, pooled_session
+from target_marketo.marketo.client import Marketo
+from target_marketo.marketo.connections import pooled_session
 from target_marketo.store.leases import DatabaseLeases
 
 if TYPE_CHECKING:

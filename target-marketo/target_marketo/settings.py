@@ -12,18 +12,21 @@ from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 
 from target_marketo.mapping.rules import Duplicates
-from target_marketo.marketo.client import MAX_ROWS
+from target_marketo.marketo.call import MAX_ROWS
+from target_marketo.problems import SettingError
+from target_marketo.store.instances import instance_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jsonschema import ValidationError
 
+    from target_marketo.configuration import Configuration
+
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class SettingError(ValueError):
-    """A setting is wrong. One line: which, why, and what to do."""
+_MUNCHKIN_ID = r"[0-9A-Za-z]{3}-[0-9A-Za-z]{3}-[0-9A-Za-z]{3}"
+# The example that stands in descriptions and in .env.example: nobody's instance.
+_PLACEHOLDER = "123-abc-456"
 
 
 SCHEMA: dict[str, Any] = th.PropertiesList(
@@ -147,6 +150,16 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "store_key",
+        th.StringType,
+        secret=True,
+        title="Store key",
+        description=(
+            "Secret of the hashes by which the error log knows people, 16 characters or more. By "
+            "default a random one in a file beside the store"
+        ),
+    ),
+    th.Property(
         "partition_name",
         th.StringType,
         title="Partition",
@@ -217,6 +230,7 @@ class Settings:
     batch_size_rows: int
     max_batch_age_seconds: int
     store_url: str | None
+    store_key: str | None
     partition_name: str | None
     duplicates: Duplicates
     max_rejected_percent: int
@@ -226,8 +240,16 @@ class Settings:
 
     @property
     def instance(self) -> str:
-        """The host: Marketo's limits are per instance, whoever calls."""
-        return urlsplit(self.endpoint).netloc.lower()
+        """Its name: Marketo's limits are per instance, whoever calls."""
+        return instance_name(self.endpoint)
+
+    @classmethod
+    def found(cls, configuration: Configuration) -> Settings:
+        """As `of`, and a setting that is wrong is named with where it was set."""
+        try:
+            return cls.of(configuration.values)
+        except SettingError as error:
+            raise SettingError(configuration.placed(str(error))) from None
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:
@@ -283,16 +305,24 @@ def _types(names: str | list[str]) -> str:
 def _addresses(
     endpoint: str | None, identity: str | None, munchkin_id: str | None
 ) -> tuple[str, str]:
-    if endpoint is None:
-        if munchkin_id is None:
+    given = {"endpoint": endpoint, "identity": identity, "munchkin_id": munchkin_id}
+    for name, value in given.items():
+        if value and _PLACEHOLDER in value.lower():
             raise SettingError(
-                "`endpoint` is missing: copy it from Marketo's Admin > Web Services, "
-                "or set `munchkin_id`"
+                f"`{name}` is still the example 123-ABC-456: put your instance's there, or nothing"
             )
-        if not re.fullmatch(r"[0-9A-Za-z]{3}-[0-9A-Za-z]{3}-[0-9A-Za-z]{3}", munchkin_id):
-            raise SettingError("`munchkin_id` looks like 123-ABC-456")
-        endpoint = f"https://{munchkin_id}.mktorest.com"
-    host = _address("endpoint", endpoint).removesuffix("/rest")
+    if munchkin_id is not None and not re.fullmatch(_MUNCHKIN_ID, munchkin_id.strip()):
+        raise SettingError("`munchkin_id` looks like 123-ABC-456")
+    if endpoint is None and munchkin_id is None:
+        raise SettingError(
+            "`endpoint` is missing: copy it from Marketo's Admin > Web Services, "
+            "or set `munchkin_id`"
+        )
+    of_account = f"https://{munchkin_id.strip()}.mktorest.com" if munchkin_id else ""
+    host = _address("endpoint", endpoint or of_account).removesuffix("/rest")
+    named = (urlsplit(host).hostname or "").removesuffix(".mktorest.com")
+    if munchkin_id and re.fullmatch(_MUNCHKIN_ID, named) and named != munchkin_id.strip().lower():
+        raise SettingError("`munchkin_id` is another instance than `endpoint`: leave one of them")
     if identity is None:
         return f"{host}/rest", f"{host}/identity"
     return f"{host}/rest", _address("identity", identity).removesuffix("/identity") + "/identity"

@@ -9,16 +9,17 @@ import sys
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-import click
 from singer_sdk import Target
-from singer_sdk.configuration._dict_config import TRUTHY
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.singerlib.encoding import SimpleSingerReader
 
-from target_marketo import assembly
+from target_marketo import assembly, configuration
+from target_marketo.configuration import Configuration
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
-from target_marketo.settings import SCHEMA, SettingError, Settings, unknown
+from target_marketo.problems import SettingError
+from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
 from target_marketo.singer.run_record import recorded, seen
@@ -30,14 +31,13 @@ from target_marketo.store.seen import SeenStreams
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
+    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from target_marketo.store.database import Database
-
-_FALSY = frozenset({"false", "no", "0", "off", "n", "f", ""})
 
 
 class TargetMarketo(Target):
@@ -55,16 +55,18 @@ class TargetMarketo(Target):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, config: Configuration | dict[str, Any], **options: Any) -> None:
         self._run: Run | None = None
-        try:
-            super().__init__(**options, message_reader=_Reader(self._consume))
-        except SettingError:
-            raise
-        except ValueError:
-            raise SettingError(_environment_problem()) from None
-        if options.get("parse_env_config"):
-            _check_booleans()
+        self._database: Database | None = None
+        self._found = config if isinstance(config, Configuration) else Configuration(config)
+        super().__init__(
+            config=self._found.values, message_reader=_Reader(self._consume), **options
+        )
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a property of the class
+        """The SDK's own way to the environment would read a `.env` beside installed packages."""
+        return configuration.read(cls.name, SCHEMA["properties"]).values
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -72,7 +74,7 @@ class TargetMarketo(Target):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         try:
-            Settings.of(self.config)
+            Settings.found(self._found)
         except SettingError as error:
             if raise_errors:
                 raise
@@ -83,7 +85,7 @@ class TargetMarketo(Target):
         settings = Settings.of(self.config)
         for line in unknown(self.config):
             self.logger.warning("%s", line)
-        database = open_database(settings.store_url)
+        database = self._database = open_database(settings.store_url, settings.store_key)
         try:
             self._consume_into(database, settings, source)
         finally:
@@ -93,7 +95,12 @@ class TargetMarketo(Target):
 
     def _consume_into(self, database: Database, settings: Settings, source: IO[Any]) -> None:
         number = uuid4().hex
-        error_log = ErrorLog(database, number, mapping=mapping_digest(settings.streams))
+        error_log = ErrorLog(
+            database,
+            number,
+            instance=settings.instance,
+            mapping=mapping_digest(settings.streams),
+        )
         marketo = assembly.marketo(settings, database)
         self._run = Run(settings, marketo, error_log, Cache(database))
         with live_line(self._run.summary, marketo.governor):
@@ -117,28 +124,35 @@ class TargetMarketo(Target):
         del frame
         if self._run is None:
             sys.exit(EXIT_SIGNAL + signum)
+        if self._database is not None:
+            self._database.hurry()
         self._run.interrupt(signum)
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Reads the configuration files; a file that cannot be read is one line."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except FileNotFoundError:
-            missing = next(path for path in value if path != "ENV" and not os.path.exists(path))  # noqa: PTH110 - as given
-            raise click.ClickException(f"--config: there is no file {missing}") from None
-        except (ValueError, OSError) as error:
-            raise click.ClickException(
-                f"--config: the file cannot be read as JSON ({type(error).__name__})"
-            ) from None
+        """The files as they were named: `invoke` reads them, and `--about` needs none."""
+        del ctx, param
+        return value
 
     @classmethod
-    def invoke(cls, **options: Any) -> None:
+    def invoke(  # type: ignore[override] # the SDK's own Target narrows it in the same way
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: Sequence[str] = (),
+        file_input: IO[str] | None = None,
+    ) -> None:
         """Runs the target; what a user can cause ends as one line and an exit code."""
+        if about:
+            cls.print_about(about_format)
+            return
         logging.getLogger("urllib3").setLevel(logging.INFO)  # its DEBUG shows addresses
         _favour_throughput()
         try:
-            super().invoke(**options)
+            cls.print_version(print_fn=cls.logger.info)
+            target = cls(config=configuration.read(cls.name, SCHEMA["properties"], config))
+            target.listen(file_input)
         except Stop as stop:
             cls.logger.error("%s", stop)  # noqa: TRY400 - one line, no traceback
             _leave(stop.code)
@@ -170,24 +184,6 @@ def _favour_throughput() -> None:
     # Records leave no cycles behind: those that wait need not be searched again and again.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-def _environment_problem() -> str:
-    """Which variable has the wrong form; the SDK only says that one has."""
-    for name, schema in SCHEMA["properties"].items():
-        variable = f"TARGET_MARKETO_{name.upper()}"
-        if "integer" in schema["type"] and not os.environ.get(variable, "0").strip().isdigit():
-            return f"`{variable}` must be a whole number"
-    return "`TARGET_MARKETO_STREAMS` must be a JSON object"
-
-
-def _check_booleans() -> None:
-    """Every other word would be false to the SDK, and a dry run then writes."""
-    for name, schema in SCHEMA["properties"].items():
-        variable = f"TARGET_MARKETO_{name.upper()}"
-        given = os.environ.get(variable, "").lower()
-        if "boolean" in schema["type"] and given not in TRUTHY and given.strip() not in _FALSY:
-            raise SettingError(f"`{variable}` must be true or false")
 
 
 def _leave(code: int) -> None:

@@ -63,7 +63,7 @@ def account() -> Iterator[LiveChatSandbox]:
 
 @pytest.fixture(scope="module")
 def tap(account: LiveChatSandbox, tmp_path_factory: pytest.TempPathFactory) -> Tap:
-    """One for all: it asks the command for its catalog once."""
+    """One for all."""
     return Tap(tmp_path_factory.mktemp("tap"), account)
 
 
@@ -125,15 +125,14 @@ def test_runs_one_after_the_other_bring_everything(
     account.set_clock(account.end)
     closed_by_then = account.expected()
 
-    whole = tap.run(tuple(streams), page_size=10, **settings)
+    whole = tap.run_here(tuple(streams), page_size=10, **settings)
     first_half = _broken_off(whole)
     account.set_clock(account.end + timedelta(hours=4))  # by then everything is closed
     after_half, after_whole = (
-        tap.run(tuple(streams), state=run.states[-1], page_size=10, **settings)
+        tap.run_here(tuple(streams), state=run.states[-1], page_size=10, **settings)
         for run in (first_half, whole)
     )
 
-    assert [run.code for run in (whole, after_half, after_whole)] == [0, 0, 0], after_whole.log
     # The tap asks up to its own present: what is closed later is not in a list by that time.
     by_closing = position == "archive_time=closed_at"
     wanted = closed_by_then if by_closing else account.expected()

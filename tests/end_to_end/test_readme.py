@@ -42,6 +42,13 @@ class Project:
         for name in ("tap-livechat", "target-marketo", "tests", ".venv"):
             (folder / name).symlink_to(ROOT / name)
 
+    def start_over(self) -> None:
+        """Nothing was read yet, and Marketo holds whom it held before."""
+        self.sandbox.marketo.reset()
+        self.sandbox.marketo.seed(self.sandbox.crowd.marketo_leads())
+        for left in (".env", "state.jsonl", "state.json", ".meltano/meltano.db"):
+            (self.folder / left).unlink(missing_ok=True)
+
     def run(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs one line as a shell would, with the environment of this test run's tools."""
         environment = {
@@ -64,10 +71,16 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def installed_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with Sandbox({"visitors": VISITORS}) as sandbox:
-        project = Project(tmp_path_factory.mktemp("project"), sandbox)
-        yield project
+        yield Project(tmp_path_factory.mktemp("project"), sandbox)
+
+
+@pytest.fixture
+def project(installed_project: Project) -> Project:
+    """The copy as if no command had been run in it, but for the plugins that Meltano installed."""
+    installed_project.start_over()
+    return installed_project
 
 
 def write_env(project: Project) -> None:

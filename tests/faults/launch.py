@@ -185,7 +185,7 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
     connect = _module("target_marketo.assembly")
     loader = _module("target_marketo.delivery.engine")
     breaker = _module("target_marketo.governor.breaker")
-    client = _module("target_marketo.marketo.client")
+    client = _module("target_marketo.marketo.call")
     put(connect, "Limits", functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE))
     for module, name in (
         (connect, "_LEASE_GRACE_SECONDS"),

@@ -8,12 +8,14 @@ calls in the same order of arrival.
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+T = TypeVar("T")
 
 What = Literal[
     "answer",  # an error of the API: `code` is Marketo's code, or LiveChat's type of error
@@ -22,6 +24,9 @@ What = Literal[
     "late",  # the call takes `seconds` more, which its client may not wait for
     "token_expires",  # the live token ends just before the call
     "row",  # a part of the rows, `share`, is skipped with `code`
+    # The first part of the rows, `share`, is carried out; the call is answered by an error with
+    # `code`, or reset if there is none.
+    "partly",
     # The call is carried out, and its reply is damaged on the way:
     "cut",  # the connection ends in the middle of the body
     "truncated",  # half of the JSON, in a complete reply
@@ -59,6 +64,13 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     share: float = 0.1
     # With an error of LiveChat: the header Retry-After.
     retry_after: float | None = None
+
+
+def carried_out(fault: Fault | None, rows: Sequence[T]) -> Sequence[T]:
+    """The rows of a call that its fault lets be carried out."""
+    if fault is None or fault.what != "partly":
+        return rows
+    return rows[: int(len(rows) * fault.share)]
 
 
 class Script:

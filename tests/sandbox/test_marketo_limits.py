@@ -156,7 +156,7 @@ def test_more_calls_in_flight_than_slots_are_615(marketo: MarketoSandbox, api: M
 def test_a_slot_is_held_though_the_client_hangs_up_and_the_write_is_done(
     marketo: MarketoSandbox, api: MarketoApi
 ) -> None:
-    marketo.set_options(slots=1, latency_median=0.5, latency_sigma=0)
+    marketo.set_options(slots=1, latency_median=1.0, latency_sigma=0)
     body = {"input": [ADA]}
     with pytest.raises(OSError, match="timed out"):
         api.send("POST", "/v1/leads.json", json=body, timeout=0.2)

@@ -67,3 +67,28 @@ def test_pages_that_do_not_end_are_not_paid_for_for_ever(customers: list[dict[st
         visitors("cdp", replies)
 
     assert replies.requests < 8
+
+
+def test_a_cdp_customer_without_monitoring_or_a_time_of_activity_comes_too() -> None:
+    visit, chat = "2026-01-04T10:00:00Z", "2026-01-05T10:00:00Z"
+    customers: list[dict[str, Any]] = [
+        {"customer_id": "a", "monitoring": None, "statistics": None},
+        {
+            "customer_id": "b",
+            "monitoring": {"name": "Ann Lee", "created_at": "2026-01-02T10:00:00Z"},
+            "statistics": {"last_visit_at": visit, "last_chat_at": chat},
+        },
+        {"customer_id": "c", "statistics": {"last_activity_at": "2026-01-03T10:00:00Z"}},
+        {"customer_id": "d", "custom_fields": {"app1": {"tier": "gold"}, "app2": "odd"}},
+    ]
+
+    found = visitors("cdp", Replies({"customers": customers, "next_page_id": ""}))
+
+    assert [record["visitor_id"] for record in found] == ["a", "b", "c", "d"]
+    assert [record["last_activity_at"] for record in found] == [
+        None,
+        "2026-01-05T10:00:00.000000Z",
+        "2026-01-03T10:00:00.000000Z",
+        None,
+    ]
+    assert found[3]["session_fields"] == {"tier": "gold"}

@@ -37,6 +37,10 @@ def test_every_field_of_every_stream_is_explained() -> None:
         schemas.AGENT,
         schemas.GROUP,
         schemas.TAG,
+        schemas.BOT,
+        schemas.CUSTOMER_BAN,
+        schemas.QUEUED_VISITOR_LEFT,
+        schemas.DAILY_REPORT,
     )
 
     for fields in streams:

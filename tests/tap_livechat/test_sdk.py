@@ -15,6 +15,18 @@ _livechat = LiveChatSandbox(visitors=70)
 _livechat.__enter__()
 atexit.register(_livechat.stop)
 
+_settings = {
+    "account_id": _livechat.account_id,
+    "personal_access_token": _livechat.personal_access_token,
+    "api_url": _livechat.api_url,
+}
+# Every stream, those too that are not selected by default.
+_catalog = TapLiveChat(config=_settings).catalog_dict
+for _stream in _catalog["streams"]:
+    for _item in _stream["metadata"]:
+        if not _item["breadcrumb"]:
+            _item["metadata"]["selected"] = True
+
 pytestmark = [
     # The suite warns of properties that no record has, such as a region nobody is in.
     pytest.mark.filterwarnings("ignore::UserWarning"),
@@ -24,11 +36,8 @@ pytestmark = [
 class TestTapLiveChat(
     get_tap_test_class(  # type: ignore[misc] # a class made at run time
         TapLiveChat,
-        config={
-            "account_id": _livechat.account_id,
-            "personal_access_token": _livechat.personal_access_token,
-            "api_url": _livechat.api_url,
-        },
+        config=_settings,
+        catalog=_catalog,
         suite_config=SuiteConfig(max_records_limit=300),
     )
 ):

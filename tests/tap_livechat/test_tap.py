@@ -407,7 +407,7 @@ def test_settings_come_from_the_environment(tap: Tap, livechat: LiveChatSandbox)
     assert done.returncode == 0
     assert Output(0, done.stdout, "").records["visitors"]
     assert wrong.returncode == 1
-    assert "TAP_LIVECHAT_PAGE_SIZE (setting page_size): it must be a whole number" in wrong.stderr
+    assert "`TAP_LIVECHAT_PAGE_SIZE` must be a whole number (in the environment)" in wrong.stderr
 
 
 @pytest.mark.parametrize("moment", ["soon", "0001-01-01T00:00:00Z"])
@@ -539,11 +539,11 @@ def test_a_chat_that_closes_just_before_a_run_and_is_archived_late_is_not_lost(
         delivered: set[str] = set()
         state: dict[str, Any] | None = None
         for _ in range(24):  # the runs come every hour, and some chat has just closed at each
-            run = tap.run(state=state, lookback_minutes=0)
+            run = tap.run_here(state=state, lookback_minutes=0)
             delivered |= set(run.values("chats", "thread_id"))
             state = run.states[-1]
             livechat.advance(3600)
-        run = tap.run(state=state, lookback_minutes=0)
+        run = tap.run_here(state=state, lookback_minutes=0)
         delivered |= set(run.values("chats", "thread_id"))
 
         assert delivered >= set(livechat.expected()["threads"])

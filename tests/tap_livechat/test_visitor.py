@@ -19,11 +19,10 @@ from tap_livechat.records import forms, names, schemas, thread, visitor
 from tap_livechat.streams.archives import (
     ArchiveVisitors,
     ChatEvents,
-    Chats,
     Row,
     _has_hidden_neighbour,
 )
-from tap_livechat.streams.directory import Agents, Groups, Tags
+from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
 from tap_livechat.timestamps import normalise, parse
 from tests.sandbox.livechat.samples import GEOLOCATION
 
@@ -39,6 +38,8 @@ FIELDS = {
     "agents": schemas.AGENT,
     "groups": schemas.GROUP,
     "tags": schemas.TAG,
+    "bots": schemas.BOT,
+    "customer_bans": schemas.CUSTOMER_BAN,
 }
 FITS = {
     stream: jsonschema.Draft7Validator(schemas.to_schema(fields, ()))
@@ -80,7 +81,7 @@ def filled_form(*fields: dict[str, Any], **of: Any) -> dict[str, Any]:
 
 def typed(payload: Any, kind: type[P]) -> P:
     """As it comes from the wire."""
-    return replies.decoder(kind)(msgspec.json.encode(payload))
+    return replies.Decoder(kind)(msgspec.json.encode(payload))
 
 
 def row_of(payload: dict[str, Any]) -> Row:
@@ -128,7 +129,7 @@ def test_an_answer_is_read_whatever_its_shape(answer: dict[str, Any], text: str)
         (None, "f@example.com", "postchat", "f@example.com", "postchat"),
         (None, "f@example.com", "ask_for_email", "f@example.com", "ask_for_email"),
         (None, "f@example.com", None, "f@example.com", "prechat"),
-        (None, "f@example.com", "ticket", "f@example.com", None),
+        (None, "f@example.com", "ticket", "f@example.com", "ticket"),
         ("", "f@example.com", "prechat", "f@example.com", "prechat"),
         ("broken@", "f@example.com", "prechat", "f@example.com", "prechat"),
         ("broken@", "also broken", "prechat", "broken@", "profile"),
@@ -391,20 +392,29 @@ def test_every_sample_of_the_vendor_passes(name: str) -> None:
 
 
 def directory_rows(name: str, payload: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    kinds = {"listAgents": Agents, "listGroups": Groups, "listTags": Tags}
-    method = name.split("-")[2]
-    if method not in kinds:
-        return []
-    return [(method.removeprefix("list").lower(), kinds[method].record(row)) for row in payload]
+    kinds = {
+        "listAgents": Agents,
+        "listGroups": Groups,
+        "listTags": Tags,
+        "listBots": Bots,
+        "listCustomerBans": CustomerBans,
+    }
+    kind = kinds[name.split("-")[2]]
+    rows = kind.rows(msgspec.json.encode(payload))
+    stream = {Bots: "bots", CustomerBans: "customer_bans"}.get(kind, name.split("-list")[1].lower())
+    return [(stream, kind.record(row)) for row in rows]
 
 
 def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     row = row_of(payload)
-    return [
+    rows = [
         (str(kind.name), record)
-        for kind in (ArchiveVisitors, Chats, ChatEvents)
+        for kind in (ArchiveVisitors, ChatEvents)
         for record in kind.records(None, [row])  # type: ignore[arg-type] # they keep no state
     ]
+    if row.thread.id:
+        rows.append(("chats", thread.chat_record(row.chat, row.thread)))
+    return rows
 
 
 @needs_samples
@@ -558,7 +568,7 @@ def test_the_notice_that_a_chat_was_closed_is_nothing_that_anybody_said() -> Non
     row = row_of(chat(said, notice))
 
     [visitor_row] = ArchiveVisitors.records(None, [row])  # type: ignore[arg-type] # no state
-    [chat_row] = Chats.records(None, [row])  # type: ignore[arg-type] # no state
+    chat_row = thread.chat_record(row.chat, row.thread)
     assert visitor_row["last_activity_at"] == "2026-01-01T10:00:05.000000Z"
     assert chat_row["last_activity_at"] == "2026-01-01T10:09:00.000000Z"
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.faults import launch
 from tests.sandbox.marketo.client import MarketoSandbox
+from tests.target_marketo.governor.postgresql import PostgreSQL, running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,24 +94,31 @@ class Target:
             "store_url": f"sqlite:///{folder / 'store.sqlite'}",
         }
 
-    def start(self, **config: Any) -> subprocess.Popen[str]:
-        """Starts the command; a setting of None is left out."""
+    def start(self, *, hurried: bool = False, **config: Any) -> subprocess.Popen[str]:
+        """Starts the command; a setting of None is left out. Hurried, its own waits are a tenth."""
         given = {name: value for name, value in (self.config | config).items() if value is not None}
         path = self.folder / "config.json"
         path.write_text(json.dumps(given))
+        command, environment = [COMMAND], self.environment()
+        if hurried:
+            plan = launch.Plan(stamps=str(self.folder / "stamps.jsonl"))
+            command = launch.command("target-marketo")
+            environment = launch.environment(plan, environment)
         return subprocess.Popen(
-            [COMMAND, "--config", str(path)],
+            [*command, "--config", str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self.environment(),
+            env=environment,
             cwd=self.folder,
         )
 
-    def run(self, messages: Iterable[dict[str, Any] | str], **config: Any) -> Ended:
+    def run(
+        self, messages: Iterable[dict[str, Any] | str], *, hurried: bool = False, **config: Any
+    ) -> Ended:
         """Runs the command on the messages to its end."""
-        process = self.start(**config)
+        process = self.start(hurried=hurried, **config)
         out, err = process.communicate(lines(messages), timeout=120)
         return Ended(process.returncode, out, err)
 
@@ -123,6 +132,13 @@ def marketo_instance() -> Iterator[MarketoSandbox]:
     """One instance for all tests; see `marketo`."""
     with MarketoSandbox() as instance:
         yield instance
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One server for all tests; they take a database of their own, or rows of their own."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

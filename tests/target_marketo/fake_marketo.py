@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from target_marketo.delivery.engine import UPDATE
-from target_marketo.marketo.client import Calls
+from target_marketo.marketo.call import Calls
 from target_marketo.marketo.replies import Answer, Field, Reason, Row
 
 if TYPE_CHECKING:

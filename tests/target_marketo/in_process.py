@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from target_marketo.delivery import engine
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 from target_marketo.singer.run import EXIT_FAILED, Stop
 from target_marketo.store.database import StoreError
 from target_marketo.target import TargetMarketo

@@ -13,7 +13,7 @@ from target_marketo.mapping.attachments import ATTRIBUTES_BYTES, AttachmentKind,
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused, Unfit
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 from tests.target_marketo.test_mapping import FIELDS
 
 ACTIVITY: dict[str, Any] = {

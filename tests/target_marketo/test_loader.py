@@ -16,7 +16,7 @@ from target_marketo.delivery.summary import Summary
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.rules import Duplicates
-from target_marketo.marketo.client import MAX_ROWS
+from target_marketo.marketo.call import MAX_ROWS
 from target_marketo.marketo.errors import (
     NotAuthorized,
     OutcomeUnknown,

@@ -11,7 +11,7 @@ from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused
 from target_marketo.marketo.replies import Field
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 FIELDS = [
     Field("id", "integer", searchable=True),

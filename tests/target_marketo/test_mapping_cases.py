@@ -6,6 +6,8 @@ The cases themselves are tried where the folder is there; every kind has tests o
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -506,8 +508,15 @@ def test_streams_with_different_keys_are_refused_in_one_line(
 # Values that do not fit
 
 
+def open_parts(folder: Path) -> list[str]:
+    """What waits in the error log."""
+    with closing(sqlite3.connect(folder / "store.sqlite")) as connection:
+        rows = connection.execute("SELECT part FROM errors WHERE resolved_at IS NULL").fetchall()
+    return [part for (part,) in rows]
+
+
 def test_one_odd_value_costs_one_field_and_the_error_log_keeps_it(
-    target: InProcess, marketo: MarketoSandbox
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path
 ) -> None:
     streams = {"contacts": {"fields": {"email": "email", "firstName": "n", "liveChatScore": "s"}}}
     lines = stream(
@@ -522,6 +531,12 @@ def test_one_odd_value_costs_one_field_and_the_error_log_keeps_it(
     assert (ended.code, len(ended.states)) == (0, 1)
     assert lead(marketo, "a@planted.example")["firstName"] == "Ann"
     assert target.logged()["a@planted.example"].code == "wrong_type"
+    assert open_parts(tmp_path) == ["field:liveChatScore"], "the delivered person resolves none"
+
+    target.run(
+        [*lines[:1], {**lines[1], "record": {**lines[1]["record"], "s": "7"}}], streams=streams
+    )
+    assert open_parts(tmp_path) == [], "a value that fits does"
 
     marketo.reset()
     ended = target.run(lines, streams=streams, unfit_values="reject")

@@ -19,7 +19,7 @@ from target_marketo.mapping.rules import Write
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.watch import Watch
 from target_marketo.marketo.replies import Field
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 from tests.sandbox.marketo.fields import Schema as Described
 
 FIELDS = [

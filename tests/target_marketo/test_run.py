@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from target_marketo.marketo.replies import Field
-from target_marketo.settings import SettingError, Settings
+from target_marketo.problems import SettingError
+from target_marketo.settings import Settings
 from target_marketo.singer.run import Run, Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
@@ -56,7 +57,7 @@ class Room:
         self.error_log = ErrorLog(self.database, "run")
         self.settings = Settings.of(
             {
-                "endpoint": "https://123-abc-456.example.com",
+                "endpoint": "https://555-abc-555.example.com",
                 "client_id": "x",
                 "client_secret": "y",
                 "streams": STREAMS,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_marketo.marketo.client import pooled_session
+from target_marketo.marketo.connections import pooled_session
 from target_marketo.marketo.transport import (
     Broken,
     NotSent,

@@ -16,6 +16,8 @@ import hashlib
 import os
 import threading
 import time
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,12 +42,39 @@ _KINDS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What LiveChat says of a token; no scopes where it does not name them."""
+
+    account_id: str | None
+    scopes: frozenset[str]
+
+    @classmethod
+    def of(cls, reply: Mapping[str, Any]) -> Grant:
+        scope, account_id = reply.get("scope"), reply.get("account_id")
+        return cls(
+            account_id if isinstance(account_id, str) else None,
+            frozenset(scope.split(",")) if isinstance(scope, str) and scope else frozenset(),
+        )
+
+
 class Authenticator(Protocol):
     def authorization(self) -> str:
         """The value of the Authorization header."""
 
     def renew(self, rejected: str) -> bool:
         """Whether there is another header to try than the one that was rejected."""
+
+    def hazard(self) -> str | None:
+        """Why it is better not to sign in for a mere check, if it is."""
+
+    @property
+    def grant(self) -> Grant | None:
+        """What the token may do, as far as LiveChat told."""
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether LiveChat has replaced the refresh token in this run."""
 
     @property
     def scopes(self) -> frozenset[str] | None:
@@ -55,7 +84,9 @@ class Authenticator(Protocol):
 class FixedToken:
     """A header that never changes."""
 
+    grant: Grant | None = None
     scopes: frozenset[str] | None = None
+    is_replaced = False
 
     def __init__(self, authorization: str) -> None:
         self._authorization = authorization
@@ -65,6 +96,9 @@ class FixedToken:
 
     def renew(self, rejected: str) -> bool:  # noqa: ARG002 - the protocol's; there is no other one
         return False
+
+    def hazard(self) -> str | None:
+        return None
 
 
 class RefreshedToken:
@@ -88,7 +122,15 @@ class RefreshedToken:
         self._access_token = ""
         self._expires_at = 0.0
         self._refreshing = threading.Lock()
-        self.scopes: frozenset[str] | None = None
+        self.grant: Grant | None = None
+        self.is_replaced = False
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        return (self.grant.scopes or None) if self.grant else None
+
+    def hazard(self) -> str | None:
+        return self._rotated.why_not_kept()
 
     def authorization(self) -> str:
         with self._refreshing:
@@ -121,11 +163,11 @@ class RefreshedToken:
         seconds = lifetime if isinstance(lifetime, (int, float)) else _LIFETIME_SECONDS
         self._access_token = token
         self._expires_at = time.monotonic() + max(seconds - _EXPIRY_MARGIN_SECONDS, seconds / 2)
-        scope = granted.get("scope")
-        self.scopes = frozenset(scope.split(",")) if isinstance(scope, str) and scope else None
+        self.grant = Grant.of(granted)
         successor = granted.get("refresh_token")
         if isinstance(successor, str) and successor and successor != self._refresh_token:
             self._refresh_token = successor
+            self.is_replaced = True
             self._rotated.write(successor)
 
     def _ask(self, refresh_token: str) -> dict[str, Any] | None:
@@ -174,14 +216,28 @@ class RotatedToken:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def write(self, token: str) -> None:
-        temporary = self._path.with_suffix(f".{os.getpid()}")
+    def why_not_kept(self) -> str | None:
+        """What would keep a new token from being written, if anything would."""
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(token)
-            temporary.replace(self._path)
+            self._written_beside("").unlink()
+        except OSError as error:
+            return (
+                "should LiveChat replace the refresh token, the new one could not be kept "
+                f"({error.strerror}): make {self._path.parent} writable for this user"
+            )
+        return None
+
+    def _written_beside(self, text: str) -> Path:
+        temporary = self._path.with_suffix(f".{os.getpid()}")
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+        return temporary
+
+    def write(self, token: str) -> None:
+        try:
+            self._written_beside(token).replace(self._path)
         except OSError as error:
             raise SettingsError(
                 "LiveChat replaced the refresh token and the new one cannot be kept "
@@ -192,6 +248,24 @@ class RotatedToken:
 def _state_folder() -> Path:
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(home) / "tap-livechat"
+
+
+def look_up(accounts_url: str, authorization: str) -> Grant | None:
+    """What LiveChat's OAuth server says of a token; None if nothing (it may know no such token)."""
+
+    def authorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # So that what a .netrc file says of the host does not replace it.
+        request.headers["Authorization"] = authorization
+        return request
+
+    url = f"{accounts_url.rstrip('/')}/v2/info"
+    try:
+        reply = requests.get(url, auth=authorized, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
+        if reply.status_code == HTTPStatus.OK:
+            return Grant.of(msgspec.json.decode(reply.content, type=dict[str, Any]))
+    except (requests.RequestException, msgspec.DecodeError, UnicodeDecodeError):
+        pass  # the text of the exception may hold the token
+    return None
 
 
 def check_credentials(config: Mapping[str, Any]) -> str | None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import gc
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -25,6 +27,7 @@ from tap_livechat.api.retries import (
     ADVICE,
     LONGEST_RETRY_AFTER_SECONDS,
     MAX_TRIES,
+    NO_CDP,
     RetryableError,
     Verdict,
     retry_after_seconds,
@@ -33,6 +36,7 @@ from tap_livechat.api.retries import (
 )
 from tap_livechat.errors import (
     AuthenticationError,
+    BudgetError,
     LiveChatError,
     RefusedError,
     ScopeError,
@@ -78,8 +82,12 @@ class RequestCount:
         return sum(self.made.values())
 
     @property
+    def billed(self) -> int:
+        return self.total - self.unbilled
+
+    @property
     def dollars(self) -> float:
-        return (self.total - self.unbilled) * DOLLARS_PER_1000_REQUESTS / 1000
+        return self.billed * DOLLARS_PER_1000_REQUESTS / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +111,12 @@ class Client:
         self._bases = {
             "agent": config["api_url"].rstrip("/"),
             "configuration": config["api_url"].rstrip("/"),
+            "reports": config["api_url"].rstrip("/"),
             "cdp": config["cdp_url"].rstrip("/"),
         }
         self._version = config["api_version"]
+        self._most: int | None = config.get("max_requests")
+        self.date: datetime | None = None  # LiveChat's clock, as of its newest reply
         self._region: str | None = config.get("region") or None
         self._announced: set[str] = set()
         self._templates: dict[tuple[str, str | None], requests.PreparedRequest] = {}
@@ -150,15 +161,34 @@ class Client:
                 "the next run goes on from the last STATE"
             ) from None
 
+    def call_once(
+        self, method: Method, payload: Mapping[str, Any], decode: Callable[[bytes], T]
+    ) -> T:
+        """As `call`, without another try later.
+
+        Raises:
+            RetryableError: another try may succeed.
+        """
+        answer: T = _Attempt(self, method, msgspec.json.encode(payload), decode)()
+        return answer
+
+    def now(self) -> datetime:
+        """LiveChat's time: the one of its newest reply; the host's before there is one."""
+        return self.date or datetime.now(UTC)
+
     def url(self, method: Method) -> str:
         base = self._bases[method.api]
         if method.api == "cdp":
             return f"{base}/v{method.version}/{method.name}"
         version = method.version or self._version
+        if method.api == "reports":
+            return f"{base}/v{version}/reports/{method.name}"
         return f"{base}/v{version}/{method.api}/action/{method.name}"
 
     def send(self, method: Method, body: bytes, authorization: str) -> Reply:
         """One request. No text of an exception leaves here: it may hold more than it should."""
+        if self._most is not None and self.count.billed >= self._most:
+            raise BudgetError(f"max_requests: {self._most} requests were made")
         self.count.add(method.name)
         try:
             reply = self._send(self._prepared(self.url(method), body, authorization))
@@ -176,6 +206,8 @@ class Client:
         if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self.count.excuse()
         self._announce(method, reply)
+        with suppress(KeyError, ValueError):
+            self.date = parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
         return reply
 
     def _prepared(self, url: str, body: bytes, authorization: str) -> requests.PreparedRequest:
@@ -306,6 +338,7 @@ class _Attempt:
             return ScopeError(
                 f"{name}: the token may not do this ({what}): it needs the scope "
                 f"{self._method.scope}; make a token with it in LiveChat's Developer Console"
+                + (f". If it has that: {NO_CDP}" if self._method.api == "cdp" else "")
             )
         if judged is Verdict.REDIRECT:
             return RefusedError(
@@ -313,6 +346,8 @@ class _Attempt:
                 "check the setting region"
             )
         advice = ADVICE.get(what, "check api_url, cdp_url and api_version")
+        if self._method.api == "cdp" and what not in ADVICE:
+            advice = f"{NO_CDP}, and check cdp_url"
         return RefusedError(f"{name}: LiveChat refuses the request ({what}): {advice}")
 
 

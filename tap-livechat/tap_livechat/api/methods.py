@@ -8,18 +8,45 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method of the API, and the scope that LiveChat asks for it."""
+    """One method of the API, and the scopes of which LiveChat asks one for it, the best first."""
 
     name: str
-    api: Literal["agent", "configuration", "cdp"]
-    scope: str
+    api: Literal["agent", "configuration", "reports", "cdp"]
+    scopes: tuple[str, ...]
     version: str | None = None  # where only one version has it
 
+    @property
+    def scope(self) -> str:
+        first, *others = self.scopes
+        return f"{first} (or {', '.join(others)})" if others else first
 
-LIST_ARCHIVES = Method("list_archives", "agent", "chats--all:ro (or chats--access:ro)")
-LIST_CHATS = Method("list_chats", "agent", "chats--all:ro (or chats--access:ro)")
-LIST_CUSTOMERS = Method("list_customers", "agent", "customers:ro", version="3.5")
-LIST_CDP_CUSTOMERS = Method("list_customers", "cdp", "customers:ro", version="1")
-LIST_AGENTS = Method("list_agents", "configuration", "agents--all:ro")
-LIST_GROUPS = Method("list_groups", "configuration", "groups--all:ro")
-LIST_TAGS = Method("list_tags", "configuration", "tags--all:ro (or tags--groups:ro)")
+    def is_allowed(self, granted: frozenset[str]) -> bool:
+        """Whether a token with these scopes may call it; to write contains to read."""
+        read = {f"{scope[:-3]}:ro" for scope in granted if scope.endswith(":rw")}
+        return not (granted | read).isdisjoint(self.scopes)
+
+
+_CHATS = ("chats--all:ro", "chats--access:ro")
+LIST_ARCHIVES = Method("list_archives", "agent", _CHATS)
+LIST_CHATS = Method("list_chats", "agent", _CHATS)
+LIST_CUSTOMERS = Method("list_customers", "agent", ("customers:ro",), version="3.5")
+LIST_CDP_CUSTOMERS = Method("list_customers", "cdp", ("customers:ro",), version="1")
+LIST_AGENTS = Method("list_agents", "configuration", ("agents--all:ro",))
+LIST_GROUPS = Method("list_groups", "configuration", ("groups--all:ro",))
+LIST_TAGS = Method("list_tags", "configuration", ("tags--all:ro", "tags--groups:ro"))
+LIST_BOTS = Method("list_bots", "configuration", ("agents-bot--all:ro", "agents-bot--my:ro"))
+LIST_CUSTOMER_BANS = Method("list_customer_bans", "configuration", ("banlist_read",))
+_REPORTS = ("reports_read",)
+QUEUED_VISITORS_LEFT = Method("chats/queued_visitors_left", "reports", _REPORTS)
+DAILY_REPORTS = tuple(
+    Method(f"chats/{name}", "reports", _REPORTS)
+    for name in (
+        "total_chats",
+        "ratings",
+        "duration",
+        "engagement",
+        "response_time",
+        "first_response_time",
+        "queued_visitors",
+    )
+)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Text = Annotated[str, msgspec.Meta(title="a leaf")]
 Whole = Annotated[int, msgspec.Meta(title="a leaf")]
+Flag = Annotated[bool, msgspec.Meta(title="a leaf")]
 Object = dict[str, Any]
+Texts = dict[str, Text]
 # Who or what a row is about: without it the row would be passed over, so it belongs to the frame.
 Id = Annotated[str, msgspec.Meta(title="an id")]
 
@@ -86,7 +88,10 @@ class Statistics(Detail):
     threads_count: Whole | None = None
     visits_count: Whole | None = None
     page_views_count: Whole | None = None
-    last_activity_at: Moment | None = None  # of the Customer Data Platform
+    # Of the Customer Data Platform, where each of them may be absent.
+    last_activity_at: Moment | None = None
+    last_visit_at: Moment | None = None
+    last_chat_at: Moment | None = None
 
 
 class User(Payload):
@@ -167,6 +172,7 @@ class Thread(Payload):
     queue: Queue | None = None
     queues_duration: Whole | None = None
     summary: Summary | None = None
+    custom_variables: list[Object] | None = None
 
 
 class Chat(Payload):
@@ -226,6 +232,7 @@ class Monitoring(Payload):
 class CdpCustomer(Payload):
     customer_id: Id | None = None
     monitoring: Monitoring | None = None
+    custom_fields: Object | None = None  # by the app that defined them
     statistics: Statistics | None = None
 
 
@@ -234,6 +241,103 @@ class CdpCustomers(Payload):
 
     customers: list[CdpCustomer] | None = None
     next_page_id: Any = None
+
+
+class Agent(Detail):
+    """A row of `list_agents`."""
+
+    id: Text | None = None
+    account_id: Text | None = None
+    name: Text | None = None
+    role: Text | None = None
+    job_title: Text | None = None
+    avatar_path: Text | None = None
+    login_status: Text | None = None
+    max_chats_count: Whole | None = None
+    last_logout: Moment | None = None
+    suspended: Flag | None = None
+    awaiting_approval: Flag | None = None
+    groups: list[Object] | None = None
+
+
+class Group(Detail):
+    """A row of `list_groups`."""
+
+    id: Whole | None = None
+    name: Text | None = None
+    language_code: Text | None = None
+    routing_status: Text | None = None
+    agent_priorities: Texts | None = None
+
+
+class Tag(Detail):
+    """A row of `list_tags`."""
+
+    name: Text | None = None
+    group_ids: list[Whole] | None = None
+    author_id: Text | None = None
+    created_at: Moment | None = None
+
+
+class Bot(Detail):
+    """A row of `list_bots`."""
+
+    id: Text | None = None
+    name: Text | None = None
+    avatar_path: Text | None = None
+    job_title: Text | None = None
+    max_chats_count: Whole | None = None
+    timezone: Text | None = None
+    groups: list[Object] | None = None
+
+
+class CustomerBan(Detail):
+    """A row of `list_customer_bans`."""
+
+    ip: Text | None = None
+    created_at: Moment | None = None
+    customer_id: Text | None = None
+    agent_id: Text | None = None
+    thread_id: Text | None = None
+    expires_at: Moment | None = None
+
+
+class QueuedVisitor(Detail):
+    id: Text | None = None
+    name: Text | None = None
+    email: Text | None = None
+    ip: Text | None = None
+    visitor_custom_variables: list[Object] | None = None
+
+
+class LeftQueue(Detail):
+    start_date: Moment | None = None
+    duration: Whole | None = None
+    group: Whole | None = None
+    url: Text | None = None
+
+
+class QueuedVisitorLeft(Payload):
+    visitor: QueuedVisitor | None = None
+    queue: LeftQueue | None = None
+    prechat_survey: list[Object] | None = None
+
+
+class ReportSummary(Detail):
+    total_pages: Whole | None = None
+
+
+class QueuedVisitorsLeft(Payload):
+    """A page of the report; its records are by chat id."""
+
+    records: dict[str, QueuedVisitorLeft] | None = None
+    summary: ReportSummary | None = None
+
+
+class Report(Payload):
+    """Any report by the day."""
+
+    records: dict[str, Object] | None = None
 
 
 def _object(value: object) -> Object | None:
@@ -262,9 +366,22 @@ def _whole(value: object) -> int | None:
         return None
 
 
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _texts(value: object) -> dict[str, str] | None:
+    if not isinstance(value, dict):
+        return None
+    texts = ((key, _text(each)) for key, each in value.items())
+    return {key: text for key, text in texts if text is not None}
+
+
 _LEAVES: dict[Any, Callable[[Any], Any]] = {
     Moment: parse,
+    Flag: _flag,
     Object: _object,
+    Texts: _texts,
     Text: _text,
     Whole: _whole,
     Id: _id,
@@ -284,8 +401,8 @@ def mended(value: Any, kind: Any) -> Any:
     container = get_origin(kind)
     if container in {Union, types.UnionType}:
         return mended(value, get_args(kind)[0])
-    if container is list:
-        return _mended_list(value, get_args(kind)[0])
+    if container in _CONTAINERS:
+        return _CONTAINERS[container](value, get_args(kind)[-1])
     if issubclass(kind, Payload):
         return _mended_object(value, kind)
     return msgspec.convert(value, kind)
@@ -297,6 +414,16 @@ def _mended_list(value: Any, kind: Any) -> list[Any] | None:
         return None
     items = (mended(item, kind) for item in value)
     return [item for item in items if item is not None]
+
+
+def _mended_map(value: Any, kind: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise msgspec.ValidationError("a map of another type")
+    items = {key: mended(item, kind) for key, item in value.items()}
+    return {key: item for key, item in items.items() if item is not None}
+
+
+_CONTAINERS: dict[Any, Callable[[Any, Any], Any]] = {list: _mended_list, dict: _mended_map}
 
 
 def _mended_object(value: Any, kind: type[Payload]) -> Payload | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
 
 import msgspec
 
@@ -13,7 +13,7 @@ from tap_livechat.api import payloads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-P = TypeVar("P", bound=payloads.Payload)
+P = TypeVar("P", bound=payloads.Payload | list[Any])
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 """What a decoder raises for a reply that is not whole; `msgspec.ValidationError` is one of them."""
@@ -24,45 +24,51 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def decoder(kind: type[P]) -> Callable[[bytes], P]:
-    """Of JSON to `kind`: strict where that succeeds, and else by `payloads.mended`."""
-    decode = msgspec.json.Decoder(kind).decode
+class Decoder(Generic[P]):
+    """Of JSON to a payload or a list of them: strict where that fits, and else `payloads.mended`.
 
-    def decoded(reply: bytes) -> P:
+    Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
+    the first to decode to the same Struct.
+    """
+
+    def __init__(self, kind: type[P]) -> None:
+        self._kind = kind
+        self._container: type = get_origin(kind) or dict
+        self._decode: Callable[[bytes], P] = msgspec.json.Decoder(kind).decode
+
+    def __call__(self, reply: bytes) -> P:
         if b"\\u0000" in reply:
             reply = _NUL.sub(rb"\1", reply)
         try:
-            return decode(reply)
-        except msgspec.ValidationError:
-            pass
+            return self._decode(reply)
         except msgspec.DecodeError:
-            if not _SURROGATE.search(reply):
-                raise
-            reply = _without_halves(reply)
-        found = msgspec.json.decode(reply)
-        if not isinstance(found, dict):
-            raise msgspec.ValidationError("the reply is no object")
-        mended: P = payloads.mended(found, kind)
+            found = _found(reply)
+        if not isinstance(found, self._container):
+            raise msgspec.ValidationError(f"the reply is no {self._container.__name__}")
+        mended: P = payloads.mended(found, self._kind)
         return mended
 
-    return decoded
 
-
-def _without_halves(reply: bytes) -> bytes:
-    """With U+FFFD in the place of each half of a pair: no e-mail address has that."""
+def _found(reply: bytes) -> Any:
+    """The reply's JSON, with U+FFFD for each half of a pair: no e-mail address has that."""
+    try:
+        return msgspec.json.decode(reply)
+    except msgspec.DecodeError:
+        if not _SURROGATE.search(reply):
+            raise
     try:
         found = json.loads(reply)
     except ValueError:
         raise msgspec.DecodeError("the reply is no whole JSON") from None
-    return _HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)).encode()
+    return msgspec.json.decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)))
 
 
-# Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
-# the first to decode to the same Struct.
-_decode_archives = decoder(payloads.Archives)
-_decode_chats = decoder(payloads.Chats)
-_decode_customers = decoder(payloads.Customers)
-_decode_cdp_customers = decoder(payloads.CdpCustomers)
+_decode_archives = Decoder(payloads.Archives)
+_decode_chats = Decoder(payloads.Chats)
+_decode_customers = Decoder(payloads.Customers)
+_decode_cdp_customers = Decoder(payloads.CdpCustomers)
+_decode_queued = Decoder(payloads.QueuedVisitorsLeft)
+_decode_report = Decoder(payloads.Report)
 
 
 def archives(page: bytes) -> payloads.Archives:
@@ -96,6 +102,23 @@ def cdp_customers(reply: bytes) -> payloads.CdpCustomers:
     # It gives no count; the last page says so with an empty `next_page_id`.
     _need_list(decoded.customers, None if decoded.next_page_id is None else 0)
     return decoded
+
+
+def queued_visitors_left(reply: bytes) -> payloads.QueuedVisitorsLeft:
+    decoded = _decode_queued(reply)
+    _need_records(decoded.records)
+    return decoded
+
+
+def report(reply: bytes) -> payloads.Report:
+    decoded = _decode_report(reply)
+    _need_records(decoded.records)
+    return decoded
+
+
+def _need_records(found: object) -> None:
+    if found is None:
+        raise msgspec.ValidationError("the report has no records")
 
 
 def _need_list(found: object, count: int | None) -> None:

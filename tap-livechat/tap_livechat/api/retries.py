@@ -57,6 +57,10 @@ VERDICTS = {
     "limit_reached": Verdict.REFUSED,
     "not_found": Verdict.REFUSED,
 }
+NO_CDP = (
+    "only accounts with the Text App have a Customer Data Platform; for others set visitor_source "
+    "to archives"
+)
 ADVICE = {
     "license_expired": "renew the LiveChat subscription",
     "license_not_found": "check account_id and the token: they belong to no LiveChat licence",

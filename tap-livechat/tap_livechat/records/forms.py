@@ -1,7 +1,8 @@
-"""What visitors typed into forms: pre-chat, post-chat and "ask for e-mail".
+"""What visitors typed into forms: pre-chat, post-chat, "ask for e-mail" and tickets.
 
 An answer is text, a choice `{"id", "label"}`, or a list of choices under `answers`; a field that
-was left empty answers "" (Agent Chat API, "Filled form").
+was left empty answers "" (Agent Chat API, "Filled form"). Forms of old threads answer under
+`value`, and tell their kind in the property `lc2.form_type` alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 # Anything a mail server could think of; whether it is deliverable is the target's question.
 _PLAUSIBLE_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-_SOURCES = {"prechat": "prechat", "postchat": "postchat", "ask_for_email": "ask_for_email"}
+# As filters of `list_archives` spell them.
+_SPELLINGS = {"pre_chat": "prechat", "post_chat": "postchat"}
 
 
 @dataclass(slots=True)
@@ -38,32 +40,43 @@ def read_forms(events: Iterable[payloads.Event]) -> FilledForms:
     forms = FilledForms()
     for event in events:
         if event.type == "filled_form":
-            _read_form(event, forms)
+            read_fields(event.fields or (), kind_of(event), forms)
     return forms
 
 
-def _read_form(event: payloads.Event, forms: FilledForms) -> None:
-    # Without a type it is the form that opens the chat: threads from before types came have these.
-    source = _SOURCES.get(event.form_type or "prechat")
-    for item in event.fields or ():
+def kind_of(form: payloads.Event) -> str:
+    """What the form is for, by LiveChat's name for it."""
+    of_old = (form.properties or {}).get("lc2")
+    kind = form.form_type or (of_old.get("form_type") if isinstance(of_old, dict) else None)
+    # Without a kind it is the form that opens the chat: threads from before kinds came have these.
+    return _SPELLINGS.get(kind, kind) if isinstance(kind, str) and kind else "prechat"
+
+
+def read_fields(fields: Iterable[Mapping[str, Any]], source: str, forms: FilledForms) -> None:
+    """Add the answers of one form of the kind `source`."""
+    answers: dict[str, list[str]] = {}
+    for item in fields:
         text = answer_text(item)
         if not text:
             continue
         kind = item.get("type")
         label = item.get("label") or kind or item.get("id")
-        forms.answers[str(label)] = text
+        answers.setdefault(str(label), []).append(text)
         if kind == "email" and (is_plausible_email(text) or not is_plausible_email(forms.email)):
             forms.email, forms.email_source = text, source
         elif kind == "name":
             forms.name = text
+    # Two questions of one form may have the same label.
+    forms.answers.update({label: ", ".join(texts) for label, texts in answers.items()})
 
 
 def answer_text(item: Mapping[str, Any]) -> str:
     """The field's answer or answers as one text, "" for none."""
-    answer = item.get("answer")
-    if answer is None:
-        answer = item.get("answers")
-    return _text(answer)
+    for key in ("answer", "answers", "value"):
+        answer = item.get(key)
+        if answer is not None:
+            return _text(answer)
+    return ""
 
 
 def _text(answer: Any) -> str:

@@ -26,13 +26,10 @@ Fields = dict[str, tuple[Any, str]]
 VISITOR: Fields = {
     "visitor_id": (STRING, "LiveChat's id of the visitor: one browser, not always one person."),
     "email": (STRING, "From the profile, or else from a form the visitor filled in; as typed."),
-    "email_source": (
-        STRING,
-        "Where the e-mail comes from: profile, prechat, postchat or ask_for_email.",
-    ),
-    "name": (STRING, "As shown to agents."),
-    "first_name": (STRING, "Given and middle names; null for a default name."),
-    "last_name": (STRING, "Family name; null for a default name."),
+    "email_source": (STRING, "profile, or the form: prechat, postchat, ask_for_email, ticket …"),
+    "name": (STRING, "As shown to agents; from a form where that is a name and this is none."),
+    "first_name": (STRING, "Given and middle names; null for what is no person's name."),
+    "last_name": (STRING, "Family name; null for what is no person's name."),
     "name_is_default": (BOOLEAN, 'Nobody gave the name: it is missing, "Client", "Visitor" …'),
     "phone": (STRING, "E.164, from the profile."),
     "city": (STRING, "As stated in the address, or else by the IP address."),
@@ -59,7 +56,7 @@ VISITOR: Fields = {
     "tags": (STRINGS, "Tags of the thread."),
     "group_ids": (INTEGERS, "Groups of the thread."),
     "agents": (STRINGS, "Ids of the agents and bots who took part in the thread."),
-    "session_fields": (TEXTS, "Custom variables; of a repeated one the last value."),
+    "session_fields": (TEXTS, "Custom variables, custom fields; of a repeated one the last value."),
     "form_answers": (TEXTS, "Label of the field to the answer, from all forms of the thread."),
 }
 
@@ -67,6 +64,9 @@ CHAT: Fields = {
     "thread_id": (STRING, "LiveChat's id of the thread; a chat is a row of threads."),
     "chat_id": (STRING, "LiveChat's id of the chat."),
     "visitor_id": (STRING, "Who asked."),
+    "email": (STRING, "As in `visitors`."),
+    "email_source": (STRING, "As in `visitors`."),
+    "visitor_name": (STRING, "The visitor's name, as in `visitors`; null for no person's name."),
     "created_at": (MOMENT, "Start of the thread."),
     "ended_at": (MOMENT, "Time of the last event; null while the thread is active or restricted."),
     "last_activity_at": (MOMENT, "Time of the last event, or else the start."),
@@ -79,6 +79,9 @@ CHAT: Fields = {
     "tags": (STRINGS, "Tags of the thread."),
     "group_ids": (INTEGERS, "Groups with access to the thread."),
     "agents": (STRINGS, "Ids of the agents and bots who took part."),
+    "agent_names": (STRINGS, "Their names, as shown to visitors; null if they are not known."),
+    "group_names": (STRINGS, "Names of the groups; null if they are not known."),
+    "topic": (STRING, "The first tag, or else the first group's name if it is known."),
     "transfers_count": (INTEGER, "How often the chat was handed on."),
     "visitor_messages_count": (INTEGER, "Messages and files of the visitor."),
     "agent_messages_count": (INTEGER, "Messages and files of agents and bots, private ones aside."),
@@ -87,6 +90,7 @@ CHAT: Fields = {
     "summary": (STRING, "LiveChat's own summary."),
     "start_url": (STRING, "The page on which the chat was started."),
     "referrer": (STRING, "Where that visit came from."),
+    "utm": (STRING, "Of the start page: source / medium / campaign, - for one that is missing."),
     "client_id": (STRING, "The application that started the chat."),
     "restricted_access": (STRING, "Why the plan hides the thread's events, if it does."),
     "previous_thread_id": (STRING, "The thread before, in the same chat."),
@@ -161,6 +165,50 @@ TAG: Fields = {
     "group_ids": (INTEGERS, "Groups that use it."),
     "author_id": (STRING, "Who made it."),
     "created_at": (MOMENT, "When it was made."),
+}
+
+
+BOT: Fields = {
+    "id": (STRING, "As it stands in `agents` of visitors and chats."),
+    "name": (STRING, "As shown to visitors."),
+    "avatar_path": (STRING, "Picture."),
+    "job_title": (STRING, "As shown to visitors."),
+    "max_chats_count": (INTEGER, "Chats at a time."),
+    "timezone": (STRING, "IANA name."),
+    "groups": (FREE_LIST, "Group ids with the bot's priority in each."),
+}
+
+CUSTOMER_BAN: Fields = {
+    "ip": (STRING, "The banned address."),
+    "created_at": (MOMENT, "When it was banned."),
+    "customer_id": (STRING, "The banned visitor, if it was one."),
+    "agent_id": (STRING, "Who banned."),
+    "thread_id": (STRING, "In which thread."),
+    "expires_at": (MOMENT, "Until when; bans that are over are not listed."),
+}
+
+QUEUED_VISITOR_LEFT: Fields = {
+    "chat_id": (STRING, "The chat that did not come about."),
+    "visitor_id": (STRING, "Who left."),
+    "email": (STRING, "From the profile, or else from the pre-chat survey; as typed."),
+    "email_source": (STRING, "profile or prechat."),
+    "name": (STRING, "As in `visitors`."),
+    "first_name": (STRING, "Given and middle names; null for what is no person's name."),
+    "last_name": (STRING, "Family name; null for what is no person's name."),
+    "name_is_default": (BOOLEAN, "As in `visitors`."),
+    "ip": (STRING, "IP address."),
+    "session_fields": (TEXTS, "Custom variables."),
+    "form_answers": (TEXTS, "Question of the pre-chat survey to the answer."),
+    "queued_at": (MOMENT, "Since when in the queue."),
+    "queue_seconds": (INTEGER, "How long."),
+    "group_id": (INTEGER, "For which group."),
+    "url": (STRING, "On which page."),
+}
+
+DAILY_REPORT: Fields = {
+    "report": (STRING, "Which one, by LiveChat's name: total_chats, ratings …"),
+    "date": (STRING, "The day, in UTC."),
+    "values": (FREE, "The report's figures of that day, as LiveChat names them."),
 }
 
 

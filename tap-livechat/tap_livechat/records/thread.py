@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from tap_livechat.api import payloads
-from tap_livechat.records import forms, schemas, visitor
+from tap_livechat.records import forms, names, schemas, visitor
 from tap_livechat.timestamps import latest, render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from tap_livechat.api.payloads import Chat, Event, Thread
@@ -25,11 +26,17 @@ _NO_CUSTOMER = payloads.User()
 _NO_QUEUE = payloads.Queue()
 _NO_SUMMARY = payloads.Summary()
 _RATINGS: dict[float, str] = {0: "bad", 1: "good"}
+_UTM = ("utm_source", "utm_medium", "utm_campaign")
 _encode = msgspec.json.Encoder().encode
 
 
-def chat_record(chat: Chat, thread: Thread) -> Record:
-    """`thread` is the chat's."""
+def chat_record(
+    chat: Chat,
+    thread: Thread,
+    agent_names: Mapping[Any, str] | None = None,
+    group_names: Mapping[Any, str] | None = None,
+) -> Record:
+    """`thread` is the chat's; names of agents that the chat does not tell, and of groups, by id."""
     events = thread.events or ()
     properties = thread.properties or {}
     routing = _object(properties.get("routing"))
@@ -44,13 +51,15 @@ def chat_record(chat: Chat, thread: Thread) -> Record:
     ended_at = None if active or not events else last_event_at
     customer = next(iter(visitor.customers(chat)), _NO_CUSTOMER)
     said = _Messages(events, customer.id)
+    filled = forms.read_forms(events)
+    start_url = _text(routing.get("start_url"))
     queue_seconds = thread.queues_duration
     if queue_seconds is None:
         queue_seconds = (thread.queue or _NO_QUEUE).wait_time
     record = _EMPTY_CHAT.copy()
+    record.update(_people(chat, customer, filled, agent_names, group_names))
     record["thread_id"] = thread.id
     record["chat_id"] = chat.id
-    record["visitor_id"] = customer.id
     record["created_at"] = created_at and render(created_at)
     record["ended_at"] = ended_at and render(ended_at)
     record["last_activity_at"] = last_activity_at and render(last_activity_at)
@@ -60,25 +69,49 @@ def chat_record(chat: Chat, thread: Thread) -> Record:
     record["queue_seconds"] = queue_seconds
     record["rating"] = _RATINGS.get(score) if isinstance(score, (int, float)) else None
     record["rating_comment"] = _text(rating.get("comment"))
-    record["tags"] = visitor.tags(thread)
-    record["group_ids"] = visitor.group_ids(chat)
-    record["agents"] = visitor.agents(chat)
     record["transfers_count"] = sum(
         "transferred" in (event.system_message_type or "") for event in events
     )
     record["visitor_messages_count"] = said.by_visitor
     record["agent_messages_count"] = said.by_agents
     record["events_count"] = len(events)
-    record["form_answers"] = forms.read_forms(events).answers
+    record["form_answers"] = filled.answers
     record["summary"] = (thread.summary or _NO_SUMMARY).text
-    record["start_url"] = _text(routing.get("start_url"))
+    record["start_url"] = start_url
     record["referrer"] = _text(routing.get("referrer"))
+    record["utm"] = _utm(start_url)
     record["client_id"] = _text(source.get("client_id"))
     record["restricted_access"] = thread.restricted_access
     record["previous_thread_id"] = thread.previous_thread_id
     record["next_thread_id"] = thread.next_thread_id
     record["properties"] = properties
     return record
+
+
+def _people(
+    chat: Chat,
+    customer: payloads.User,
+    filled: forms.FilledForms,
+    agent_names: Mapping[Any, str] | None,
+    group_names: Mapping[Any, str] | None,
+) -> Record:
+    """Who asked, who answered, and about what."""
+    email, email_source = visitor.email_of(customer.email, filled)
+    called = visitor.name_of(names.Name.of(customer.name), filled)
+    agents, group_ids, tags = visitor.agents(chat), visitor.group_ids(chat), visitor.tags(chat)
+    groups = _known(dict.fromkeys(group_ids), group_names)
+    return {
+        "visitor_id": customer.id,
+        "email": email,
+        "email_source": email_source,
+        "visitor_name": called.name if names.worth(called) == names.OF_A_PERSON else None,
+        "tags": tags,
+        "topic": next(iter(tags or groups or ()), None),
+        "agents": list(agents),
+        "agent_names": _known(agents, agent_names),
+        "group_ids": group_ids,
+        "group_names": groups,
+    }
 
 
 def event_records(chat: Chat, thread: Thread) -> list[Record]:
@@ -156,6 +189,26 @@ class _Messages:
                 # A greeting before the first question answers nothing.
                 if self.first_question_at:
                     self.first_answer_at = self.first_answer_at or event.created_at
+
+
+def _known(
+    named: Mapping[Any, str | None], names_by_id: Mapping[Any, str] | None
+) -> list[str] | None:
+    """Their own names, or else those by id; None if there is somebody and no name is known."""
+    found = [name or (names_by_id or {}).get(key) for key, name in named.items()]
+    known = [name for name in found if name]
+    return known if known or not named else None
+
+
+def _utm(url: str | None) -> str | None:
+    if not url or "utm_" not in url:
+        return None
+    try:
+        query = parse_qs(urlsplit(url).query)
+    except ValueError:
+        return None
+    values = [query.get(name, ["-"])[-1].strip() or "-" for name in _UTM]
+    return None if set(values) == {"-"} else " / ".join(values)
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

@@ -36,7 +36,6 @@ _EMPTY: Record = dict.fromkeys(schemas.VISITOR)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _UNITED = ("tags", "group_ids", "agents")
 _OVERLAID = ("session_fields", "form_answers")
-_NAME = ("name", "first_name", "last_name", "name_is_default")
 _PLACE = ("city", "region", "country", "country_code", "postal_code")
 _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title")
 
@@ -49,12 +48,13 @@ def from_archive(chat: payloads.Chat, customer: payloads.User, said_at: datetime
         visit=customer.visit or thread.customer_visit or _NO_VISIT,
         filled=forms.read_forms(thread.events or ()),
         activity=said_at,
+        variables=_by_key(thread.custom_variables),
     )
     record["last_chat_id"] = chat.id
     record["last_thread_id"] = thread.id
-    record["tags"] = tags(thread)
+    record["tags"] = tags(chat)
     record["group_ids"] = group_ids(chat)
-    record["agents"] = agents(chat)
+    record["agents"] = list(agents(chat))
     return record
 
 
@@ -82,15 +82,42 @@ def from_cdp(customer: payloads.CdpCustomer) -> Record:
         pages=visit.pages or (),
         referrer=visit.page_referrer,
         created_at=monitoring.created_at,
-        activity=latest((statistics.last_activity_at, monitoring.created_at)),
+        activity=last_activity(customer),
         statistics=statistics,
-        session_fields={
-            str(pair.get("key")): _as_text(pair.get("value"))
-            for pair in monitoring.session_fields or ()
-            if pair.get("key") is not None
-        },
+        session_fields=_custom_fields(customer) | _by_key(monitoring.session_fields),
         filled=forms.FilledForms(),
     )
+
+
+class KnownEmails:
+    """The e-mails of the last visitors of a run: one typed in an earlier chat is not forgotten."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._by_visitor: dict[str, tuple[str, str | None]] = {}
+
+    def complete(self, record: Record) -> Record:
+        """The record, of `visitors` or `chats`, with the best e-mail so far."""
+        visitor_id = record["visitor_id"]
+        before = self._by_visitor.pop(visitor_id, None)
+        if before and (record["email"] is None or is_better_email(before[0], record["email"])):
+            record["email"], record["email_source"] = before
+        if record["email"]:
+            # Put last: the ones that were not seen for longest go first.
+            self._by_visitor[visitor_id] = record["email"], record["email_source"]
+            if len(self._by_visitor) > self._most:
+                del self._by_visitor[next(iter(self._by_visitor))]
+        return record
+
+
+def last_activity(customer: payloads.CdpCustomer) -> datetime | None:
+    """The latest of the times that the Customer Data Platform knows; None where it knows none."""
+    statistics = customer.statistics or _NO_STATISTICS
+    created_at = (customer.monitoring or _NO_MONITORING).created_at
+    known = statistics.last_activity_at or latest(
+        (statistics.last_visit_at, statistics.last_chat_at)
+    )
+    return latest((known, created_at))
 
 
 def merge(older: Record, newer: Record) -> Record:
@@ -104,14 +131,9 @@ def merge(older: Record, newer: Record) -> Record:
         source = newer if any(newer[key] is not None for key in together) else older
         for key in together:
             merged[key] = source[key]
-    better_name = older if newer["name_is_default"] and not older["name_is_default"] else newer
-    if better_name["name"] is None:
-        better_name = older
-    for key in _NAME:
-        merged[key] = better_name[key]
-    use_older = newer["email"] is None or (
-        forms.is_plausible_email(older["email"]) and not forms.is_plausible_email(newer["email"])
-    )
+    known = (names.Name(*(each[key] for key in names.Name._fields)) for each in (newer, older))
+    merged.update(max(known, key=names.worth)._asdict())
+    use_older = newer["email"] is None or is_better_email(older["email"], newer["email"])
     by = older if use_older else newer
     merged["email"], merged["email_source"] = by["email"], by["email_source"]
     for key in _UNITED:
@@ -127,14 +149,14 @@ def customers(chat: payloads.Chat) -> list[payloads.User]:
     return [user for user in chat.users or () if user.type == "customer" and user.id]
 
 
-def agents(chat: payloads.Chat) -> list[str]:
-    """Ids of the agents and bots of the thread; of the whole chat where the thread names nobody."""
+def agents(chat: payloads.Chat) -> dict[str, str | None]:
+    """Name by id of the thread's agents and bots; the chat's, where the thread names nobody."""
     took_part = (chat.thread or _NO_THREAD).user_ids
-    return [
-        user.id
+    return {
+        user.id: user.name
         for user in chat.users or ()
         if user.type == "agent" and user.id and (not took_part or user.id in took_part)
-    ]
+    }
 
 
 def group_ids(chat: payloads.Chat) -> list[int]:
@@ -142,8 +164,8 @@ def group_ids(chat: payloads.Chat) -> list[int]:
     return list(access.group_ids or ()) if access else []
 
 
-def tags(thread: payloads.Thread) -> list[str]:
-    return list(thread.tags or ())
+def tags(chat: payloads.Chat) -> list[str]:
+    return list((chat.thread or _NO_THREAD).tags or ())
 
 
 def _from_customer(
@@ -152,6 +174,7 @@ def _from_customer(
     visit: payloads.Visit,
     filled: forms.FilledForms,
     activity: datetime | None,
+    variables: dict[str, str] | None = None,
 ) -> Record:
     said = (activity, customer.customer_last_event_created_at, customer.agent_last_event_created_at)
     return _record(
@@ -167,12 +190,8 @@ def _from_customer(
         created_at=customer.created_at,
         activity=latest(said) or customer.created_at,
         statistics=customer.statistics or _NO_STATISTICS,
-        # A list of one-key objects, in order; a key that comes again replaces its earlier value.
-        session_fields={
-            str(key): _as_text(value)
-            for pair in customer.session_fields or ()
-            for key, value in pair.items()
-        },
+        # Those of the visitor's last session are newer than those of the thread.
+        session_fields=(variables or {}) | _one_key_objects(customer.session_fields),
         filled=filled,
     )
 
@@ -180,8 +199,8 @@ def _from_customer(
 def _record(
     *,
     visitor_id: str | None,
-    email: Any,
-    name: Any,
+    email: str | None,
+    name: str | None,
     name_is_default: bool,  # as far as LiveChat says so
     phone: str | None,
     address: payloads.Address | None,
@@ -194,26 +213,19 @@ def _record(
     session_fields: dict[str, str],
     filled: forms.FilledForms,
 ) -> Record:
-    email = email.strip() if isinstance(email, str) else None
-    source = "profile" if email else None
-    if filled.email and (not email or _is_better(filled.email, email)):
-        email, source = filled.email, filled.email_source
-    name = name.strip() if isinstance(name, str) else None
-    name_is_default = name_is_default or names.is_default(name)
-    if name_is_default and filled.name:
-        name, name_is_default = filled.name, names.is_default(filled.name)
-    first_name, last_name = (None, None) if name_is_default or not name else names.split(name)
+    email, source = email_of(email, filled)
+    called = name_of(names.Name.of(name, is_default=name_is_default), filled)
     geolocation = visit.geolocation or _NO_GEOLOCATION
     city, region, country, country_code, postal_code = _place(address, geolocation)
     page = _last_page(pages)
     record = _EMPTY.copy()
     record["visitor_id"] = visitor_id
-    record["email"] = email or None
+    record["email"] = email
     record["email_source"] = source
-    record["name"] = name or None
-    record["first_name"] = first_name
-    record["last_name"] = last_name
-    record["name_is_default"] = name_is_default
+    record["name"] = called.name
+    record["first_name"] = called.first_name
+    record["last_name"] = called.last_name
+    record["name_is_default"] = called.name_is_default
     record["phone"] = phone or None
     record["city"] = city or None
     record["region"] = region or None
@@ -242,8 +254,50 @@ def _record(
     return record
 
 
-def _is_better(form: str, profile: str) -> bool:
-    return not forms.is_plausible_email(profile) and forms.is_plausible_email(form)
+def is_better_email(email: str | None, than: str | None) -> bool:
+    return forms.is_plausible_email(email) and not forms.is_plausible_email(than)
+
+
+def email_of(profile: str | None, filled: forms.FilledForms) -> tuple[str | None, str | None]:
+    """The visitor's e-mail, and where it comes from."""
+    profile = profile.strip() if profile else None
+    typed = filled.email
+    if typed and (not profile or is_better_email(typed, profile)):
+        return typed, filled.email_source
+    return (profile, "profile") if profile else (None, None)
+
+
+def name_of(profile: names.Name, filled: forms.FilledForms) -> names.Name:
+    """What the visitor is called: as shown to agents, unless a form knows better."""
+    return max(profile, names.Name.of(filled.name), key=names.worth)
+
+
+# Of a key that comes again the last value counts: lists of session fields are in order.
+
+
+def _one_key_objects(fields: Iterable[Record] | None) -> dict[str, str]:
+    return {str(key): _as_text(value) for pair in fields or () for key, value in pair.items()}
+
+
+def _by_key(fields: Iterable[Record] | None) -> dict[str, str]:
+    """Of a list of `{"key", "value"}`."""
+    return {
+        str(pair["key"]): _as_text(pair.get("value"))
+        for pair in fields or ()
+        if pair.get("key") is not None
+    }
+
+
+def custom_variables(fields: Iterable[Record] | None) -> dict[str, str]:
+    """Of objects by key, or of `{"key", "value"}`: the Reports API has an example of neither."""
+    listed = list(fields or ())
+    pairs = [field for field in listed if field.keys() == {"key", "value"}]
+    return _by_key(pairs) | _one_key_objects(field for field in listed if field not in pairs)
+
+
+def _custom_fields(customer: payloads.CdpCustomer) -> dict[str, str]:
+    of_apps = (customer.custom_fields or {}).values()
+    return _one_key_objects(fields for fields in of_apps if isinstance(fields, dict))
 
 
 def _place(

@@ -20,6 +20,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand
 
 from tap_livechat.errors import LiveChatError
+from tap_livechat.singer.inputs import mistake_in_a_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +80,8 @@ class Command(SingerCommand):
         except FileNotFoundError as error:
             self._fail(f"no such file: {error.filename or error}; check --config")
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one line
+            if mistake := mistake_in_a_map(error):
+                self._fail(mistake)
             # Without the texts of the exceptions: they may quote a record or a token.
             self.logger.debug("The whole story:\n%s", "".join(_frames(error)))
             self._fail(f"a bug: {_where(error)}; please report it (details: LOGLEVEL=DEBUG)")

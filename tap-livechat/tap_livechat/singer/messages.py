@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 
 class MessageWriter(GenericSingerWriter[bytes, Message]):
-    def __init__(self) -> None:
+    def __init__(self, *, writes_state: bool = True) -> None:
         super().__init__()
+        self._writes_state = writes_state
         self._encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
     def serialize_message(self, message: Message) -> bytes:
         return self._encoder.encode(message.to_dict()) + b"\n"
 
     def write_message(self, message: Message) -> None:
+        if message.type is SingerMessageType.STATE and not self._writes_state:
+            return
         sys.stdout.buffer.write(self.serialize_message(message))
         if message.type is not SingerMessageType.RECORD:
             sys.stdout.flush()

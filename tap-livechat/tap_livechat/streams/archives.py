@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from singer_sdk.tap_base import Tap
 
     from tap_livechat.api.client import Client
+    from tap_livechat.streams.directory import Agents, Groups
     from tap_livechat.streams.stream import Session
     from tap_livechat.streams.windows import Window
 
@@ -154,8 +155,23 @@ class ArchivePass:
 
     def trial(self, stream: ArchiveStream) -> Iterator[list[Record]]:
         """One stream's records without reading ahead: a trial run stops early, and pages cost."""
-        for _, page in self._follow(stream.window, None):
-            yield stream.records(self._rows(page))
+        for rows in self._from_the_beginning(stream):
+            yield stream.records(rows)
+
+    def first(self, streams: Sequence[ArchiveStream], limit: int) -> None:
+        """Write the first threads to all streams, and move no bookmark."""
+        for stream in streams:
+            stream.write_schema_once()
+        for rows in self._from_the_beginning(streams[0]):
+            with self._session.termination.held():
+                for stream in streams:
+                    stream.write(stream.records(rows[:limit]))
+            limit -= len(rows)
+            if limit <= 0:
+                return
+
+    def _from_the_beginning(self, stream: ArchiveStream) -> Iterator[list[Row]]:
+        return (self._rows(page) for _, page in self._follow(stream.window, None))
 
     def open_since(self) -> datetime | None:
         """The start of the oldest thread that is still open, in one request.
@@ -249,6 +265,9 @@ class ArchivePass:
 class ArchiveStream(LiveChatStream):
     """One of the three; what they share is the pass."""
 
+    method = LIST_ARCHIVES
+    smallest: ClassVar[Payload] = {"limit": 1}
+
     def __init__(self, tap: Tap, session: Callable[[], Session], archives: ArchivePass) -> None:
         self.archives = archives
         archives.streams.append(self)
@@ -270,10 +289,25 @@ class ArchiveStream(LiveChatStream):
             yield from super()._sync_records(context, write_messages=write_messages)
         elif not self.archives.is_done:
             self.archives.is_done = True
-            self.archives.run([stream for stream in self.archives.streams if stream.selected])
+            streams = [stream for stream in self.archives.streams if stream.selected]
+            if self.session.limit is None:
+                self.archives.run(streams)
+            else:
+                self.archives.first(streams, self.session.limit)
 
 
-class ArchiveVisitors(ArchiveStream):
+class PeopleStream(ArchiveStream):
+    """Records with an e-mail: one that was typed in an earlier chat of this run counts too."""
+
+    def __init__(self, tap: Tap, session: Callable[[], Session], archives: ArchivePass) -> None:
+        self._emails = visitor.KnownEmails()
+        super().__init__(tap, session, archives)
+
+    def write(self, records: list[Record]) -> None:
+        super().write([self._emails.complete(record) for record in records])
+
+
+class ArchiveVisitors(PeopleStream):
     """One row per visitor and page: a visitor's threads on one page are made one row."""
 
     name = "visitors"
@@ -294,16 +328,38 @@ class ArchiveVisitors(ArchiveStream):
         return list(visitors.values())
 
 
-class Chats(ArchiveStream):
+class Chats(PeopleStream):
     """One row per thread."""
 
     name = "chats"
     primary_keys = ("thread_id",)
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.CHAT
+    on_request = ("agent_names", "group_names")
+
+    def __init__(
+        self,
+        tap: Tap,
+        session: Callable[[], Session],
+        archives: ArchivePass,
+        agents: Agents,
+        groups: Groups,
+    ) -> None:
+        self._agents = agents
+        self._groups = groups
+        super().__init__(tap, session, archives)
 
     def records(self, rows: Iterable[Row]) -> list[Record]:
-        return [thread.chat_record(row.chat, row.thread) for row in rows if row.thread.id]
+        rows = [row for row in rows if row.thread.id]
+        agents = groups = None
+        # A chat names its agents; only where it does not is there something to ask for.
+        if "agent_names" not in self.hidden and any(
+            None in visitor.agents(row.chat).values() for row in rows
+        ):
+            agents = self._agents.names()
+        if "group_names" not in self.hidden or self._groups.selected:
+            groups = self._groups.names()
+        return [thread.chat_record(row.chat, row.thread, agents, groups) for row in rows]
 
 
 class ChatEvents(ArchiveStream):

@@ -56,6 +56,10 @@ class VisitorStream(LiveChatStream):
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.VISITOR
 
+    @property
+    def most_records(self) -> int | None:
+        return self.session.limit
+
     def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
         """The window's visitors in the order of the time that put them in it."""
         raise NotImplementedError
@@ -76,6 +80,9 @@ class VisitorStream(LiveChatStream):
 
 class CustomerVisitors(VisitorStream):
     """Everybody in `list_customers`, which LiveChat removed in version 3.6."""
+
+    method = LIST_CUSTOMERS
+    smallest: ClassVar[Payload] = {"limit": 1}
 
     def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
         # From the beginning on, the list by creation has everybody.
@@ -137,6 +144,9 @@ class CdpVisitors(VisitorStream):
     last time seen; page numbers only serve for more customers at one moment than fit a page.
     """
 
+    method = LIST_CDP_CUSTOMERS
+    smallest: ClassVar[Payload] = {"results_per_page": 1}
+
     def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
         since, page, idle = window.start, 1, 0
         seen: set[object] = set()
@@ -145,11 +155,13 @@ class CdpVisitors(VisitorStream):
             newest = since
             here: set[object] = set()
             for customer in reply.customers or ():
-                moment = customer.statistics.last_activity_at if customer.statistics else None
+                listed_by = customer.statistics.last_activity_at if customer.statistics else None
+                # One that has no time (it is optional) comes where it stands, and moves nothing.
+                moment = listed_by or newest or _LONG_AGO
                 key = customer.customer_id
-                if moment is None or key is None:
+                if key is None:
                     continue
-                if newest is None or moment > newest:
+                if listed_by and (newest is None or moment > newest):
                     newest, here = moment, set()
                 here.add(key)
                 if key not in seen and moment < window.end:

@@ -1,37 +1,84 @@
-"""Agents, groups and tags: short lists, one request each, read in full."""
+"""The account's own lists (agents, groups, tags, bots, bans): one request each, read in full.
+
+Asked for once a run, whoever needs them: their own streams, or `chats` for its names.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
-
-from tap_livechat.api.methods import LIST_AGENTS, LIST_GROUPS, LIST_TAGS, Method
+from tap_livechat.api import payloads, replies
+from tap_livechat.api.methods import (
+    LIST_AGENTS,
+    LIST_BOTS,
+    LIST_CUSTOMER_BANS,
+    LIST_GROUPS,
+    LIST_TAGS,
+)
+from tap_livechat.errors import ScopeError
 from tap_livechat.records import schemas
-from tap_livechat.streams.stream import Batch, LiveChatStream
-from tap_livechat.timestamps import normalise
+from tap_livechat.streams.stream import Batch, LiveChatStream, Record
+from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_decode = msgspec.json.Decoder(list[dict[str, Any]]).decode
-
 
 class DirectoryStream(LiveChatStream):
-    method: ClassVar[Method]
     payload: ClassVar[dict[str, Any]] = {}
+    rows: ClassVar[replies.Decoder[list[Any]]]
+
+    _found: list[Record] | ScopeError | None = None
+    _names: dict[Any, str] | None = None
 
     def batches(self) -> Iterator[Batch]:
-        rows = self.session.client.call(self.method, self.payload, _decode)
-        yield Batch([self.record(row) for row in rows])
+        yield Batch(self.listed())
+
+    def listed(self) -> list[Record]:
+        """The whole list.
+
+        Raises:
+            ScopeError: the token does not show it; also when it is asked for again.
+        """
+        if self._found is None:
+            try:
+                rows = self.session.client.call(self.method, self.payload, self.rows)
+            except ScopeError as error:
+                self._found = error
+            else:
+                self._found = self._records(rows)
+        if isinstance(self._found, ScopeError):
+            raise self._found
+        return self._found
+
+    def names(self) -> dict[Any, str]:
+        """Name by id; none where the token does not show the list, which is told once."""
+        if self._names is None:
+            try:
+                records = self.listed()
+            except ScopeError as error:
+                records = []
+                self.session.client.warn(f"chats have no names of {self.name}: {error}")
+            self._names = {each["id"]: each["name"] for each in records if each["name"]}
+        return self._names
 
     @classmethod
-    def record(cls, row: dict[str, Any]) -> dict[str, Any]:
-        record = {name: row.get(name) for name in cls.fields}
-        for name, (kind, _) in cls.fields.items():
-            if kind is schemas.MOMENT:
-                record[name] = normalise(record[name])
-        return record
+    def record(cls, row: payloads.Payload) -> Record:
+        """Its fields are those of the payload."""
+        return {name: _plain(getattr(row, name)) for name in cls.fields}
+
+    def _records(self, rows: list[Any]) -> list[Record]:
+        """One per row that has its key."""
+        records = [self.record(row) for row in rows]
+        keys = self.primary_keys
+        whole = [record for record in records if None not in map(record.get, keys)]
+        if len(whole) < len(records):
+            self.session.client.warn(
+                f"{self.name}: rows without {' and '.join(keys)} are left out: "
+                f"{len(records) - len(whole)}"
+            )
+        return whole
 
 
 class Agents(DirectoryStream):
@@ -50,6 +97,7 @@ class Agents(DirectoryStream):
             "last_logout",
         ]
     }
+    rows = replies.Decoder(list[payloads.Agent])
 
 
 class Groups(DirectoryStream):
@@ -58,6 +106,7 @@ class Groups(DirectoryStream):
     fields: ClassVar[schemas.Fields] = schemas.GROUP
     method = LIST_GROUPS
     payload: ClassVar[dict[str, Any]] = {"fields": ["agent_priorities", "routing_status"]}
+    rows = replies.Decoder(list[payloads.Group])
 
 
 class Tags(DirectoryStream):
@@ -65,3 +114,32 @@ class Tags(DirectoryStream):
     primary_keys = ("name",)
     fields: ClassVar[schemas.Fields] = schemas.TAG
     method = LIST_TAGS
+    rows = replies.Decoder(list[payloads.Tag])
+
+
+class Bots(DirectoryStream):
+    name = "bots"
+    primary_keys = ("id",)
+    fields: ClassVar[schemas.Fields] = schemas.BOT
+    method = LIST_BOTS
+    payload: ClassVar[dict[str, Any]] = {
+        "all": True,
+        "fields": ["groups", "job_title", "max_chats_count", "timezone"],
+    }
+    rows = replies.Decoder(list[payloads.Bot])
+    selected_by_default = False
+
+
+class CustomerBans(DirectoryStream):
+    """Those in force; one that is over is not listed any more."""
+
+    name = "customer_bans"
+    primary_keys = ("ip", "created_at")
+    fields: ClassVar[schemas.Fields] = schemas.CUSTOMER_BAN
+    method = LIST_CUSTOMER_BANS
+    rows = replies.Decoder(list[payloads.CustomerBan])
+    selected_by_default = False
+
+
+def _plain(value: Any) -> Any:
+    return render(value) if isinstance(value, datetime) else value

@@ -18,7 +18,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
-from tap_livechat.errors import StateError
+from tap_livechat.errors import SettingsError, StateError
 from tap_livechat.records import schemas
 from tap_livechat.streams import windows
 from tap_livechat.timestamps import is_plausible, parse, render
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from singer_sdk.helpers.types import Context
+    from singer_sdk.singerlib import Catalog, MetadataMapping
     from singer_sdk.tap_base import Tap
 
     from tap_livechat.api.client import Client
+    from tap_livechat.api.methods import Method
     from tap_livechat.singer.command import Termination
     from tap_livechat.singer.messages import MessageWriter
 
@@ -44,6 +46,7 @@ class Session:
     termination: Termination
     lookback: timedelta
     start_date: datetime | None
+    limit: int | None  # of visitors or threads, for a look at the first ones
     page_size: int
     max_concurrent_requests: int
     group_ids: list[int]
@@ -63,6 +66,9 @@ class LiveChatStream(Stream):
     # Our records are made to fit their schemas.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
     fields: ClassVar[schemas.Fields]
+    method: ClassVar[Method]
+    smallest: ClassVar[dict[str, Any]] = {}  # what to send for the smallest reply
+    on_request: ClassVar[tuple[str, ...]] = ()  # fields that are not selected by default
 
     def __init__(self, tap: Tap, session: Callable[[], Session]) -> None:
         self._make_session = session
@@ -73,6 +79,11 @@ class LiveChatStream(Stream):
     def session(self) -> Session:
         """Made when first asked for: `--discover` has no credentials to make it of."""
         return self._make_session()
+
+    @property
+    def most_records(self) -> int | None:
+        """What `--limit` leaves of this stream."""
+        return None
 
     @abstractmethod
     def batches(self) -> Iterator[Batch]:
@@ -93,6 +104,12 @@ class LiveChatStream(Stream):
     def write_schema_once(self) -> None:
         if not self._announced:
             self._announced = True
+            kept = self.effective_schema.get("properties", {})
+            gone = [name for name in self.fields if name not in kept]
+            if gone:
+                self.logger.info(
+                    "%s: not in the catalog, and so left out: %s", self.name, ", ".join(gone)
+                )
             super()._write_schema_message()
 
     def _write_schema_message(self) -> None:
@@ -103,7 +120,7 @@ class LiveChatStream(Stream):
     ) -> Generator[Record, Any, Any]:
         """Instead of the SDK's loop over records: one over batches."""
         del context, write_messages
-        limit = self.ABORT_AT_RECORD_COUNT
+        limit = self.ABORT_AT_RECORD_COUNT or self.most_records
         written = 0
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self.batches():
@@ -126,7 +143,7 @@ class LiveChatStream(Stream):
         """Write records of one batch, without what the catalog deselects, through any maps."""
         if not records:
             return
-        hidden = self._deselected
+        hidden = self.hidden
         if hidden:
             records = [
                 {name: value for name, value in record.items() if name not in hidden}
@@ -148,9 +165,31 @@ class LiveChatStream(Stream):
         self._tap.state_writer.write_state(self.tap_state)
 
     @property
-    def _deselected(self) -> frozenset[str]:
-        names = self.schema["properties"]
-        return frozenset(name for name in names if not self.mask[("properties", name)])
+    def metadata(self) -> MetadataMapping:
+        metadata = super().metadata
+        for name in self.on_request:
+            field = metadata["properties", name]
+            if field.selected_by_default is None:
+                field.selected_by_default = False
+        return metadata
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Fields that never leave: the catalog deselects them, or they were taken out of it."""
+        kept = self.effective_schema.get("properties", {})
+        return frozenset(
+            name for name in self.fields if name not in kept or not self.mask[("properties", name)]
+        )
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        super().apply_catalog(catalog)
+        kept = self.effective_schema.get("properties", {})
+        lost = [key for key in self.primary_keys if key not in kept]
+        if lost and self.selected:
+            raise SettingsError(
+                f"--catalog: the schema of {self.name} lacks its key, {' and '.join(lost)}; make "
+                "the catalog again with --discover"
+            )
 
     @property
     def is_incremental(self) -> bool:

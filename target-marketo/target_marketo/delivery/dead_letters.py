@@ -1,22 +1,22 @@
 """Records that Marketo will not take: told, counted, and stored in the commit that lets STATE pass.
 
-The same commit resolves entries of the error log whose person was delivered after all. At its
-start a run reads what is open there; as a rule that is nothing, and then a delivered person costs
-nothing here.
-
-A delivery resolves what is older than itself and nothing newer. The age of a record is its number
-in this run; entries that were open before are older than all of it. A delivered record that is
-itself one of those (a replay, or the tap looking back) is as old as that entry.
+The same commit resolves entries of the error log whose person was delivered after all. Which
+people have entries is known by a number each, whatever the size of the error log; what exactly
+waits is read when such a person is delivered. As a rule nothing is open, and then a delivered
+person costs nothing here.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from array import array
+from bisect import bisect_left
+from typing import TYPE_CHECKING
 
 from target_marketo.delivery.settlement import Rejection
 from target_marketo.marketo.errors import of_row
-from target_marketo.store.error_log import Failure, mask, printable
+from target_marketo.privacy import mask, printable
+from target_marketo.store.error_log import PERSON, Delivery, Failure
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -34,11 +34,25 @@ _STORED_AT_ONCE = 500
 logger = logging.getLogger("target-marketo")
 
 
-class _Open(NamedTuple):
-    """An entry that waits for its person; the older, the smaller `age`."""
+class _People:
+    """Who may have open entries: eight bytes each, of the stream and the hash of the key."""
 
-    age: int
-    record_hash: str
+    def __init__(self, before: Iterable[tuple[str, str]]) -> None:
+        self._before = array("q", sorted(map(hash, before)))
+        self._since: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._before or self._since)
+
+    def add(self, stream: str, key_hash: str) -> None:
+        self._since.add(hash((stream, key_hash)))
+
+    def may_have(self, stream: str, key_hash: str) -> bool:
+        number = hash((stream, key_hash))
+        place = bisect_left(self._before, number)
+        return number in self._since or (
+            place < len(self._before) and self._before[place] == number
+        )
 
 
 class Rejections:
@@ -64,11 +78,8 @@ class Rejections:
         self._settle = settle
         self._stores = stores
         self._unstored: list[Rejection] = []
-        self._resolved: set[str] = set()
-        # (stream, hash of the key) -> fingerprint -> what waits
-        self._open: dict[tuple[str, str], dict[str, _Open]] = {}
-        if stores:
-            self._read_open()
+        self._made_good: list[Delivery] = []
+        self._people = _People(error_log.open_people() if stores else ())
 
     def refuse(self, plan: StreamPlan, received: Received, refused: Refused) -> Rejection:
         """A record that never reaches Marketo."""
@@ -81,39 +92,44 @@ class Rejections:
         self._summary.rejected += len(rejections)
         for rejection in rejections:
             self._tell(rejection, self._summary.refusals, "Rejected")
-            if self._stores:
-                self._wait_for(rejection)
+            self._wait_for(rejection)
         if len(self._unstored) >= _STORED_AT_ONCE:
             self.store()
 
     def leave_out(self, rejections: Iterable[Rejection]) -> None:
         """Notes values that their records are delivered without; `store` settles their tickets.
 
-        No person is rejected by that, and no delivery of this run resolves it.
+        No person is rejected by that. A delivery that has the field resolves it.
         """
         for rejection in rejections:
             self._unstored.append(rejection)
             self._tell(rejection, self._summary.left_out, "Left out a value of")
+            self._wait_for(rejection)
         if len(self._unstored) >= _STORED_AT_ONCE:
             self.store()
 
+    def _wait_for(self, rejection: Rejection) -> None:
+        if self._stores:
+            stream = printable(rejection.received.stream)
+            self._people.add(stream, self._error_log.hash(rejection.key))
+
     def arrived(self, entry: Entry) -> None:
         """A person is in Marketo as the records of `entry` want it."""
-        if not self._open:
+        if not self._people:
             return
         key_hash = self._error_log.hash(entry.key)
         for stream in {received.stream for received in entry.received}:
-            person = (printable(stream), key_hash)
-            waiting = self._open.get(person)
-            if waiting is None:
-                continue
-            age = self._age(waiting.values(), stream, entry.received)
-            done = [name for name, each in waiting.items() if each.age <= age]
-            self._resolved.update(done)
-            for name in done:
-                del waiting[name]
-            if not waiting:
-                del self._open[person]
+            if self._people.may_have(printable(stream), key_hash):
+                self._made_good.append(self._delivery(entry, stream, key_hash))
+
+    def _delivery(self, entry: Entry, stream: str, key_hash: str) -> Delivery:
+        records = tuple(
+            (each.number, self._error_log.record_hash(each.record))
+            for each in entry.received
+            if each.stream == stream
+        )
+        fields = {f"field:{name}" for step in entry.steps for name in step.values}
+        return Delivery(printable(stream), key_hash, records, frozenset({PERSON, *fields}))
 
     def store(self) -> None:
         """One commit for many: it is what lets STATE pass them.
@@ -121,37 +137,13 @@ class Rejections:
         Raises:
             StoreError: Nothing is stored, and nothing is settled.
         """
-        if not self._unstored and not self._resolved:
+        if not self._unstored and not self._made_good:
             return  # as nearly always when a run asks
         if self._stores:
-            self._error_log.store(map(_failure, self._unstored), self._resolved)
+            self._error_log.store(map(_failure, self._unstored), self._made_good)
         self._settle([rejection.received.ticket for rejection in self._unstored])
         self._unstored.clear()
-        self._resolved.clear()
-
-    def _read_open(self) -> None:
-        entries = self._error_log.open_entries()
-        for position, entry in enumerate(entries):
-            waiting = self._open.setdefault((entry.stream, entry.key_hash), {})
-            waiting[entry.fingerprint] = _Open(position - len(entries), entry.record_hash)
-
-    def _wait_for(self, rejection: Rejection) -> None:
-        failure, received = _failure(rejection), rejection.received
-        fingerprint = self._error_log.fingerprint(failure)
-        person = (failure.stream, self._error_log.hash(rejection.key))
-        record_hash = self._error_log.record_hash(received.record)
-        self._open.setdefault(person, {})[fingerprint] = _Open(received.number, record_hash)
-        self._resolved.discard(fingerprint)
-
-    def _age(self, waiting: Iterable[_Open], stream: str, received: list[Received]) -> int:
-        """Of the newest of the records that were delivered."""
-        before = {each.record_hash: each.age for each in waiting if each.age < 0}
-        ages = []
-        for each in received:
-            if each.stream == stream:
-                found = before.get(self._error_log.record_hash(each.record)) if before else None
-                ages.append(each.number if found is None else found)
-        return max(ages)
+        self._made_good.clear()
 
     def _tell(self, rejection: Rejection, counts: Counter[tuple[str, str, str]], what: str) -> None:
         """The first few of a kind are shown, the rest is counted: the error log has them all."""
@@ -185,4 +177,6 @@ def _failure(rejection: Rejection) -> Failure:
         record=rejection.received.record,
         request_id=rejection.request_id,
         position=rejection.position,
+        part=rejection.part,
+        number=rejection.received.number,
     )

@@ -36,7 +36,7 @@ from target_marketo.delivery.settlement import (
 from target_marketo.delivery.workers import Workers
 from target_marketo.governor import Cancelled
 from target_marketo.mapping.rules import Duplicates, decide
-from target_marketo.marketo.client import MAX_ROWS
+from target_marketo.marketo.call import MAX_ROWS
 from target_marketo.marketo.errors import MarketoError, OutcomeUnknown, SendFewer, of_row
 from target_marketo.marketo.replies import Answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from target_marketo.marketo.client import MAX_BODY_BYTES
+from target_marketo.marketo.call import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from target_marketo.delivery.entry import Entry, PersonId

@@ -1,11 +1,15 @@
-"""What a dry run says of each person: created, updated (field: old -> new), or left alone."""
+"""What a dry run says of each person: created, updated (field: old -> new), or left alone.
+
+Logs are kept: of a value it tells what kind it is, and shows it only where the user wrote it into
+the mapping. `marketo-ops explain` shows values.
+"""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.store.error_log import mask
+from target_marketo.privacy import mask, shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +34,10 @@ def lines(entry: Entry) -> Iterator[str]:
         kept = f": {', '.join(decision.kept)} kept" if decision.kept else ""
         yield f"would leave {person} alone{kept}"
     action = "create" if decision.create is not None else "update"
+    constant = {rule.field for step in entry.steps for rule in step.rules.all if rule.constant}
     for name, old, new in changed:
-        yield f"would {action} {person}: {name}: {_shown(old)} -> {_shown(new)}"
+        shown = repr(new) if name in constant else _shown(new)
+        yield f"would {action} {person}: {name}: {_shown(old)} -> {shown}"
 
 
 def _changes(entry: Entry) -> Iterator[tuple[str, Any, Any]]:
@@ -48,4 +54,4 @@ def _changes(entry: Entry) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _shown(value: object) -> str:
-    return repr(mask(value) if isinstance(value, str) and "@" in value else value)
+    return "nothing" if value is None else shape(value)

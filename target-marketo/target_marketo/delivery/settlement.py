@@ -17,6 +17,7 @@ from target_marketo.marketo.errors import (
     of_response,
     of_row,
 )
+from target_marketo.store.error_log import PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,6 +41,7 @@ class Rejection(NamedTuple):
     advice: str
     request_id: str
     position: int | None
+    part: str = PERSON
 
 
 class Sorted(NamedTuple):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from target_marketo.mapping import marketo_fields, schema_check
 from target_marketo.mapping.rules import Write
 from target_marketo.mapping.streams_setting import FieldEntry, StreamEntry
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

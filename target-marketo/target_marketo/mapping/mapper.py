@@ -21,7 +21,7 @@ from target_marketo.mapping.schema_check import StreamSchema, may_fit, shown
 from target_marketo.mapping.streams_setting import FieldEntry, StreamEntry, hint, raise_first
 from target_marketo.mapping.texts import limit_of
 from target_marketo.mapping.values import Kind
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -246,6 +246,7 @@ class Mapper:
             delimiter=entry.delimiter,
             limit=limit_of(field.data_type, field.length) if appends else None,
             when_full=entry.when_full,
+            constant=entry.source is None,
         )
 
     # The stream's end

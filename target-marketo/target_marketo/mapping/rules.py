@@ -67,7 +67,10 @@ class Duplicates(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """May this field be written? `group` names the fields decided as one with it."""
+    """May this field be written? `group` names the fields decided as one with it.
+
+    `constant` tells a value that the user wrote into the mapping from one that a record brings.
+    """
 
     field: str
     write: Write
@@ -76,6 +79,7 @@ class Rule:
     delimiter: str = ";"
     limit: Limit | None = None  # of a delimited list
     when_full: WhenFull = WhenFull.LEAVE
+    constant: bool = False
 
 
 @dataclass(frozen=True, slots=True)

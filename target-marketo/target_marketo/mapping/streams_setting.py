@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from target_marketo.mapping.marketo_fields import plain
 from target_marketo.mapping.rules import WhenFull, Write
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

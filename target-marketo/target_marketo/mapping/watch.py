@@ -18,7 +18,7 @@ from target_marketo.mapping import paths
 from target_marketo.mapping.lenient_json import read_leniently
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.streams_setting import hint
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

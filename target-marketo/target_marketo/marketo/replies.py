@@ -35,9 +35,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     @property
     def code(self) -> str:
         """Why it was skipped; empty if Marketo does not say."""
-        reason = next(iter(self.reasons or self.errors), None)
-        code = str(reason.code) if reason else ""
-        return code if _CODE.fullmatch(code) else ""
+        return code_of_reasons(self.reasons or self.errors)
 
 
 class Answer(NamedTuple):
@@ -83,12 +81,19 @@ def code_of(status: int, reply: Head | None) -> str:
             return str(status)
 
 
+def code_of_reasons(reasons: tuple[Reason, ...]) -> str:
+    """The code that a row was skipped for; empty if there is none that looks like one."""
+    code = str(reasons[0].code) if reasons else ""
+    return code if _CODE.fullmatch(code) else ""
+
+
 def request_id(reply: Head | None) -> str:
     """The id, if it looks like one: it is shown, and nothing that people wrote is."""
-    return _shown(reply.request_id) if reply else ""
+    return shown_id(reply.request_id) if reply else ""
 
 
-def _shown(found: object) -> str:
+def shown_id(found: object) -> str:
+    """A request id, if it looks like one."""
     return found if isinstance(found, str) and _REQUEST_ID.fullmatch(found) else ""
 
 
@@ -111,29 +116,31 @@ class _DescribedReply(msgspec.Struct):
     result: list[_Described]
 
 
-class _Updateable(msgspec.Struct):
+class _DescribedAnew(msgspec.Struct, rename="camel"):
     name: str
+    display_name: str = ""
+    data_type: str | None = None
+    length: int | None = None
     updateable: bool = True
 
 
-class _DescribedAnew(msgspec.Struct, rename="camel"):
+class _Description(msgspec.Struct, rename="camel"):
     searchable_fields: list[list[str]]
-    fields: list[_Updateable]
+    fields: list[_DescribedAnew]
 
 
-class _DescribedAnewReply(msgspec.Struct):
-    result: Annotated[list[_DescribedAnew], msgspec.Meta(min_length=1)]
+class _DescriptionReply(msgspec.Struct):
+    result: Annotated[list[_Description], msgspec.Meta(min_length=1)]
 
 
-class Searchable(NamedTuple):
-    """What describe2 adds: fields that find people by themselves, and those nobody may write."""
-
-    names: frozenset[str]
-    fixed: frozenset[str]
+class _User(msgspec.Struct, rename="camel"):
+    user_id: str
+    count: int
 
 
 class _Day(msgspec.Struct):
     total: int
+    users: list[_User] = []
 
 
 class _DaysReply(msgspec.Struct):
@@ -161,40 +168,51 @@ class _SyncReply(msgspec.Struct, rename="camel"):
     request_id: Any = None
 
 
-def described(content: bytes) -> list[_Described]:
-    """The fields of a person; those without `rest` are not REST's to use."""
-    return _DESCRIBED.decode(content).result
-
-
-def searchable(content: bytes) -> Searchable:
-    """What describe2 says of the same fields."""
-    (answer, *_) = _DESCRIBED_ANEW.decode(content).result
-    return Searchable(
-        frozenset(names[0] for names in answer.searchable_fields if len(names) == 1),
-        frozenset(field.name for field in answer.fields if not field.updateable),
-    )
-
-
-def fields(known: list[_Described], second: Searchable) -> list[Field]:
-    """Both descriptions as one."""
+def description(content: bytes) -> list[Field]:
+    """What describe2 says of a person's fields; an instance that tells no type leaves it empty."""
+    (answer, *_) = _DESCRIPTION.decode(content).result
+    alone = frozenset(names[0] for names in answer.searchable_fields if len(names) == 1)
     return [
         Field(
-            name=row.rest.name,
-            data_type=row.data_type,
-            length=row.length,
-            read_only=row.rest.read_only or row.rest.name in second.fixed,
-            searchable=row.rest.name in second.names,
-            display_name=row.display_name,
+            name=field.name,
+            data_type=field.data_type or "",
+            length=field.length,
+            read_only=not field.updateable,
+            searchable=field.name in alone,
+            display_name=field.display_name,
         )
-        for row in known
-        if row.rest is not None
+        for field in answer.fields
     ]
 
 
-def used_today(content: bytes) -> int:
-    """The calls of all users of the instance, today."""
+def with_types(content: bytes, fields: list[Field]) -> list[Field]:
+    """The fields of the first describe that REST may use, with what describe2 said of them."""
+    known = {field.name: field for field in fields}
+    result = []
+    for row in _DESCRIBED.decode(content).result:
+        if row.rest is not None:
+            second = known.get(row.rest.name)
+            read_only = row.rest.read_only or (second is not None and second.read_only)
+            searchable = second is not None and second.searchable
+            name, label = row.rest.name, row.display_name
+            described = Field(name, row.data_type, row.length, read_only, searchable, label)
+            result.append(described)
+    return result
+
+
+class Used(NamedTuple):
+    """The calls of all users of the instance, today, and of each API user."""
+
+    total: int
+    by_user: dict[str, int]
+
+
+def used_today(content: bytes) -> Used:
+    """What the usage call says."""
     days = _DAYS.decode(content).result
-    return days[0].total if days else 0
+    if not days:
+        return Used(0, {})
+    return Used(days[0].total, {user.user_id: user.count for user in days[0].users})
 
 
 def partitions(content: bytes) -> list[str]:
@@ -217,14 +235,14 @@ def answer(content: bytes, rows: int) -> Answer:
         raise msgspec.ValidationError("not one result for each row")
     if any(row.status != "skipped" for row in reply.result if row.lead_id is None):
         raise msgspec.ValidationError("a written row without id")
-    return Answer(reply.result, _shown(reply.request_id))
+    return Answer(reply.result, shown_id(reply.request_id))
 
 
 # Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
 # the first to decode to the same Struct.
 _HEAD = msgspec.json.Decoder(Head)
 _DESCRIBED = msgspec.json.Decoder(_DescribedReply)
-_DESCRIBED_ANEW = msgspec.json.Decoder(_DescribedAnewReply)
+_DESCRIPTION = msgspec.json.Decoder(_DescriptionReply)
 _DAYS = msgspec.json.Decoder(_DaysReply)
 _PARTITIONS = msgspec.json.Decoder(_PartitionsReply)
 _FOUND = msgspec.json.Decoder(Found)

@@ -1,7 +1,6 @@
 """One request and the whole of its reply, in bounded time and memory. Knows no token and no code.
 
-The time-out of `requests` is for each read alone: a reply that drips in a byte at a time would
-hold a call, and its place in flight, for ever. And a reply may be of any size, packed or not.
+A reply may be of any size, packed or not; how the time is kept stands in connections.py.
 
     TransportError    the text is safe to show: it holds no address
     ├── NotSent       nothing reached the server
@@ -21,18 +20,56 @@ from urllib3.exceptions import (
     MaxRetryError,
     NameResolutionError,
     NewConnectionError,
-    ReadTimeoutError,
-    SSLError,
+    ProxyError,
 )
 
+from target_marketo.marketo.connections import deadline
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MAX_REPLY_BYTES = 32_000_000
 """Far above the largest that Marketo sends: 300 people with all their fields."""
 
 _BLOCK_BYTES = 1 << 16
-_NOT_SENT = (ConnectTimeoutError, NameResolutionError, NewConnectionError, SSLError)
+_NOT_SENT = (ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError)
+_OTHER_NAME = "its certificate is for another host name: check `endpoint` and `identity`"
+
+_NOT_TRUSTED = (
+    "nobody whom this host trusts has signed its certificate: where a proxy opens TLS, set "
+    "SSL_CERT_FILE to the file with the proxy's own"
+)
+
+# What the text of an error says, and what to tell; the first that is found counts. The texts of
+# OpenSSL, Python and urllib3.
+_SAYS: tuple[tuple[str, str], ...] = (
+    (
+        "407 ",
+        "the proxy wants a user name and a password: put them into HTTPS_PROXY",
+    ),
+    ("Tunnel connection failed", "the proxy refuses to pass it on: let its administrator allow it"),
+    ("ProxyError", "the proxy cannot be reached: check HTTPS_PROXY, or set NO_PROXY"),
+    ("Hostname mismatch", _OTHER_NAME),
+    ("IP address mismatch", _OTHER_NAME),
+    ("doesn't match", _OTHER_NAME),
+    ("certificate has expired", "its certificate has expired: is the clock of this host right?"),
+    ("certificate is not yet valid", "its certificate is not valid yet: is the clock right?"),
+    ("CERTIFICATE_VERIFY_FAILED", _NOT_TRUSTED),
+    ("CA certificate bundle", "there is no file where SSL_CERT_FILE or REQUESTS_CA_BUNDLE points"),
+    (
+        "SSLError",
+        "no TLS connection: check `endpoint` and `identity`, and the proxy if there is one",
+    ),
+    (
+        "NameResolutionError",
+        "its host name is not known: check `endpoint` and `identity`, or this host's DNS",
+    ),
+    (
+        "ConnectTimeoutError",
+        "no connection in time: check `endpoint` and `identity`, and this host's firewall",
+    ),
+)
+_NO_CONNECTION = "no connection: check `endpoint` and `identity`, and this host's network"
 
 
 class TransportError(Exception):
@@ -69,7 +106,7 @@ def prepare(
     try:
         return session.prepare_request(requests.Request(method, url, **options))
     except requests.RequestException:
-        raise NotSent("no such address") from None
+        raise NotSent("there is no such address: check `endpoint`") from None
 
 
 def exchange(
@@ -79,58 +116,79 @@ def exchange(
     timeout: float,
     now: Callable[[], float] = time.monotonic,
 ) -> Reply:
-    """Sends a request and reads its reply, within `timeout` seconds from the send.
+    """Sends a request and reads its reply, within `timeout` seconds, whatever the peer does.
 
     Raises:
         NotSent, TimedOut, Broken: See the module's table.
     """
     give_up_at = now() + timeout
-    try:
-        reply = session.send(
-            request,
-            timeout=timeout,
-            allow_redirects=False,
-            stream=True,
-            proxies=session.proxies,
-            verify=session.verify,
-        )
-        with reply:
-            return Reply(reply.status_code, _content(reply, give_up_at, now))
-    except requests.ConnectTimeout:
-        raise NotSent("no connection") from None
-    except (requests.Timeout, ReadTimeoutError):
-        raise TimedOut(f"no answer within {timeout:g} s") from None
-    except (requests.RequestException, HTTPError) as error:
-        # Never chained and never shown: its text holds the address.
-        if isinstance(error, requests.RequestException) and _was_not_sent(error):
-            raise NotSent("no connection") from None
-        raise Broken("the connection broke before the answer was whole") from None
+    with deadline(give_up_at, now) as until:
+        try:
+            with session.send(
+                request,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
+                proxies=session.proxies,
+                verify=session.verify,
+            ) as reply:
+                return Reply(reply.status_code, _content(reply))
+        except (OSError, HTTPError) as error:
+            # Never chained and never shown: its text holds the address.
+            raise _told(error, timeout, sent=until.sent, late=now() >= give_up_at) from None
 
 
-def _content(reply: requests.Response, give_up_at: float, now: Callable[[], float]) -> bytes:
+def _told(error: Exception, timeout: float, *, sent: bool | None, late: bool) -> TransportError:
+    """`sent` is whether any of the request has left, if a connection knows."""
+    if sent is False or (sent is None and _was_not_sent(error)):
+        return NotSent(_cure(error))
+    if late or _is_timeout(error):
+        return TimedOut(f"no answer within {timeout:g} s")
+    return Broken(
+        "the connection broke before the answer was whole; if it stays, see what stands between "
+        "this host and Marketo"
+    )
+
+
+def _content(reply: requests.Response) -> bytes:
     blocks = []
     size = 0
     # `read1` returns what is there: `read` would wait for a block to fill.
     while block := reply.raw.read1(_BLOCK_BYTES, decode_content=True):
         blocks.append(block)
         size += len(block)
-        left = give_up_at - now()
-        if left <= 0:
-            raise requests.Timeout
         if size > MAX_REPLY_BYTES:
-            raise Broken("the answer is larger than any answer of Marketo")
-        _wait_no_longer_than(left, reply)
+            raise Broken("the answer is larger than any answer of Marketo: check `endpoint`")
     return b"".join(blocks)
 
 
-def _wait_no_longer_than(seconds: float, reply: requests.Response) -> None:
-    sock = getattr(getattr(reply.raw, "connection", None), "sock", None)
-    if sock is not None:
-        sock.settimeout(seconds)
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those that it wraps, as requests and urllib3 do."""
+    while error is not None:
+        yield error
+        inner = error.reason if isinstance(error, MaxRetryError) else None
+        inner = inner or (error.args[0] if error.args else None)
+        if isinstance(error, ProxyError):
+            inner = error.original_error
+        error = inner if isinstance(inner, BaseException) and inner is not error else None
 
 
-def _was_not_sent(error: requests.RequestException) -> bool:
-    cause = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    return isinstance(error, requests.exceptions.SSLError) or isinstance(cause, _NOT_SENT)
+def _was_not_sent(error: Exception) -> bool:
+    """Whether it failed before there was a connection."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    if not isinstance(error, requests.RequestException | HTTPError):
+        return "CA certificate bundle" in str(error)
+    return any(isinstance(cause, _NOT_SENT) for cause in _causes(error))
+
+
+def _is_timeout(error: Exception) -> bool:
+    return isinstance(error, requests.Timeout) or any(
+        isinstance(cause, TimeoutError) or type(cause).__name__ == "ReadTimeoutError"
+        for cause in _causes(error)
+    )
+
+
+def _cure(error: Exception) -> str:
+    said = " ".join(f"{type(cause).__name__} {cause}" for cause in _causes(error))
+    return next((cure for text, cure in _SAYS if text in said), _NO_CONNECTION)

@@ -83,7 +83,7 @@ def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) 
 def fields(files: tuple[str, ...], pattern: str, *, as_json: bool) -> None:
     """Marketo's fields of people, or those whose API name or label holds PATTERN.
 
-    Two calls to Marketo, once a day.
+    A call or two to Marketo, once a day.
     """
     from target_marketo.ops.mapping_report import fields as listing  # noqa: PLC0415
     from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
@@ -99,7 +99,7 @@ def fields(files: tuple[str, ...], pattern: str, *, as_json: bool) -> None:
 def mapping(files: tuple[str, ...], *, as_json: bool) -> None:
     """What comes of each stream: sources, rules, counts of the last run, and what nothing maps.
 
-    Names and counts, never a value. Two calls to Marketo, once a day.
+    Names and counts, never a value. A call or two to Marketo, once a day.
     """
     from target_marketo.ops.mapping_report import mapping as reporting  # noqa: PLC0415
     from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
@@ -143,8 +143,11 @@ def errors_list(
     """The entries that were seen last; keys are masked."""
     from target_marketo.ops.errors_log import listing  # noqa: PLC0415 - when it is used
     from target_marketo.ops.errors_log.entries import Filter  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
 
-    wanted = Filter(codes, stream, listing.instant(since), resolved_too=resolved_too)
+    since = listing.instant(since)
+    mine = configuration.instance(files)
+    wanted = Filter(mine, codes, stream, since, resolved_too=resolved_too)
     with closing(_store(files)) as database:
         listing.show_list(database, wanted, limit, as_json=as_json)
 
@@ -188,7 +191,7 @@ def replay(
     from target_marketo.ops.errors_log.listing import instant  # noqa: PLC0415
     from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
 
-    wanted = Filter(codes, stream, instant(since))
+    wanted = Filter(configuration.instance(files), codes, stream, instant(since))
     config = configuration.target(files)
     with closing(_store(files)) as database:
         plan = replaying.plan(database, config, wanted, force=force)
@@ -209,6 +212,23 @@ def purge(files: tuple[str, ...], email: str, *, as_json: bool) -> None:
     address = sys.stdin.readline() if email == "-" else email
     with closing(_store(files)) as database:
         purging.show(purging.purge(database, address.strip()), as_json=as_json)
+
+
+@commands.command()
+@_config
+def rekey(files: tuple[str, ...]) -> None:
+    """Give the store's hashes the key of `store_key`, or else a new random one.
+
+    Not beside a run. Other hosts on the same store need the new key before their next run.
+    """
+    from target_marketo.ops.console import console  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+    from target_marketo.store.rekey import rekey as renew  # noqa: PLC0415
+
+    with closing(configuration.store(files)) as database:
+        done = renew(database)
+    lost = f"; of {done.unknown} the person is not known any more" if done.unknown else ""
+    console().print(f"{done.entries} entries have the new key{lost}.", markup=False)
 
 
 @commands.command()
@@ -247,13 +267,12 @@ def digest(files: tuple[str, ...], preview: str | None, *, heartbeat: bool, as_j
 
 def _store(files: tuple[str, ...]) -> Database:
     from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
-    from target_marketo.store.database import open_database  # noqa: PLC0415
     from target_marketo.store.error_log import ErrorLog  # noqa: PLC0415
     from target_marketo.store.run_ledger import RunLedger  # noqa: PLC0415
 
-    database = open_database(configuration.store_url(files))
+    database = configuration.store(files)
     # Their tables must be there, also before the first run.
-    ErrorLog(database)
+    ErrorLog(database, instance=configuration.instance(files) or "")
     RunLedger(database, "", "")
     return database
 

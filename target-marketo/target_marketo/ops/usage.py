@@ -12,8 +12,7 @@ from sqlalchemy import select
 
 from target_marketo import assembly
 from target_marketo.ops.console import print_json, print_table, short
-from target_marketo.store.error_log import moment
-from target_marketo.store.run_ledger import COUNTS, RUNS
+from target_marketo.store.run_ledger import COUNTS, RUNS, moment
 
 if TYPE_CHECKING:
     from target_marketo.governor import Usage

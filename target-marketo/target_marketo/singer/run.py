@@ -31,11 +31,11 @@ from target_marketo.mapping.refusals import Refused, Skip
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.watch import Watch
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
-from target_marketo.settings import SettingError
+from target_marketo.privacy import printable
+from target_marketo.problems import SettingError
 from target_marketo.singer.messages import Feed, InputEnded, Lines, Malformed, Message, parse
 from target_marketo.singer.state_output import StateOutput
 from target_marketo.store.database import StoreError
-from target_marketo.store.error_log import printable
 from target_marketo.writes.described import Described
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from target_marketo.mapping.mapper import Mapper
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.record_reader import Row
-    from target_marketo.marketo.client import Calls, Marketo
+    from target_marketo.marketo.call import Calls
+    from target_marketo.marketo.client import Marketo
     from target_marketo.settings import Settings
     from target_marketo.store.cache import Cache
     from target_marketo.store.error_log import ErrorLog
@@ -403,6 +404,7 @@ class Run:
                 each.reason,
                 "",
                 None,
+                part=f"field:{each.field}",
             )
             for each in mapped.left_out
         )

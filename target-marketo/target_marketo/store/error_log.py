@@ -1,9 +1,13 @@
 """The error log: records that Marketo will not take, kept whole until somebody deals with them.
 
-One table. An entry is one record that failed for one reason; the same record failing again is
-counted, not repeated. It is *resolved* when its person is delivered after all, and reopened if the
-record then fails again. Whole records stand here and nowhere else: everything that is shown
+One table. An entry is one part of one record that failed for one reason: the whole person, one
+field of it, or what is attached to the person (an activity, a list, a program, an object). The same
+failing again is counted, not repeated. It is *resolved* when that part is delivered after all, and
+reopened if it then fails again. Whole records stand here and nowhere else: everything that is shown
 elsewhere is the masked key, and the keyed hash that tells whether two entries are about one person.
+
+Every entry belongs to one instance of Marketo: of several that share a store, none resolves or
+replays what is another's.
 
 What a digest has told is kept in the entry (`times_reported`, `resolution_reported`) and not as a
 point in time: an entry that is committed late is then told late, and never missed.
@@ -13,8 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,14 +35,20 @@ from sqlalchemy import (
     update,
 )
 
+from target_marketo.privacy import comparable, mask
 from target_marketo.store.database import METADATA
+from target_marketo.store.hash_key import hash_key
+from target_marketo.store.run_ledger import RUNS, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from target_marketo.store.database import Database
+
+PERSON = "person"
+"""The part of a record that is its person, with all of its fields."""
 
 ERRORS = Table(
     "errors",
@@ -48,8 +56,11 @@ ERRORS = Table(
     Column("id", Integer, primary_key=True),
     Column("at", Text, nullable=False),  # first seen; times are RFC 3339, UTC
     Column("last_at", Text),  # last seen
+    Column("instance", Text),  # null where version 0.1 wrote it, until the next run claims it
     Column("run", Text, nullable=False),  # the run that saw it last
+    Column("number", Integer),  # of the record within that run
     Column("stream", Text, nullable=False),
+    Column("part", Text, nullable=False, server_default=PERSON),
     Column("class", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("field", Text, nullable=False),
@@ -60,7 +71,7 @@ ERRORS = Table(
     Column("position", Integer),
     Column("record", Text, nullable=False),
     Column("record_hash", Text),
-    Column("fingerprint", Text),  # stream, person, record and reason
+    Column("fingerprint", Text),  # instance, part, stream, person, record and reason
     Column("mapping", Text),  # tells whether `streams` has changed since
     Column("times_seen", Integer, nullable=False, server_default="1"),
     Column("times_reported", Integer, nullable=False, server_default="0"),
@@ -69,15 +80,7 @@ ERRORS = Table(
     Index("errors_by_key", "stream", "key_hash"),
     Index("errors_by_fingerprint", "fingerprint", unique=True),
 )
-SECRETS = Table(
-    "secrets",
-    METADATA,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)
-
 _ROWS_AT_ONCE = 500
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Failure(NamedTuple):
@@ -92,22 +95,46 @@ class Failure(NamedTuple):
     record: Any
     request_id: str = ""
     position: int | None = None
+    part: str = PERSON
+    number: int = 0
 
 
-class OpenEntry(NamedTuple):
-    """An entry that waits for its person to be delivered."""
+class Delivery(NamedTuple):
+    """Parts of a person that are in Marketo as the records of a stream want them.
 
-    id: int
+    `records` are these records: their number in this run, and their hash.
+    """
+
     stream: str
     key_hash: str
-    record_hash: str
-    fingerprint: str
+    records: tuple[tuple[int, str], ...]
+    parts: frozenset[str] = frozenset({PERSON})
+
+
+class Hashes:
+    """What the error log keeps in place of a key, a record, or a reason."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of_key(self, key: str) -> str:
+        return self._of(comparable(key).encode())
+
+    def of_record(self, record: Any) -> str:
+        return self._of(msgspec.json.encode(record, order="deterministic"))
+
+    def of_parts(self, *parts: str) -> str:
+        return self._of("\0".join(parts).encode())
+
+    def _of(self, text: bytes) -> str:
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:32]
 
 
 class ErrorLog:
     """Writes the error log; what was written is on disk when the call returns.
 
-    `mapping` names the rules that the records were mapped by; see `mapping_digest`.
+    `instance` is the Marketo instance that the entries are about, `mapping` names the rules that
+    the records were mapped by; see `mapping_digest`.
     """
 
     def __init__(
@@ -115,58 +142,116 @@ class ErrorLog:
         database: Database,
         run: str = "",
         *,
+        instance: str = "",
         mapping: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._run = run
+        self._instance = instance
         self._mapping = mapping
         self._now = now
-        database.create_tables(ERRORS, SECRETS)
-        self._hash_key = self._stored_hash_key()
+        database.create_tables(ERRORS, RUNS)
+        self._hashes = Hashes(hash_key(database))
+        if instance:
+            self._claim_older()
 
-    def store(self, failures: Iterable[Failure], resolved: Iterable[str] = ()) -> None:
-        """Stores failures, and resolves the entries with these fingerprints, in one transaction.
+    def store(self, failures: Iterable[Failure], deliveries: Iterable[Delivery] = ()) -> None:
+        """Stores failures, and resolves what deliveries have made good, in one transaction.
+
+        A delivery resolves what is older than itself and nothing newer. The age of a record is its
+        number in this run; entries of earlier runs are older than all of it. A delivered record
+        that is itself one of those (a replay, or the tap looking back) is as old as that entry.
 
         Raises:
             StoreError: Nothing of it is stored, so no STATE may pass these records.
         """
         at = moment(self._now())
         rows = [self._row(failure, at) for failure in failures]
-        fingerprints = sorted(resolved)
-        if not rows and not fingerprints:
+        made_good = list(deliveries)
+        if not rows and not made_good:
             return
         with self._database.write() as connection:
             self._exclude_writers(connection)
             for batch in _batches(rows):
                 connection.execute(self._upsert(), batch)
-            for names in _batches(fingerprints):
+            done = [each for delivery in made_good for each in self._older(connection, delivery)]
+            for ids in _batches(sorted(set(done))):
                 connection.execute(
                     update(ERRORS)
-                    .where(ERRORS.c.fingerprint.in_(names), ERRORS.c.resolved_at.is_(None))
+                    .where(ERRORS.c.id.in_(ids), ERRORS.c.resolved_at.is_(None))
                     .values(resolved_at=at, resolution_reported=0)
                 )
 
-    def append(self, failures: Iterable[Failure]) -> None:
-        """As `store`, with nothing to resolve."""
-        self.store(failures)
+    def open_people(self) -> Iterator[tuple[str, str]]:
+        """Stream and hash of the key of each open entry. They are not held in memory."""
+        wanted = select(ERRORS.c.stream, ERRORS.c.key_hash).where(*self._mine())
+        with self._database.read() as connection:
+            result = connection.execution_options(yield_per=1000).execute(wanted)
+            for row in result:
+                yield row.stream, row.key_hash
 
-    def open_entries(self) -> list[OpenEntry]:
-        """What waits to be resolved, oldest first."""
-        columns = (
-            ERRORS.c.id,
-            ERRORS.c.stream,
-            ERRORS.c.key_hash,
-            ERRORS.c.record_hash,
-            ERRORS.c.fingerprint,
-        )
+    def _mine(self) -> tuple[Any, ...]:
+        return (ERRORS.c.resolved_at.is_(None), ERRORS.c.instance == self._instance)
+
+    def _older(self, connection: Connection, delivery: Delivery) -> list[int]:
+        """The open entries that a delivery makes good."""
         wanted = (
-            select(*columns)
-            .where(ERRORS.c.resolved_at.is_(None), ERRORS.c.fingerprint.is_not(None))
+            select(ERRORS.c.id, ERRORS.c.run, ERRORS.c.number, ERRORS.c.part, ERRORS.c.record_hash)
+            .where(
+                *self._mine(),
+                ERRORS.c.stream == delivery.stream,
+                ERRORS.c.key_hash == delivery.key_hash,
+            )
             .order_by(ERRORS.c.id)
         )
+        found = connection.execute(wanted).all()
+        ages = {row.id: self._age(row, len(found), place) for place, row in enumerate(found)}
+        before = {row.record_hash: ages[row.id] for row in found if ages[row.id] < 0}
+        age = max(before.get(record_hash, number) for number, record_hash in delivery.records)
+        return [row.id for row in found if row.part in delivery.parts and ages[row.id] <= age]
+
+    def _age(self, row: Row[Any], entries: int, place: int) -> int:
+        """The record's number in this run; below zero for those of earlier ones."""
+        return int(row.number or 0) if row.run == self._run else place - entries
+
+    def _claim_older(self) -> None:
+        """Gives the entries of version 0.1 to the instance of their run, else to this one."""
+        orphans = ERRORS.c.instance.is_(None)
         with self._database.read() as connection:
-            return [OpenEntry(*row) for row in connection.execute(wanted)]
+            if connection.execute(select(ERRORS.c.id).where(orphans).limit(1)).first() is None:
+                return
+        theirs = select(RUNS.c.instance).where(RUNS.c.run == ERRORS.c.run).scalar_subquery()
+        with self._database.write() as connection:
+            self._exclude_writers(connection)
+            rows = connection.execute(
+                select(
+                    ERRORS.c.id,
+                    func.coalesce(theirs, self._instance).label("instance"),
+                    ERRORS.c.stream,
+                    ERRORS.c.key_hash,
+                    ERRORS.c.record_hash,
+                    ERRORS.c.code,
+                    ERRORS.c.field,
+                ).where(orphans)
+            ).all()
+            claim = (
+                update(ERRORS)
+                .where(ERRORS.c.id == bindparam("claimed"))
+                .values(instance=bindparam("owner"), fingerprint=bindparam("named"))
+            )
+            connection.execute(
+                claim,
+                [
+                    {
+                        "claimed": row.id,
+                        "owner": row.instance,
+                        "named": row.record_hash
+                        and self._hashes.of_parts(row.instance, PERSON, *row[2:]),
+                    }
+                    for row in rows
+                ],
+            )
 
     def count(self) -> int:
         """How many entries there are."""
@@ -203,29 +288,33 @@ class ErrorLog:
 
     def hash(self, key: str) -> str:
         """The same for one person in any case; without the store's own key it tells nothing."""
-        return self._digest(key.strip().casefold().encode())
+        return self._hashes.of_key(key)
 
     def record_hash(self, record: Any) -> str:
         """The same for equal records, in whatever order their properties stand."""
-        return self._digest(msgspec.json.encode(record, order="deterministic"))
+        return self._hashes.of_record(record)
 
     def fingerprint(self, failure: Failure) -> str:
-        """The same for the same record of the same person, failing for the same reason."""
-        parts = (
+        """The same for the same part of a record of the same person, failing for one reason."""
+        return self._hashes.of_parts(
+            self._instance,
+            failure.part,
             failure.stream,
             self.hash(failure.key),
             self.record_hash(failure.record),
             failure.code,
             failure.field,
         )
-        return self._digest("\0".join(parts).encode())
 
     def _row(self, failure: Failure, at: str) -> dict[str, Any]:
         return {
             "at": at,
             "last_at": at,
+            "instance": self._instance,
             "run": self._run,
+            "number": failure.number,
             "stream": failure.stream,
+            "part": failure.part,
             "class": failure.kind,
             "code": failure.code,
             "field": failure.field,
@@ -242,7 +331,7 @@ class ErrorLog:
 
     def _upsert(self) -> Any:
         statement = self._database.insert(ERRORS)
-        again = ("last_at", "run", "advice", "request_id", "position", "mapping")
+        again = ("last_at", "run", "number", "advice", "request_id", "position", "mapping")
         return statement.on_conflict_do_update(
             index_elements=["fingerprint"],
             set_={name: statement.excluded[name] for name in again}
@@ -268,27 +357,6 @@ class ErrorLog:
         if self._database.is_sqlite:
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
-    def _digest(self, text: bytes) -> str:
-        return hmac.new(self._hash_key, text, hashlib.sha256).hexdigest()[:32]
-
-    def _stored_hash_key(self) -> bytes:
-        wanted = select(SECRETS.c.value).where(SECRETS.c.name == "hash_key")
-        with self._database.read() as connection:
-            value = connection.execute(wanted).scalar()
-        if value is None:
-            value = self._new_hash_key()
-        return bytes.fromhex(value)
-
-    def _new_hash_key(self) -> str:
-        """Of several processes that find none, one makes it and all use it."""
-        row = {"name": "hash_key", "value": secrets.token_hex(32)}
-        insert = self._database.insert(SECRETS).values(row).on_conflict_do_nothing()
-        with self._database.write() as connection:
-            connection.execute(insert)
-        with self._database.read() as connection:
-            wanted = select(SECRETS.c.value).where(SECRETS.c.name == "hash_key")
-            return str(connection.execute(wanted).scalar_one())
-
 
 def last_seen() -> Any:
     """When an entry was last seen, as a column."""
@@ -306,25 +374,6 @@ def is_news() -> Any:
 def mapping_digest(streams: Any) -> str:
     """Tells two `streams` settings apart."""
     return hashlib.sha256(msgspec.json.encode(streams, order="deterministic")).hexdigest()[:16]
-
-
-def moment(at: datetime) -> str:
-    """A time as the store keeps it; as texts, such times sort as times."""
-    return at.astimezone(UTC).isoformat(timespec="seconds")
-
-
-def printable(text: str) -> str:
-    """Without control characters: PostgreSQL takes no NUL, and a log line is one line."""
-    return _CONTROLS.sub("?", text)
-
-
-def mask(key: str) -> str:
-    """A form that may be shown: `j***@e***.com` of an e-mail, `j***` of any other key."""
-    local, at, domain = printable(key).partition("@")
-    if not at:
-        return f"{local[:1]}***" if local else ""
-    name, dot, suffix = domain.rpartition(".")
-    return f"{local[:1]}***@{name[:1]}***{dot}{suffix}" if name else f"{local[:1]}***@***"
 
 
 def _batches(rows: list[Any]) -> Iterable[list[Any]]:

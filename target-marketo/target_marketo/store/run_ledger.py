@@ -12,7 +12,6 @@ import msgspec
 from sqlalchemy import Column, Integer, Table, Text, delete, update
 
 from target_marketo.store.database import METADATA
-from target_marketo.store.error_log import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,3 +108,8 @@ class RunLedger:
                 .where(RUNS.c.run == self._run)
                 .values(**stored, alive_at=moment(self._now()))
             )
+
+
+def moment(at: datetime) -> str:
+    """A time as the store keeps it; as texts, such times sort as times."""
+    return at.astimezone(UTC).isoformat(timespec="seconds")

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Column, Table, Text, delete, select
 
 from target_marketo.store.database import METADATA
-from target_marketo.store.error_log import moment
+from target_marketo.store.run_ledger import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,7 +13,7 @@ import msgspec
 
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.marketo.replies import Field
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
     from target_marketo.marketo.client import Marketo

@@ -8,7 +8,7 @@ access          tokens, scopes, and which groups' chats a token may see
 store           the crowd as of a moment: threads, chats and customers
 wire            a thread, a customer, an event as JSON of one API version
 paging          page ids, and what lies behind them
-agent_chat, configuration, cdp, accounts   the methods
+agent_chat, configuration, reports, cdp, accounts   the methods
 journal         what was asked and answered, what is billed
 server          routes and everything that comes before a method
 client          the server's face for tests

@@ -47,7 +47,10 @@ def expand(scopes: Iterable[str]) -> frozenset[str]:
     """The scopes and all that they contain."""
     contained = set()
     for scope in scopes:
-        resource, _, mode = scope.rpartition(":")
+        resource, colon, mode = scope.rpartition(":")
+        if not colon:  # such as `reports_read`
+            contained.add(scope)
+            continue
         name, _, level = resource.rpartition("--")
         names = [resource]
         if name and level in _LEVELS:

@@ -47,13 +47,14 @@ def info(authorization: str | None, tokens: Tokens, options: Options) -> Answer:
         tokens.authenticate(authorization, options)
     except ApiError:
         return _refusal(401, "invalid_token", "the access token is expired or revoked")
-    if scheme != "Bearer":  # whether a personal access token may ask is not known
+    if scheme != "Bearer" and not options.info_takes_personal_tokens:
         return _refusal(401, "invalid_token", "a bearer token is needed")
+    personal = scheme != "Bearer"
     return 200, {
         "access_token": access_token,
         "account_id": options.account_id,
         "client_id": options.client_id,
-        "expires_in": tokens.seconds_left(access_token, options),
+        "expires_in": 0 if personal else tokens.seconds_left(access_token, options),
         "organization_id": "390e44e6-f1e6-4b2c-9b1a-0a1b2c3d4e5f",
         "scope": ",".join(options.scopes),
         "token_type": "Bearer",

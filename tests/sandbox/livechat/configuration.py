@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -87,6 +88,24 @@ def list_bots(call: Call) -> Reply:
         }
         rows.append(row | {name: extra[name] for name in asked.fields})
     return _list(rows)
+
+
+def list_customer_bans(call: Call) -> Reply:
+    call.decode(parameters.ListCustomerBans)
+    now = wire.instant(call.now)
+    begun, ends = wire.stamp(now - timedelta(days=2)), wire.stamp(now + timedelta(days=5))
+    of_all: wire.Json = {
+        "ip": "192.0.2.81",
+        "agent_id": AGENTS[0].login,
+        "created_at": begun,
+        "expires_at": ends,
+    }
+    of_one = of_all | {
+        "ip": "192.0.2.82",
+        "customer_id": "18405023-fdd0-4d67-b641-299e3823888c",
+        "thread_id": "T00M0307QQ",
+    }
+    return _list([of_all, of_one])
 
 
 def _agent(agent: Agent, fields: set[str]) -> wire.Json:

@@ -17,6 +17,8 @@ ALL_SCOPES = (
     "groups--all:ro",
     "tags--all:ro",
     "agents-bot--all:ro",
+    "banlist_read",
+    "reports_read",
 )
 
 
@@ -46,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     refresh_token: str = "sandbox-refresh-token"
     rotate_refresh_tokens: bool = False
     access_token_seconds: int = 28800
+    info_takes_personal_tokens: bool = False  # whether /v2/info does is not known [facts 1.3]
 
     # Which data centre holds the account; "" answers any X-Region. [facts 1.2]
     region: str = ""

@@ -16,6 +16,11 @@ Moment = Annotated[
     str,
     Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$"),
 ]
+# The Reports API leaves the fraction optional. [facts 2.4]
+ReportMoment = Annotated[
+    str,
+    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(Z|[+-]\d\d:\d\d)$"),
+]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 Order = Literal["asc", "desc"]
 GroupIds = Annotated[list[int], Meta(max_length=200)]
@@ -269,6 +274,32 @@ class ListBots(Parameters):
     fields: list[
         Literal["groups", "work_scheduler", "job_title", "max_chats_count", "timezone"]
     ] = []
+
+
+class ListCustomerBans(Parameters):
+    pass
+
+
+class ReportGroups(Parameters):
+    values: GroupIds
+
+
+class ReportFilters(Parameters):
+    """One pair of times is needed if there are filters. [facts 2.7]"""
+
+    from_: ReportMoment = msgspec.field(name="from")
+    to: ReportMoment
+    groups: ReportGroups | UnsetType = UNSET
+
+
+class AskReport(Parameters):
+    distribution: Literal["hour", "day", "day-hours", "month", "year"] = "day"
+    timezone: str | UnsetType = UNSET
+    filters: ReportFilters | UnsetType = UNSET
+
+
+class AskQueuedVisitorsLeft(AskReport):
+    page: Annotated[int, Meta(ge=0)] = 1
 
 
 class Range(Parameters):

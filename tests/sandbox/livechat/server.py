@@ -27,6 +27,7 @@ from tests.sandbox.livechat.errors import KINDS, ApiError
 from tests.sandbox.livechat.gates import Gate, RateLimit, Refusals
 from tests.sandbox.livechat.journal import Journal
 from tests.sandbox.livechat.options import moment, parse
+from tests.sandbox.livechat.reports import Reports
 from tests.sandbox.livechat.store import Store
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _JSON = "application/json"
 _STABLE = "3.6"
 _BOTH = frozenset({"3.5", "3.6"})
 _LEGACY = frozenset({"3.5"})
+_STABLE_ALONE = frozenset({"3.6"})
 _VERSIONS = _BOTH
 _METHOD_NOT_ALLOWED = 405
 _CDP_UNPROCESSABLE = 422
@@ -69,7 +71,7 @@ class Server:
         self.gates: list[Gate] = [RateLimit(), self.refusals]
         self._latency = Random(self.options.seed)
         self._damage = Random(f"{self.options.seed}/damage")
-        self._methods = _methods(AgentChat(self.store))
+        self._methods = _methods(AgentChat(self.store), Reports(self.store))
         self._cdp = _cdp_methods(CustomerDataPlatform(self.store))
 
     def app(self) -> ASGIApp:
@@ -82,6 +84,7 @@ class Server:
                 Route("/cdp/{name:path}", self._cdp_call, methods=every),
                 Route("/v{version}/{api}/action/{action}", self._action, methods=every),
                 Route("/{api}/action/{action}", self._action, methods=every),
+                Route("/v{version}/{api}/{resource}/{report}", self._action, methods=every),
             ]
         )
 
@@ -91,7 +94,8 @@ class Server:
         version = request.path_params.get("version") or request.headers.get(
             "X-API-Version", _STABLE
         )
-        action = request.path_params["action"]
+        params = request.path_params
+        action = params.get("action") or f"{params['resource']}/{params['report']}"
         method = self._methods.get((request.path_params["api"], action))
 
         def answer(grant: Grant, body: bytes) -> Reply:
@@ -220,7 +224,20 @@ class Server:
         return 404, {"error": "not_found", "error_description": "no such resource"}
 
 
-def _methods(chat: AgentChat) -> dict[tuple[str, str], Method]:
+_FIGURES: dict[str, Callable[[int], wire.Json]] = {
+    "total_chats": lambda chats: {"total": chats, "continuous": 0},
+    "ratings": lambda chats: {"good": chats // 3, "bad": chats // 9, "chats": chats},
+    "duration": lambda chats: {"count": chats, "duration": 312.5, "agents_chatting_duration": 200},
+    "engagement": lambda chats: {"started_by_customer_without_greeting": chats},
+    "response_time": lambda chats: {"count": chats, "response_time": 41.2},
+    "first_response_time": lambda chats: {"count": chats, "first_response_time": 12},
+    "queued_visitors": lambda chats: {
+        "queued": {"count": chats // 4, "min": 1, "max": 9, "avg": 3}
+    },
+}
+
+
+def _methods(chat: AgentChat, reports: Reports) -> dict[tuple[str, str], Method]:
     chats = ("chats--all:ro", "chats--access:ro")
     return {
         ("agent", "list_archives"): Method(chat.list_archives, chats),
@@ -237,6 +254,16 @@ def _methods(chat: AgentChat) -> dict[tuple[str, str], Method]:
         ("configuration", "list_bots"): Method(
             configuration.list_bots, ("agents-bot--my:ro", "agents-bot--all:ro")
         ),
+        ("configuration", "list_customer_bans"): Method(
+            configuration.list_customer_bans, ("banlist_read",)
+        ),
+        ("reports", "chats/queued_visitors_left"): Method(
+            reports.queued_visitors_left, ("reports_read",), _STABLE_ALONE
+        ),
+        **{
+            ("reports", f"chats/{name}"): Method(reports.by_day(figures), ("reports_read",))
+            for name, figures in _FIGURES.items()
+        },
         ("agent", "get_license_info"): Method(chat.get_license_info, (), _LEGACY),
     }
 

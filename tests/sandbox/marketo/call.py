@@ -23,6 +23,16 @@ FORM = "application/x-www-form-urlencoded"
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """What some calls answer in place of an envelope."""
+
+    content: bytes
+    status: int = 200
+    media_type: str = "text/csv"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Call:
     """One request, as far as the API looks at it."""
@@ -34,6 +44,10 @@ class Call:
     body: bytes
     authorization: str
     entry: JournalEntry
+    range: str = ""  # of a file
+    pairs: tuple[tuple[str, str], ...] = ()  # the query, with what is repeated in it
+    # What stands in the path for the names of its route.
+    parts: dict[str, str] = field(default_factory=dict)
     # What goes wrong with it.
     fault: Fault | None = None
     # The body as a form, on top of the query; read once.
@@ -49,6 +63,10 @@ class Call:
                 text = self.body.decode(errors="replace")
                 self._form = self.query | dict(parse_qsl(text, keep_blank_values=True))
         return self._form
+
+    def values(self, name: str) -> list[str]:
+        """A parameter of the query that may be repeated, or hold commas."""
+        return [part for key, text in self.pairs if key == name for part in text.split(",") if part]
 
     def json(self, kind: type[T]) -> T:
         """The JSON body."""

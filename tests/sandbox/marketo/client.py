@@ -63,6 +63,33 @@ class MarketoSandbox(ServerProcess):
         """Put people in beside the API, duplicates and read-only fields too; returns their ids."""
         return list(self.control("POST", "/_sandbox/leads", list(leads)))
 
+    def activities(self) -> list[dict[str, Any]]:
+        """The whole log, what does not show yet too, with attributes by API name."""
+        return list(self.control("GET", "/_sandbox/rooms/activities"))
+
+    def list_members(self, name: str) -> list[int]:
+        """Who is in the first static list of this name."""
+        lists = self.control("GET", "/_sandbox/rooms/lists")
+        return next(list(each["members"]) for each in lists if each["name"] == name)
+
+    def program_members(self, name: str) -> dict[int, str]:
+        """The status of each member of a program."""
+        programs = self.control("GET", "/_sandbox/rooms/programs")
+        members = next(each["members"] for each in programs if each["name"] == name)
+        return {int(lead): status for lead, status in members.items()}
+
+    def custom_objects(self, name: str) -> list[dict[str, Any]]:
+        """The records of one type; `linked` says which lead each link leads to."""
+        return list(self.control("GET", "/_sandbox/rooms/objects").get(name, []))
+
+    def merge_leads(self, winner: int, *losers: int) -> None:
+        """Somebody merges leads by hand."""
+        self.control("POST", "/_sandbox/leads/merge", [winner, *losers])
+
+    def delete_leads(self, *leads: int) -> None:
+        """Somebody deletes leads by hand."""
+        self.control("POST", "/_sandbox/leads/delete", list(leads))
+
     def set_options(self, **changes: Any) -> None:
         """Change options while the sandbox runs."""
         self.control("POST", "/_sandbox/options", changes)

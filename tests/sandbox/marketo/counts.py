@@ -19,6 +19,8 @@ class Counts(msgspec.Struct, kw_only=True):
     rows_unchanged: int = 0  # answered "updated" too, but nothing changed
     rows_skipped: dict[str, int] = {}
     rows_deleted: int = 0
+    # Rows of the calls that write objects around a person, by kind of call and status.
+    rows: dict[str, dict[str, int]] = {}
     # The most calls that arrived within one rate window, and that were in flight, at once.
     worst_in_window: int = 0
     worst_in_flight: int = 0
@@ -39,6 +41,10 @@ class Counts(msgspec.Struct, kw_only=True):
 
     def count_skipped(self, code: str) -> None:
         self.rows_skipped[code] = self.rows_skipped.get(code, 0) + 1
+
+    def count_row(self, kind: str, status: str) -> None:
+        of_kind = self.rows.setdefault(kind, {})
+        of_kind[status] = of_kind.get(status, 0) + 1
 
 
 class JournalRow(msgspec.Struct, omit_defaults=True, gc=False):

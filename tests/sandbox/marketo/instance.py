@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tests.sandbox.faults import Script
+from tests.sandbox.faults import Script, carried_out
 
 from .call import FORM, IdRow, IdRows
 from .clock import Clock
@@ -23,6 +23,7 @@ from .errors import RecordError, ResponseError
 from .leads import DEFAULT_FIELDS, MAX_VALUES, LeadDatabase
 from .limits import Limits, quota_day
 from .paging import Page
+from .rooms import Rooms
 from .sync import MAX_ROWS, SyncBody, Syncs
 from .tokens import Tokens
 
@@ -61,6 +62,8 @@ class Instance:
         self.syncs = Syncs(self.database)
         self.limits = Limits(options, now)
         self.tokens = Tokens(self.random)
+        # Everything but leads: lists, activities, programs, custom objects.
+        self.rooms = Rooms(self)
         # The figures that the usage call answers, and when they were true.
         self._usage_known: tuple[float, dict[str, Counter[str]]] = (float("-inf"), {})
         stats = "/rest/v1/stats"
@@ -180,7 +183,7 @@ class Instance:
             return self._route_leads(call)
         route = self._routes.get(call.path)
         if route is None:
-            return "unknown", None, False
+            return self.rooms.route(call)
         kind, methods = route
         handler = methods.get(call.method)
         if handler is None:
@@ -260,6 +263,7 @@ class Instance:
 
         def finish() -> Content:
             now = call.entry.applied = self.clock.now()
+            sync.rows = list(carried_out(call.fault, sync.rows))
             results, call.entry.rows = self.syncs.apply(sync, now)
             kept = sum(row.kept for row in call.entry.rows)
             if kept and self.options.blocked_field == "warning":
@@ -293,7 +297,7 @@ class Instance:
             return {"status": "skipped", "reasons": [error.as_json()]}
         number = found[0]
         email = self.database.leads[number].get("email")
-        self.database.delete(number)
+        self.rooms.people.delete(number)
         self.counts.rows_deleted += 1
         key = None if email is None else email.lower()
         call.entry.rows.append(JournalRow("deleted", number, key, changed=True))

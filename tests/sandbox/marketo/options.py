@@ -13,6 +13,8 @@ import msgspec
 
 from tests.sandbox.faults import Fault  # noqa: TC001  (as above)
 
+from .object_options import ObjectOptions
+
 DataType = Literal[
     "string",
     "text",
@@ -51,8 +53,10 @@ class Partition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     description: str = ""
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The sandbox's settings; times are seconds."""
+class Options(ObjectOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The sandbox's settings; times are seconds. Those of lists, activities and the like stand in
+    `object_options.py`.
+    """
 
     # Limits of the instance.
     rate_calls: int = 100

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox.faults import Fault
 
+    from .call import File
+
 CONTENT_TYPE = "application/json;charset=UTF-8"
 UNAUTHENTICATED = frozenset({"600", "601", "602"})
 
@@ -114,6 +116,8 @@ async def _read_call(scope: Scope, receive: Receive) -> Call | None:
         content_type=content_type.partition(";")[0].strip().lower(),
         body=b"".join(parts),
         authorization=headers.get(b"authorization", b"").decode("latin-1"),
+        pairs=tuple(query),
+        range=headers.get(b"range", b"").decode("latin-1"),
         entry=JournalEntry(kind="unknown", arrival=0.0),
     )
 
@@ -185,8 +189,10 @@ async def _answer(instance: Instance, call: Call) -> Response:
         content = {"success": False, "errors": [error.as_json()]}
     else:
         content = {**content, "success": True}
-    if call.fault is not None and call.fault.what in {"status", "reset"}:
+    if call.fault is not None and _is_lost(call.fault):
         return _no_envelope(call, call.fault)
+    if "file" in content:
+        return _file(call, content["file"])
     envelope = {"requestId": entry.request_id, **content}
     if call.fault is not None:
         return _struck(instance, call.fault, envelope)
@@ -213,13 +219,25 @@ async def _carry_out(instance: Instance, call: Call, ends: float) -> dict[str, A
     if fault.applied or fault.what not in {"answer", "status", "reset"}:
         await _pass_time_until(ends + (fault.seconds if fault.what == "late" else 0.0))
         content = finish()
-    if fault.what == "answer":
+    if fault.what == "answer" or (fault.what == "partly" and fault.code):
         raise ResponseError(fault.code, text=f"sandbox: {fault.code}")
     return content
 
 
+def _is_lost(fault: Fault) -> bool:
+    """Whether a call that is struck by it is never answered by the API."""
+    return fault.what in {"status", "reset"} or (fault.what == "partly" and not fault.code)
+
+
+def _file(call: Call, file: File) -> Response:
+    """A file is no envelope; its faults are those of transport."""
+    call.entry.http_status = file.status
+    response = Response(file.content, file.status, file.headers, media_type=file.media_type)
+    return (damaged(call.fault, file.content) if call.fault else None) or response
+
+
 def _no_envelope(call: Call, fault: Fault) -> Response:
-    if fault.what == "reset":
+    if fault.what != "status":
         return Reset()
     call.entry.http_status = int(fault.code)
     return page(int(fault.code))
@@ -253,6 +271,9 @@ class Control:
             Route("/journal", self.journal, methods=["GET"]),
             Route("/leads", self.leads, methods=["GET"]),
             Route("/leads", self.seed, methods=["POST"]),
+            Route("/rooms/{name}", self.room, methods=["GET"]),
+            Route("/leads/merge", self.merge, methods=["POST"]),
+            Route("/leads/delete", self.delete, methods=["POST"]),
             Route("/options", self.options, methods=["GET"]),
             Route("/options", self.set_options, methods=["POST"]),
             Route("/clock", self.clock, methods=["GET"]),
@@ -282,6 +303,22 @@ class Control:
             return _json(instance.database.seed(rows, instance.clock.now()))
         except RecordError as error:
             return _json({"error": str(error)}, 400)
+
+    async def room(self, request: Request) -> Response:
+        """All that the lists, programs, activities or objects hold."""
+        return _json(self.api.instance.rooms.snapshot(request.path_params["name"]))
+
+    async def merge(self, request: Request) -> Response:
+        """Somebody merges leads by hand: the first is the winner."""
+        winner, *losers = msgspec.json.decode(await request.body(), type=list[int])
+        self.api.instance.rooms.people.merge(winner, losers)
+        return _json(None)
+
+    async def delete(self, request: Request) -> Response:
+        """Somebody deletes leads by hand."""
+        for number in msgspec.json.decode(await request.body(), type=list[int]):
+            self.api.instance.rooms.people.delete(number)
+        return _json(None)
 
     async def options(self, request: Request) -> Response:
         return _json(self.api.instance.options)

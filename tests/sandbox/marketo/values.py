@@ -57,6 +57,15 @@ def seed_acceptors(schema: Schema, options: Options) -> dict[str, Accept]:
     return {name: _checked(field, options) for name, field in schema.by_name.items()}
 
 
+def read(data_type: str, value: Any) -> Any:
+    """A value as this type of field stores it.
+
+    Raises:
+        ValueError: It is not of the type.
+    """
+    return _READERS[data_type](value)
+
+
 def format_instant(seconds: float) -> str:
     """Epoch seconds as a lead's datetime fields read."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -251,6 +260,7 @@ _READERS: dict[str, Accept] = {
     "text": _text,
     "phone": _text,
     "url": _text,
+    "link": _text,
     "formula": _text,
     "email": _email,
     "integer": _integer,

@@ -46,9 +46,6 @@ class Seen:
         until = min(own[-1] for own in times.values())
         return sorted(sum(since <= at <= until for at in own) for own in times.values())
 
-    def rate(self, since: float, until: float) -> float:
-        return sum(since <= at < until for at, _ in self.served) / (until - since)
-
     def steady(self, window: float) -> float:
         """As Figures.steady of simulation.py."""
         times = [at for at, _ in self.served]
@@ -101,12 +98,17 @@ class Fleet:
         self.workers.append(worker)
         return worker
 
-    def wait_for(self, processes: int) -> None:
-        """Until so many processes have been served: on a busy machine that takes seconds."""
+    def wait_for(self, processes: int, since: float = 0.0) -> None:
+        """Until so many were served since then: on a busy machine that takes seconds."""
         deadline = time.monotonic() + 60.0
-        while len(self.seen().processes) < processes:
-            assert time.monotonic() < deadline, "the workers did not start"
+        while len({number for at, number in self.seen().served if at > since}) < processes:
+            assert time.monotonic() < deadline, f"{processes} processes are not served"
             time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Tell those that still run that it is enough."""
+        for worker in self.workers:
+            worker.terminate()
 
     def finish(self) -> list[dict[str, Any]]:
         """Wait for all that were not killed; what they say of themselves."""

@@ -1,8 +1,8 @@
 """Four processes on one store, some of them killed, frozen or with a wrong clock.
 
 The short form is scaled: window, latencies, time-outs and graces by the same factor (facts: 1.2,
-"keep the window : latency ratio"). What must never happen is asserted in both forms; speed with
-much slack in the short one, since the machine is shared.
+"keep the window : latency ratio"). What must never happen is asserted in both forms, and that
+everybody gets on; how fast, in simulated time (test_simulation.py) and by tests/benchmarks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.target_marketo.governor.fleet import Fleet, Seen
-from tests.target_marketo.governor.worker import lease_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
     from tests.target_marketo.governor.postgresql import PostgreSQL
 
 SEED = 20261120
+WINDOW_SECONDS = 20.0
 SCALE = 0.1
+ENOUGH_SECONDS = 300.0  # they are told to stop
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,85 +47,80 @@ def assert_never_exceeded(seen: Seen) -> None:
 def test_four_processes_share_one_budget(
     *, store: str, long: bool, say: Callable[[str], None]
 ) -> None:
-    scale, seconds = (1.0, 165.0) if long else (SCALE, 8.0)
+    scale, windows = (1.0, 8) if long else (SCALE, 3)
     with Fleet(store, scale=scale, seed=SEED) as fleet:
         for number in range(4):
-            fleet.start(number, seconds)
-        said = fleet.finish()
+            fleet.start(number, ENOUGH_SECONDS)
+        fleet.wait_for(4)
+        time.sleep(windows * WINDOW_SECONDS * scale)
+        fleet.stop()
+        fleet.finish()
         seen = fleet.seen()
-    first = seen.served[99][0] - seen.served[0][0]
     shares = seen.shares()
-    attempts = sum(worker["attempts"] for worker in said) / seconds
-    steady = seen.steady(20.0 * scale)
     say(
-        f"seed {SEED}: {len(seen.served)} calls, steady {steady:.1%}, {seen.refused} refused,"
+        f"seed {SEED}: {len(seen.served)} calls, {seen.refused} refused,"
         f" most in a window {seen.most_in_window}, in flight {seen.most_in_flight},"
-        f" first 100 in {first:.2f} s, shares {shares}, {attempts:.0f} store visits/s"
+        f" shares {shares}"
     )
     assert_never_exceeded(seen)
     assert len(shares) == 4
-    # In the short form nobody starves; test_simulation.py asserts the 20 % in simulated time.
-    assert shares[-1] <= (1.2 if long else 4.0) * shares[0]
-    assert steady >= (0.985 if long else 0.7)
-    if long:
-        assert first <= 3.5
+    assert shares[0] > 0, "nobody starves"
 
 
 def test_killed_and_frozen_processes_leave_the_limits_alone(
     *, store: str, long: bool, say: Callable[[str], None]
 ) -> None:
     random = Random(SEED)
-    seconds = 120.0 if long else 8.0
+    seconds = 115.0 if long else 3.0
     killed = frozen = 0
     with Fleet(store, scale=SCALE, seed=SEED) as fleet:
-        living = {number: fleet.start(number, seconds) for number in range(4)}
+        living = {number: fleet.start(number, ENOUGH_SECONDS) for number in range(4)}
         fleet.wait_for(4)
         started = fleet.elapsed
-        while fleet.elapsed < started + seconds - 5.0:
+        while fleet.elapsed < started + seconds:
             time.sleep(random.uniform(0.5, 1.5))
             victim, sleeper = random.sample(sorted(living), 2)
             living[sleeper].send_signal(signal.SIGSTOP)
             living[victim].kill()
-            living[victim] = fleet.start(victim + 4, started + seconds - fleet.elapsed)
+            living[victim] = fleet.start(victim + 4, ENOUGH_SECONDS)
             time.sleep(random.uniform(0.2, 3.0 if long else 1.0))
             living[sleeper].send_signal(signal.SIGCONT)
             killed, frozen = killed + 1, frozen + 1
         last_kill = fleet.elapsed
+        # What was under way has arrived by then; what was lost with its process comes back.
+        fleet.wait_for(4, since=last_kill + SCALE)
+        time.sleep(WINDOW_SECONDS * SCALE)
+        fleet.stop()
         said = fleet.finish()
         seen = fleet.seen()
-    # A place in the window is held for the lease and the window; a slot for the lease.
-    back = last_kill + 20.0 * SCALE + lease_seconds(SCALE)
-    rate = seen.rate(back, back + 2.0) if long else seen.rate(last_kill, seen.served[-1][0])
     say(
         f"seed {SEED}: {killed} killed, {frozen} frozen, {len(seen.served)} calls,"
         f" {seen.refused} refused, most in a window {seen.most_in_window},"
-        f" in flight {seen.most_in_flight}, leases lost {sum(one['lost'] for one in said)},"
-        f" {rate:.1f} calls/s at the end"
+        f" in flight {seen.most_in_flight}, leases lost {sum(one['lost'] for one in said)}"
     )
     assert_never_exceeded(seen)
-    assert rate >= 10.0
 
 
 def test_a_postgresql_restart_and_wrong_clocks_leave_the_limits_alone(
     *, postgresql: PostgreSQL, long: bool, say: Callable[[str], None]
 ) -> None:
     """Clients are 0.5 s apart, and their wall clocks jump by an hour each second."""
-    seconds = 60.0 if long else 8.0
-    restarts = 5 if long else 1
+    restarts, pause = (5, 6.0) if long else (1, 2.5)
     with Fleet(postgresql.fresh("fleet"), scale=SCALE, seed=SEED) as fleet:
         for number in range(4):
-            fleet.start(number, seconds, ahead=0.5 * number)
+            fleet.start(number, ENOUGH_SECONDS, ahead=0.5 * number)
         fleet.wait_for(4)
         for _ in range(restarts):
-            time.sleep(0.6 * seconds / (restarts + 1))
+            time.sleep(pause)
             postgresql.restart()
-        restarted = fleet.elapsed
+            # What was under way has arrived by then: they all find the server again.
+            fleet.wait_for(4, since=fleet.elapsed + SCALE)
+        time.sleep(WINDOW_SECONDS * SCALE)
+        fleet.stop()
         fleet.finish()
         seen = fleet.seen()
-    rate = seen.rate(restarted, seen.served[-1][0])
     say(
         f"seed {SEED}: {restarts} restarts, {len(seen.served)} calls, {seen.refused} refused,"
-        f" most in a window {seen.most_in_window}, {rate:.1f} calls/s after the last"
+        f" most in a window {seen.most_in_window}"
     )
     assert_never_exceeded(seen)
-    assert rate >= 10.0

@@ -1,20 +1,24 @@
-"""A process with threads that call the checker server through a governor, for some seconds."""
+"""A process with threads that call the checker server through a governor, for some seconds or until
+it is told to stop (SIGTERM).
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import socket
 import time
 from datetime import timedelta
 from random import Random
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from target_marketo.governor import Cancelled, Governor, LeaseLost, Limits, Outcome, SystemClock
+from target_marketo.governor import Cancelled, LeaseLost, Limits, Outcome, SystemClock
 from target_marketo.store.clock import HostClock, Reading, ServerClock, StoreClock
 from target_marketo.store.database import open_database
 from target_marketo.store.leases import DatabaseLeases
+from tests.target_marketo.governor.counted import CountedGovernor
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,22 +71,26 @@ def main() -> None:
         lease_seconds=lease_seconds(options.scale),
         grace_seconds=5.0 * options.scale,
     )
-    governor = Governor(
+    governor = CountedGovernor(
         "instance.example",
         limits,
         DatabaseLeases(database, clock),
         clock=JumpingClock(options.ahead),
         random=Random(options.number),
     )
-    end = time.monotonic() + options.seconds
+    end, told_to_stop = time.monotonic() + options.seconds, Event()
+    signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
     lost = [0] * options.threads
+
+    def over() -> bool:
+        return told_to_stop.is_set() or time.monotonic() >= end
 
     def work(thread: int) -> None:
         with socket.create_connection(("127.0.0.1", options.port)) as connection:
             replies = connection.makefile("r")
-            while time.monotonic() < end:
+            while not over():
                 try:
-                    lease = governor.acquire(lambda: time.monotonic() >= end)
+                    lease = governor.acquire(over)
                     lease.check()
                 except LeaseLost:
                     lost[thread] += 1
@@ -101,13 +109,12 @@ def main() -> None:
     for thread in threads:
         thread.join()
     database.close()
-    stats = governor.stats
     print(
         json.dumps(
             {
                 "number": options.number,
-                "acquired": stats.acquired,
-                "attempts": stats.attempts,
+                "acquired": governor.acquired,
+                "attempts": governor.attempts,
                 "lost": sum(lost),
             }
         )

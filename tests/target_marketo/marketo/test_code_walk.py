@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_marketo.marketo.errors import RECORD, of_response, of_row
+from target_marketo.marketo.codes import of_response, of_row
 from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED
 from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import record, schema, state
@@ -338,7 +338,7 @@ def test_a_row_that_never_passes_is_logged_in_the_end(rows: Walk, code: str) -> 
 
     assert set(rows.answers(whom)) == {code}
     assert 2 <= len(rows.answers(whom)) <= 6
-    assert (rows.logged[whom].code, rows.logged[whom].advice) == (code, RECORD[code].cure)
+    assert (rows.logged[whom].code, rows.logged[whom].advice) == (code, of_row(code).cure)
     assert rows.ended.states == [1], "what is in the error log holds nothing back"
 
 

@@ -7,6 +7,7 @@ import os
 import ssl
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 
 from target_marketo.ops.command import commands
 from target_marketo.store.database import open_database
-from target_marketo.store.error_log import ErrorLog, Failure, mapping_digest
+from target_marketo.store.error_log import Delivery, ErrorLog, Failure, mapping_digest
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.sandbox.mailbox import Mailbox, free_port
 
@@ -33,16 +34,28 @@ EMAILS = ("jane.doe@planted.example", "bad.address@", "max@planted.example")
 
 def failure(email: str = EMAILS[0], code: str = "1003", **values: Any) -> Failure:
     """A rejection of a visitor with this address."""
-    given = {"kind": "permanent", "field": "", "advice": "correct the value", "request_id": "a#1"}
+    given: dict[str, Any] = {
+        "kind": "permanent",
+        "field": "",
+        "advice": "correct the value",
+        "request_id": "a#1",
+    }
     given |= {name: values.pop(name) for name in list(values) if name in Failure._fields}
     record = given.pop("record", {"email": email, **values})
     return Failure(stream="visitors", code=code, key=email, record=record, position=3, **given)
 
 
+def delivery(log: ErrorLog, failure: Failure, number: int = 1) -> Delivery:
+    """The failure's person arrived after all, with this record."""
+    records = ((number, log.record_hash(failure.record)),)
+    return Delivery(failure.stream, log.hash(failure.key), records)
+
+
 class Store:
     """The store of one test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, instance: str = "") -> None:
+        self.instance = instance
         self.path = folder / "store.sqlite"
         self.url = f"sqlite:///{self.path}"
 
@@ -51,15 +64,15 @@ class Store:
 
     def add(self, *failures: Failure, run: str = "run-1", **options: Any) -> None:
         """Adds entries as a run would."""
-        options.setdefault("mapping", mapping_digest(None))
+        options = {"mapping": mapping_digest(None), "instance": self.instance} | options
         with closing(self.open()) as database:
             ErrorLog(database, run, **options).store(failures)
 
     def resolve(self, *failures: Failure) -> None:
         """Their people were delivered."""
         with closing(self.open()) as database:
-            log = ErrorLog(database, "run-2")
-            log.store([], [log.fingerprint(each) for each in failures])
+            log = ErrorLog(database, "run-2", instance=self.instance)
+            log.store([], [delivery(log, each) for each in failures])
 
     def count(self) -> int:
         with closing(self.open()) as database:
@@ -99,8 +112,8 @@ class Ops:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path)
+def store(tmp_path: Path, marketo: MarketoSandbox) -> Store:
+    return Store(tmp_path, urlsplit(marketo.endpoint).netloc)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+import tracemalloc
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,11 +16,13 @@ from target_marketo.delivery.dead_letters import Rejections
 from target_marketo.delivery.entry import Entry, Received
 from target_marketo.delivery.settlement import Rejection
 from target_marketo.delivery.summary import Summary
+from target_marketo.privacy import mask, masked, shape
 from target_marketo.store.database import open_database
-from target_marketo.store.error_log import ERRORS, ErrorLog, mask
+from target_marketo.store.error_log import ERRORS, ErrorLog
+from target_marketo.store.run_ledger import RunLedger
 from tests.target_marketo.conftest import Target, record, schema, state
 
-from .conftest import Store, failure
+from .conftest import Store, delivery, failure
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -116,7 +119,7 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self.database = store.open()
-        self.log = ErrorLog(self.database, "this-run")
+        self.log = ErrorLog(self.database, "this-run", instance=store.instance)
         self.settled: list[int] = []
         self.rejections = Rejections(self.log, Summary(), self.settled.extend)
 
@@ -213,10 +216,106 @@ def test_the_ledger_has_a_row_for_each_run_with_its_end_and_counts(target: Targe
 @pytest.mark.parametrize(
     ("key", "shown"),
     [
-        ("\x00a@b.co", "?***@b***.co"),
-        ("\x1b[2J", "?***"),
-        ("a@b.c\nERROR x", "a***@b***.c?ERROR x"),
+        ("", ""),
+        ("jane.doe@planted.example", "j***@p***.example"),
+        ("Jane@sub.Planted.Example", "J***@s***.Example"),
+        ("j@e. Jane Doe, 0171 555 333", "(27 characters)"),
+        ("0171 555 333", "(12 characters)"),
+        ("x", "(1 character)"),
+        ("\x00a@b.co", "(7 characters)"),
+        ("\x1b[2J", "(4 characters)"),
+        ("a@b.com\nERROR x", "(15 characters)"),
+        ("ann@b.com, bob@b.com", "(20 characters)"),
+        ("a@b@c.com", "(9 characters)"),
     ],
 )
-def test_a_masked_key_stays_on_its_line(key: str, shown: str) -> None:
+def test_a_mask_shows_nothing_but_letters_that_cannot_identify(key: str, shown: str) -> None:
     assert mask(key) == shown
+    assert masked(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "stored", ["j***@e***. Jane Doe, 0171 555", "j***", "jane@planted.example"]
+)
+def test_a_mask_of_an_earlier_version_that_shows_more_is_not_shown(stored: str) -> None:
+    assert masked(stored) == "***"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (17, "a number"),
+        ([1, 2], "a list of 2"),
+        ({"a": 1}, "an object of 1"),
+        ("", "blank text"),
+        ("Jane", "text of 4 characters"),
+        ("1990-05-10", "a date"),
+        ("2026-11-20T12:00:00Z", "2026-11-20T12:00:00Z"),
+        ("jane.doe@planted.example", "j***@p***.example, 24 characters"),
+        ("call me: jane.doe@planted.example", "text of 33 characters"),
+    ],
+)
+def test_a_shape_tells_the_kind_of_a_value_and_not_the_value(value: Any, shown: str) -> None:
+    assert shape(value) == shown
+
+
+def test_a_run_against_one_instance_leaves_the_entries_of_another_alone(store: Store) -> None:
+    store.add(failure(), instance="other.mktorest.com")
+    store.add(failure())
+    store.resolve(failure())
+
+    assert rows(store, "instance, resolved_at IS NULL") == [
+        ("other.mktorest.com", 1),
+        (store.instance, 0),
+    ]
+
+
+def test_entries_of_version_0_1_go_to_the_instance_of_their_run_and_else_to_this_one(
+    store: Store,
+) -> None:
+    store.add(failure(), instance="other.mktorest.com", run="known")
+    store.add(failure("max@planted.example"), run="forgotten")
+    with closing(store.open()) as database:
+        RunLedger(database, "known", "other.mktorest.com").started()
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("UPDATE errors SET instance = NULL, fingerprint = id")
+        connection.commit()
+    store.add(failure(), failure("max@planted.example"))
+
+    assert rows(store, "instance, times_seen") == [
+        ("other.mktorest.com", 1),
+        (store.instance, 2),
+        (store.instance, 1),
+    ]
+
+
+def test_only_the_part_that_failed_resolves_its_entry(store: Store) -> None:
+    store.add(
+        failure(), failure(part="field:city", field="city"), failure(part="list:Chats", code="1013")
+    )
+    with closing(store.open()) as database:
+        log = ErrorLog(database, "run-2", instance=store.instance)
+        person = delivery(log, failure())
+        log.store([], [person])
+        after_the_person = rows(store, "part, resolved_at IS NULL")
+        log.store([], [person._replace(parts=frozenset({"person", "field:city"}))])
+
+    assert after_the_person == [("person", 0), ("field:city", 1), ("list:Chats", 1)]
+    assert rows(store, "part, resolved_at IS NULL")[1:] == [("field:city", 0), ("list:Chats", 1)]
+
+
+def test_a_long_error_log_takes_no_memory_of_a_run(store: Store) -> None:
+    store.add(*(failure(f"p{number}@planted.example") for number in range(20_000)))
+    with closing(store.open()) as database:
+        log = ErrorLog(database, "this-run", instance=store.instance)
+        Rejections(log, Summary(), lambda _: None)  # what is loaded once stays loaded
+        tracemalloc.start()
+        rejections = Rejections(log, Summary(), lambda _: None)
+        kept, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert rejections
+    assert kept < 20 * 20_000
+    assert most < 100 * 20_000

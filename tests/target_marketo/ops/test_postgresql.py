@@ -16,33 +16,27 @@ from target_marketo.delivery.summary import Summary
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.run_ledger import RunLedger
-from tests.target_marketo.governor.postgresql import running_server
 
 from .conftest import EMAILS, Ops, Store, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    with running_server() as server:
-        yield server.url()
+    from tests.target_marketo.governor.postgresql import PostgreSQL
 
 
 @pytest.fixture
-def shared(server_url: str, tmp_path: Path, ops: Ops) -> Store:
+def shared(postgresql: PostgreSQL, tmp_path: Path, ops: Ops, store: Store) -> Store:
     """A store on the server, and the commands pointed at it."""
-    found = Store(tmp_path)
-    found.url = server_url
-    ops.environment["TARGET_MARKETO_STORE_URL"] = server_url
+    found = Store(tmp_path, store.instance)
+    found.url = postgresql.fresh("ops")
+    ops.environment["TARGET_MARKETO_STORE_URL"] = found.url
     return found
 
 
 def test_entries_are_counted_resolved_told_and_purged(ops: Ops, shared: Store) -> None:
     with closing(shared.open()) as database:
-        ledger = RunLedger(database, "run", "x")
+        ledger = RunLedger(database, "run", shared.instance)
         ledger.started()
         ledger.ended({"delivered": 5, "calls": {"lookup": 2}}, 75, "607", "the quota is spent")
     shared.add(failure(), failure(), failure(code="1006"), failure(EMAILS[2], note=EMAILS[0]))
@@ -99,9 +93,8 @@ def test_control_characters_in_names_and_keys_are_stored_as_marks(shared: Store)
         rejections.take([Rejection(received, "\0a@b.co", "x", "", "no `i\0d`", "", None)])
         rejections.store()
 
-        (entry,) = error_log.open_entries()
-        assert entry.stream == "a?b?"
+        assert [stream for stream, _ in error_log.open_people()] == ["a?b?"]
         again = Rejections(error_log, summary, settle=lambda _: None)
         again.arrived(Entry(("email", "x"), "\0a@b.co", 0.0, received=[received]))
         again.store()
-        assert error_log.open_entries() == []
+        assert list(error_log.open_people()) == []

@@ -21,8 +21,8 @@ from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
 from target_marketo.ops.project import configuration
-from target_marketo.settings import SettingError
-from target_marketo.store.database import StoreError, default_url, open_database
+from target_marketo.problems import SettingError
+from target_marketo.store.database import StoreError, default_url
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.seen import SeenStreams
 
@@ -91,7 +91,7 @@ def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
     _livechat(results, tap_files)
     settings = _settings(results, files)
     try:
-        database = open_database(configuration.store_url(files))
+        database = configuration.store(files)
     except (StoreError, OpsError) as error:
         results.add(Colour.RED, "store", str(error))
     else:

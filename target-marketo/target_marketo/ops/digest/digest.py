@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import update
 
 from target_marketo import assembly
+from target_marketo.configuration import environment_name
 from target_marketo.ops.console import console, print_json
 from target_marketo.ops.digest import mail, ping, render
 from target_marketo.ops.digest.report import Report, Sources, gather
@@ -143,7 +144,7 @@ def _report(
 ) -> Report:
     now = now or datetime.now(UTC)
     settings = configuration.settings(files)
-    cursor = _cursor(database)
+    cursor = _cursor(database, settings.instance)
     found = meltano.runs(max(datetime.fromisoformat(cursor.until) - _OVERLAP, _first_day(now)))
     told = set(cursor.meltano_runs)
     return gather(
@@ -151,7 +152,7 @@ def _report(
         cursor.until,
         Sources(
             instance=settings.instance,
-            environment=meltano.environment_name(variables),
+            environment=environment_name(),
             streams=settings.streams,
             usage=assembly.governor(settings, database).snapshot(),
             meltano_runs=None if found is None else [each for each in found if each.id not in told],
@@ -166,16 +167,20 @@ def _report(
 
 def _mark(database: Database, report: Report) -> None:
     """The mail was accepted: what it told is told."""
-    ErrorLog(database).reported(report.told.seen, report.told.resolved)
+    ErrorLog(database, instance=report.instance).reported(report.told.seen, report.told.resolved)
     with database.write() as connection:
         for name in report.told.runs:
             connection.execute(update(RUNS).where(RUNS.c.run == name).values(reported=1))
-    known = [*_cursor(database).meltano_runs, *report.told.meltano_runs][-_IDS_KEPT:]
-    Cache(database).put(_CURSOR, Cursor(report.until, known))
+    told = _cursor(database, report.instance).meltano_runs
+    known = [*told, *report.told.meltano_runs][-_IDS_KEPT:]
+    Cache(database).put(f"{_CURSOR}:{report.instance}", Cursor(report.until, known))
 
 
-def _cursor(database: Database) -> Cursor:
-    document = Cache(database).get(_CURSOR, _FOR_EVER)
+def _cursor(database: Database, instance: str) -> Cursor:
+    cache = Cache(database)
+    document = cache.get(f"{_CURSOR}:{instance}", _FOR_EVER)
+    if document is None:  # as version 0.1 kept it
+        document = cache.get(_CURSOR, _FOR_EVER)
     try:
         return Cursor() if document is None else msgspec.convert(document, Cursor)
     except msgspec.ValidationError:

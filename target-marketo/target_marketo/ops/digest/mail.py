@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 import idna
 
-from target_marketo.governor.jitter import full_jitter
+from target_marketo.governor.retries import full_jitter
 from target_marketo.ops.errors import OpsError
-from target_marketo.store.error_log import mask
+from target_marketo.privacy import mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

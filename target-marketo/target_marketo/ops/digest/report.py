@@ -17,8 +17,9 @@ import msgspec
 from sqlalchemy import case, func, or_, select
 
 from target_marketo.ops.errors_log.shape import explained, sample
-from target_marketo.store.error_log import ERRORS, is_news, last_seen, moment
-from target_marketo.store.run_ledger import RUNS, SILENT_AFTER
+from target_marketo.privacy import masked
+from target_marketo.store.error_log import ERRORS, is_news, last_seen
+from target_marketo.store.run_ledger import RUNS, SILENT_AFTER, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,12 +161,12 @@ class Sources:
 def gather(database: Database, since: str, sources: Sources, now: datetime) -> Report:
     """Reads one consistent view of the store."""
     with database.read() as connection:
-        seen, resolved = _news(connection)
+        seen, resolved = _news(connection, sources.instance)
         kinds = _kinds(connection, sources)
-        runs = _runs(connection, now)
-        last_run = _last_run(connection)
-        open_entries, oldest_open = _open(connection)
-        deleted_soon = _deleted_soon(connection, sources.retention_days, now)
+        runs = _runs(connection, sources.instance, now)
+        last_run = _last_run(connection, sources.instance)
+        open_entries, oldest_open = _open(connection, sources.instance)
+        deleted_soon = _deleted_soon(connection, sources, now)
     failed = [_failed(run) for run in runs if run["exit_code"] != 0]
     meltano, told_meltano, last_meltano = _meltano(sources.meltano_runs or (), runs)
     last = max(filter(None, (last_run, last_meltano)), default="")
@@ -198,10 +199,10 @@ def gather(database: Database, since: str, sources: Sources, now: datetime) -> R
     )
 
 
-def _news(connection: Connection) -> tuple[list[tuple[int, int]], list[int]]:
+def _news(connection: Connection, instance: str) -> tuple[list[tuple[int, int]], list[int]]:
     query = select(
         ERRORS.c.id, ERRORS.c.times_seen, ERRORS.c.times_reported, ERRORS.c.resolved_at
-    ).where(is_news())
+    ).where(is_news(), ERRORS.c.instance == instance)
     rows = connection.execute(query).all()
     seen = [(row.id, row.times_seen) for row in rows if row.times_seen > row.times_reported]
     return seen, [row.id for row in rows if row.resolved_at is not None]
@@ -211,10 +212,9 @@ def _kinds(connection: Connection, sources: Sources) -> list[Kind]:
     unseen = ERRORS.c.times_seen - ERRORS.c.times_reported
     is_open = ERRORS.c.resolved_at.is_(None)
     newly_resolved = ~is_open & (ERRORS.c.resolution_reported == 0)
+    columns = (ERRORS.c.stream, ERRORS.c.code, ERRORS.c.field)
     query = select(
-        ERRORS.c.stream,
-        ERRORS.c.code,
-        ERRORS.c.field,
+        *columns,
         func.sum(unseen).label("occurrences"),
         func.count(case((unseen > 0, ERRORS.c.key_hash)).distinct()).label("people"),
         func.sum(case((is_open, 1), else_=0)).label("open"),
@@ -223,7 +223,8 @@ def _kinds(connection: Connection, sources: Sources) -> list[Kind]:
         func.min(ERRORS.c.at).label("first"),
         func.max(last_seen()).label("last"),
         func.max(ERRORS.c.id).label("example"),
-    ).group_by(ERRORS.c.stream, ERRORS.c.code, ERRORS.c.field)
+    )
+    query = query.where(ERRORS.c.instance == sources.instance).group_by(*columns)
     rows = [row for row in connection.execute(query).all() if row.occurrences or row.resolved]
     kinds = [_kind(connection, row, sources) for row in rows]
     order = list(State)
@@ -255,7 +256,7 @@ def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
         resolved=int(row.resolved),
         first_seen=row.first,
         last_seen=row.last,
-        who=example.key_masked,
+        who=masked(example.key_masked),
         sample=sample(row.stream, row.field, record, sources.streams),
         replay=_replay(row.code, in_meltano=sources.in_meltano),
     )
@@ -271,15 +272,17 @@ def _replay(code: str, *, in_meltano: bool) -> str:
     return f"marketo-ops replay --code {code} | target-marketo --config=ENV"
 
 
-def _runs(connection: Connection, now: datetime) -> list[dict[str, Any]]:
+def _runs(connection: Connection, instance: str, now: datetime) -> list[dict[str, Any]]:
     """Runs that no digest has told of and that are over, be it because they were killed."""
     over = or_(RUNS.c.ended_at.is_not(None), RUNS.c.alive_at < moment(now - SILENT_AFTER))
-    query = select(RUNS).where(RUNS.c.reported == 0, over).order_by(RUNS.c.started_at)
+    untold = (RUNS.c.instance == instance, RUNS.c.reported == 0)
+    query = select(RUNS).where(*untold, over).order_by(RUNS.c.started_at)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _last_run(connection: Connection) -> str:
-    return str(connection.execute(select(func.max(RUNS.c.alive_at))).scalar() or "")
+def _last_run(connection: Connection, instance: str) -> str:
+    query = select(func.max(RUNS.c.alive_at)).where(RUNS.c.instance == instance)
+    return str(connection.execute(query).scalar() or "")
 
 
 def _failed(run: Mapping[str, Any]) -> FailedRun:
@@ -319,16 +322,20 @@ def _silent_hours(last: str, now: datetime, limit: int) -> int:
     return hours if hours >= limit else 0
 
 
-def _open(connection: Connection) -> tuple[int, str]:
-    query = select(func.count(), func.min(ERRORS.c.at)).where(ERRORS.c.resolved_at.is_(None))
+def _open(connection: Connection, instance: str) -> tuple[int, str]:
+    query = select(func.count(), func.min(ERRORS.c.at)).where(*_open_ones(instance))
     count, oldest = connection.execute(query).one()
     return int(count), str(oldest or "")
 
 
-def _deleted_soon(connection: Connection, retention_days: int, now: datetime) -> int:
+def _open_ones(instance: str) -> tuple[Any, ...]:
+    return (ERRORS.c.resolved_at.is_(None), ERRORS.c.instance == instance)
+
+
+def _deleted_soon(connection: Connection, sources: Sources, now: datetime) -> int:
     """Open entries that the retention will delete within a week."""
-    before = moment(now - timedelta(days=retention_days) + _DELETED_SOON)
-    query = select(func.count()).where(ERRORS.c.resolved_at.is_(None), last_seen() < before)
+    before = moment(now - timedelta(days=sources.retention_days) + _DELETED_SOON)
+    query = select(func.count()).where(*_open_ones(sources.instance), last_seen() < before)
     return int(connection.execute(query).scalar_one())
 
 

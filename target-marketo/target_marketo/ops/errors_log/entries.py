@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import select
 
+from target_marketo.privacy import masked
 from target_marketo.store.error_log import ERRORS, last_seen
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class LoggedError:
     times_seen: int
     run: str
     stream: str
+    part: str
     kind: str
     code: str
     field: str
@@ -36,6 +38,11 @@ class LoggedError:
     position: int | None
     mapping: str | None
     resolved_at: str | None
+
+    @property
+    def who(self) -> str:
+        """The masked key."""
+        return masked(self.key_masked)
 
     @property
     def is_open(self) -> bool:
@@ -49,6 +56,7 @@ _COLUMNS = (
     ERRORS.c.times_seen,
     ERRORS.c.run,
     ERRORS.c.stream,
+    ERRORS.c.part,
     ERRORS.c["class"].label("kind"),
     ERRORS.c.code,
     ERRORS.c.field,
@@ -64,8 +72,12 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Filter:
-    """Which entries: `since` is an RFC 3339 time in UTC, `codes` are any of these."""
+    """Which entries: `since` is an RFC 3339 time in UTC, `codes` are any of these.
 
+    Without an `instance` the entries of all that share the store.
+    """
+
+    instance: str | None
     codes: tuple[str, ...] = ()
     stream: str | None = None
     since: str | None = None
@@ -73,6 +85,8 @@ class Filter:
 
     def conditions(self) -> Iterable[Any]:
         """For a `where`."""
+        if self.instance is not None:
+            yield ERRORS.c.instance == self.instance
         if self.codes:
             yield ERRORS.c.code.in_(self.codes)
         if self.stream:

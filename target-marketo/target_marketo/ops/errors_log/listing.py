@@ -11,7 +11,7 @@ from target_marketo.ops.console import console, plain, print_json, print_table, 
 from target_marketo.ops.errors import OpsError
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.shape import explained, shapes
-from target_marketo.store.error_log import moment
+from target_marketo.store.run_ledger import moment
 
 if TYPE_CHECKING:
     from target_marketo.ops.errors_log.entries import Filter, LoggedError
@@ -55,7 +55,7 @@ def show_list(database: Database, wanted: Filter, limit: int, *, as_json: bool) 
                 entry.stream,
                 entry.code,
                 entry.field,
-                entry.key_masked,
+                entry.who,
                 "open" if entry.is_open else "resolved",
                 explained(entry.code, entry.advice).cure,
             )
@@ -81,7 +81,7 @@ def show_entry(database: Database, entry_id: int, *, reveal: bool, as_json: bool
     rows = (
         ("what happened", f"{entry.code}: {words.meaning}"),
         ("what to do", words.cure),
-        ("who", f"{entry.key_masked} ({entry.key_hash[:12]})"),
+        ("who", f"{entry.who} ({entry.key_hash[:12]})"),
         ("where", " ".join(filter(None, (entry.stream, entry.field, where)))),
         ("seen", f"{entry.times_seen}x, {short(entry.first_seen)} to {short(entry.last_seen)} UTC"),
         ("run", entry.run),
@@ -94,4 +94,4 @@ def show_entry(database: Database, entry_id: int, *, reveal: bool, as_json: bool
 
 def _as_dict(entry: LoggedError) -> dict[str, Any]:
     words = explained(entry.code, entry.advice)
-    return asdict(entry) | {"meaning": words.meaning, "cure": words.cure}
+    return asdict(entry) | {"key_masked": entry.who, "meaning": words.meaning, "cure": words.cure}

@@ -10,7 +10,8 @@ from sqlalchemy import or_, select
 
 from target_marketo.ops.console import console, print_json
 from target_marketo.ops.errors import OpsError
-from target_marketo.store.error_log import ERRORS, ErrorLog, mask
+from target_marketo.privacy import mask
+from target_marketo.store.error_log import ERRORS, ErrorLog
 
 if TYPE_CHECKING:
     from typing import Any

@@ -23,16 +23,18 @@ from target_marketo.mapping.default_streams import DEFAULT_STREAMS
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused
-from target_marketo.marketo.errors import RECORD
+from target_marketo.marketo.codes import Replay as CanReplay
+from target_marketo.marketo.codes import is_documented, of_row
 from target_marketo.marketo.replies import Field
 from target_marketo.ops.console import console, print_json, print_table
 from target_marketo.ops.errors import OpsError
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.shape import explained
-from target_marketo.settings import SettingError, Settings
+from target_marketo.problems import SettingError
+from target_marketo.settings import Settings
 from target_marketo.store.cache import Cache
-from target_marketo.store.error_log import mapping_digest, moment
-from target_marketo.store.run_ledger import RUNS, SILENT_AFTER
+from target_marketo.store.error_log import mapping_digest
+from target_marketo.store.run_ledger import RUNS, SILENT_AFTER, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,11 +42,6 @@ if TYPE_CHECKING:
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.ops.errors_log.entries import Filter, LoggedError
     from target_marketo.store.database import Database
-
-# The codes that speak of a value: the same value is refused again.
-VALUE_CODES = frozenset({"1001", "1002", "1003", "1012", "1013", "1049", "1077", "718"})
-# What is there already needs no second try.
-DONE_CODES = frozenset({"1015", "1017", "1037"})
 
 _JUST_STARTED = timedelta(seconds=10)
 _A_YEAR_SECONDS = 366 * 86_400.0
@@ -68,7 +65,7 @@ def plan(
         OpsError: A run is under way, whose newer values an older one might follow.
     """
     if not force:
-        _refuse_beside_a_run(database)
+        _refuse_beside_a_run(database, wanted.instance)
     chosen = Replay(mapped_streams=mapped_streams(config))
     judge = _Judge(database, config)
     for entry, record in entries.with_records(database, wanted):
@@ -119,10 +116,7 @@ def show(replay: Replay, *, as_json: bool) -> None:
     print_table(
         f"{len(replay.sent)} records would be sent, {len(replay.kept)} not",
         ("ID #", "stream", "code", "field", "who", "sent", "why not"),
-        (
-            (e.id, e.stream, e.code, e.field, e.key_masked, "no" if why else "yes", why)
-            for e, why in rows
-        ),
+        ((e.id, e.stream, e.code, e.field, e.who, "no" if why else "yes", why) for e, why in rows),
     )
 
 
@@ -143,12 +137,13 @@ class _Judge:
 
     def hopeless(self, entry: LoggedError, record: dict[str, Any]) -> str:
         """Why it would; empty if it may succeed."""
-        if entry.code in DONE_CODES:
+        can_replay = of_row(entry.code).replay
+        if can_replay is CanReplay.NEVER:
             return explained(entry.code, entry.advice).meaning
-        if entry.code in VALUE_CODES:
+        if can_replay is CanReplay.IF_CHANGED:
             unchanged = entry.mapping in (None, self._mapping)
             return "Marketo refused the value, and `streams` has not changed" if unchanged else ""
-        if entry.code in RECORD:
+        if is_documented(entry.code):
             return ""
         refused = self._refused(entry, record)
         if refused is None:
@@ -190,11 +185,12 @@ def _mapper(database: Database, config: Mapping[str, Any]) -> Mapper | None:
         return None
 
 
-def _refuse_beside_a_run(database: Database) -> None:
+def _refuse_beside_a_run(database: Database, instance: str | None) -> None:
     """The target at the other end of the pipe started just now, and is not meant."""
     now = datetime.fromtimestamp(time.time(), UTC)
     under_way = select(RUNS.c.started_at).where(
         RUNS.c.ended_at.is_(None),
+        RUNS.c.instance == (instance or RUNS.c.instance),
         RUNS.c.alive_at >= moment(now - SILENT_AFTER),
         RUNS.c.started_at < moment(now - _JUST_STARTED),
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from target_marketo.marketo.errors import RECORD, RESPONSE, of_row
-from target_marketo.store.error_log import mask
+from target_marketo.marketo.codes import is_documented, of_row
+from target_marketo.privacy import mask, shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?")
 _NAME_LENGTH = 60
 
 
@@ -48,36 +46,9 @@ def explained(code: str, advice: str = "") -> Explained:
     if code in _OURS:
         return _OURS[code]
     known = of_row(code)
-    if code in RECORD or code in RESPONSE or not advice:
+    if is_documented(code) or not advice:
         return Explained(known.meaning, known.cure)
     return Explained(advice, "see what Marketo holds, correct the value or `streams`, then replay")
-
-
-def shape(value: Any) -> str:
-    """What kind of value it is, without the value. Times, true and false are shown."""
-    found = "null"
-    match value:
-        case None:
-            pass
-        case bool():
-            found = "true" if value else "false"
-        case int() | float():
-            found = "a number"
-        case list():
-            found = f"a list of {len(value)}"
-        case dict():
-            found = f"an object of {len(value)}"
-        case _:
-            found = _shape_of_text(str(value))
-    return found
-
-
-def _shape_of_text(text: str) -> str:
-    if _TIME.fullmatch(text):
-        return text
-    if "@" in text and len(text.split()) == 1:
-        return f"{mask(text)}, {len(text)} characters"
-    return f"text of {len(text)} characters" if text else "blank text"
 
 
 def shapes(record: Mapping[str, Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.streams_setting import ANY_STREAM, hint
 from target_marketo.marketo.replies import Field
-from target_marketo.settings import SettingError
+from target_marketo.problems import SettingError
 from target_marketo.store.cache import Cache
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Verdict(NamedTuple):
 
 
 def describe(settings: Settings, database: Database) -> list[Field]:
-    """Marketo's fields of today: from the store, or asked for (two calls)."""
+    """Marketo's fields of today: from the store, or asked for."""
     cache, name = Cache(database), f"describe:{settings.instance}"
     try:
         known = msgspec.convert(cache.get(name, _A_DAY) or [], list[Field])

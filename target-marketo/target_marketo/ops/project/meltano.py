@@ -1,19 +1,15 @@
-"""Meltano's project, where there is one: its settings and its runs. Meltano is not imported."""
+"""The runs that Meltano keeps, where there is one. Meltano is not imported."""
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from target_marketo.configuration import folder, variables
 from target_marketo.ops.errors import OpsError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +22,6 @@ class MeltanoRun:
     started_at: datetime
     ended_at: datetime | None
     error: str
-
-
-def project_root() -> Path | None:
-    """The project that Meltano names, or the one that the working directory lies in."""
-    named = os.environ.get("MELTANO_PROJECT_ROOT")
-    if named:
-        return Path(named)
-    here = Path.cwd()
-    return next((each for each in (here, *here.parents) if (each / "meltano.yml").is_file()), None)
-
-
-def environment_name(variables: Mapping[str, str]) -> str:
-    """The Meltano environment that is active; empty outside of Meltano."""
-    if variables.get("MELTANO_ENVIRONMENT"):
-        return variables["MELTANO_ENVIRONMENT"]
-    return str(_project().get("default_environment") or "")
-
-
-def plugin_config(name: str, variables: Mapping[str, str]) -> dict[str, Any]:
-    """What meltano.yml sets for a plugin, in the active environment."""
-    project = _project()
-    config = _config_of(project.get("plugins"), name)
-    for environment in project.get("environments") or ():
-        if isinstance(environment, dict) and environment.get("name") == environment_name(variables):
-            config |= _config_of((environment.get("config") or {}).get("plugins"), name)
-    return {key: _expanded(value, variables) for key, value in config.items()}
 
 
 def runs(since: datetime) -> list[MeltanoRun] | None:
@@ -85,38 +55,11 @@ def runs(since: datetime) -> list[MeltanoRun] | None:
     return [_run(row) for row in rows]
 
 
-def _project() -> dict[str, Any]:
-    import yaml  # noqa: PLC0415 - not needed with --config
-
-    root = project_root()
-    path = root / "meltano.yml" if root else None
-    if path is None or not path.is_file():
-        return {}
-    try:
-        project = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise OpsError(f"meltano.yml cannot be read ({type(error).__name__})") from None
-    return project if isinstance(project, dict) else {}
-
-
-def _config_of(plugins: Any, name: str) -> dict[str, Any]:
-    for kind in ("extractors", "loaders"):
-        for plugin in (plugins or {}).get(kind) or ():
-            if isinstance(plugin, dict) and plugin.get("name") == name:
-                return dict(plugin.get("config") or {})
-    return {}
-
-
-def _expanded(value: Any, variables: Mapping[str, str]) -> Any:
-    """`$NAME` and `${NAME}` in a text, as Meltano replaces them."""
-    return Template(value).safe_substitute(variables) if isinstance(value, str) else value
-
-
 def _engine() -> Any:
     from sqlalchemy import create_engine  # noqa: PLC0415 - as above
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    uri = os.environ.get("MELTANO_DATABASE_URI")
+    uri = variables().get("MELTANO_DATABASE_URI")
     if uri and not uri.startswith("sqlite"):
         # Whatever driver Meltano has: ours is psycopg.
         ours = re.sub(r"^postgres\w*(\+\w+)?://", "postgresql+psycopg://", uri)
@@ -127,11 +70,8 @@ def _engine() -> Any:
                 f"MELTANO_DATABASE_URI cannot be used ({type(error).__name__}): install "
                 "'target-marketo[postgres]'"
             ) from None
-    root = project_root()
-    path = root / ".meltano" / "meltano.db" if root else None
-    if uri:
-        path = Path(uri.partition(":///")[2])
-    if path is None or not path.is_file():
+    path = Path(uri.partition(":///")[2]) if uri else folder() / ".meltano" / "meltano.db"
+    if not path.is_file():
         return None
     return create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
 

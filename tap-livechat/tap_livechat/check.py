@@ -1,0 +1,180 @@
+"""`--check`: would a run work? Token, scopes, account and clock, for at most two billed requests.
+
+LiveChat tells the scopes of an OAuth token, unbilled. Those of a personal access token can only be
+tried: the visitors' source first, then one other of the selected streams.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from tap_livechat.api import auth
+from tap_livechat.api.retries import RetryableError
+from tap_livechat.errors import AuthenticationError, BudgetError, LiveChatError, ScopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tap_livechat.api.client import Client
+    from tap_livechat.api.methods import Method
+    from tap_livechat.streams.stream import LiveChatStream
+
+Status = Literal["ok", "warning", "failed", "not_tried"]
+MOST_REQUESTS = 2
+_CLOCK_TOLERANCE = timedelta(minutes=1)
+_ALL_CHATS = "chats--all:ro"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what came of it, and the cure if there is one."""
+
+    check: Literal["settings", "token", "scopes", "account", "clock"]
+    status: Status
+    message: str
+
+
+def report(findings: Sequence[Finding], billed_requests: int) -> dict[str, Any]:
+    """What `--check=json` prints, in one line; other programs rely on it."""
+    return {
+        "ok": is_fine(findings),
+        "billed_requests": billed_requests,
+        "findings": [msgspec.to_builtins(finding) for finding in findings],
+    }
+
+
+def is_fine(findings: Sequence[Finding]) -> bool:
+    return not any(finding.status == "failed" for finding in findings)
+
+
+def check(
+    client: Client, config: Mapping[str, Any], streams: Sequence[LiveChatStream]
+) -> Iterator[Finding]:
+    """Looks at all that can be looked at; `streams` are the selected ones."""
+    hazard = client.authenticator.hazard()
+    if hazard:
+        yield Finding("token", "not_tried", hazard)
+        return
+    try:
+        authorization = client.authenticator.authorization()
+    except LiveChatError as error:
+        yield Finding("token", "failed", str(error))
+        return
+    grant = client.authenticator.grant or auth.look_up(config["accounts_url"], authorization)
+    tried = _try(client, streams, grant)
+    yield _token(client, tried)
+    yield _scopes(tried, streams, grant)
+    yield _account(tried, grant, config)
+    yield _clock(client)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What LiveChat answered to one method: a reply, or what was wrong."""
+
+    method: Method
+    answer: Any = None
+    error: LiveChatError | RetryableError | None = None
+
+
+def _try(
+    client: Client, streams: Sequence[LiveChatStream], grant: auth.Grant | None
+) -> list[_Tried]:
+    """The first method; where LiveChat tells no scopes, the second too."""
+    tried: list[_Tried] = []
+    for stream in {stream.method: stream for stream in streams}.values():
+        try:
+            answer = client.call_once(stream.method, stream.smallest, msgspec.json.decode)
+            tried.append(_Tried(stream.method, answer=answer))
+        except ScopeError as error:
+            tried.append(_Tried(stream.method, error=error))
+        except BudgetError:
+            break
+        except (LiveChatError, RetryableError) as error:
+            tried.append(_Tried(stream.method, error=error))
+            break
+        if (grant and grant.scopes) or len(tried) == MOST_REQUESTS:
+            break
+    return tried
+
+
+def _token(client: Client, tried: Sequence[_Tried]) -> Finding:
+    refused = next((t.error for t in tried if isinstance(t.error, AuthenticationError)), None)
+    if refused:
+        return Finding("token", "failed", str(refused))
+    if client.authenticator.is_replaced:
+        return Finding(
+            "token",
+            "warning",
+            "LiveChat replaced the refresh token; the new one is kept for this user on this host, "
+            "and runs anywhere else have to be authorised again",
+        )
+    if not any(isinstance(t.error, ScopeError) or t.answer is not None for t in tried):
+        return Finding("token", "not_tried", "LiveChat did not say whether it takes the token")
+    return Finding("token", "ok", "LiveChat takes the token")
+
+
+def _scopes(
+    tried: Sequence[_Tried], streams: Sequence[LiveChatStream], grant: auth.Grant | None
+) -> Finding:
+    refused = {t.method for t in tried if isinstance(t.error, ScopeError)}
+    answered = {t.method for t in tried if t.answer is not None}
+    granted = grant.scopes if grant else frozenset()
+    missing, unknown = [], []
+    for stream in streams:
+        method = stream.method
+        if method in refused or (granted and not method.is_allowed(granted)):
+            missing.append(f"{stream.name} needs {method.scope}")
+        elif method not in answered and not granted:
+            unknown.append(f"{stream.name} ({method.scope})")
+    if missing:
+        cure = "make a token with it in LiveChat's Developer Console, or deselect the stream"
+        return Finding("scopes", "failed", f"{'; '.join(missing)}: {cure}")
+    if unknown:
+        return Finding("scopes", "not_tried", f"nobody told, and not tried: {', '.join(unknown)}")
+    names = ", ".join(stream.name for stream in streams)
+    whole = {_ALL_CHATS, _ALL_CHATS.replace(":ro", ":rw")}
+    if granted and granted.isdisjoint(whole) and any(_ALL_CHATS in s.method.scope for s in streams):
+        return Finding(
+            "scopes", "warning", f"only chats of the token owner's groups: grant {_ALL_CHATS}"
+        )
+    return Finding("scopes", "ok", f"enough for {names}")
+
+
+def _account(
+    tried: Sequence[_Tried], grant: auth.Grant | None, config: Mapping[str, Any]
+) -> Finding:
+    account_id = (grant.account_id if grant else None) or config.get("account_id") or "unnamed"
+    for each in tried:
+        if each.error and not isinstance(each.error, (AuthenticationError, ScopeError)):
+            again = "; try again in a minute" if isinstance(each.error, RetryableError) else ""
+            return Finding("account", "failed", f"{each.error}{again}")
+    answered = [each for each in tried if each.answer is not None]
+    if not answered:
+        return Finding("account", "not_tried", f"{account_id}: nothing was answered")
+    found = ""
+    if isinstance(answered[0].answer, dict):
+        for name, what in (("found_chats", "chats"), ("total_customers", "customers")):
+            count = answered[0].answer.get(name)
+            if isinstance(count, int):
+                found = f", about {count} {what}"
+    return Finding("account", "ok", f"{account_id}: {answered[0].method.name} answers{found}")
+
+
+def _clock(client: Client) -> Finding:
+    if client.date is None:
+        return Finding("clock", "not_tried", "LiveChat did not tell its time")
+    ahead = datetime.now(UTC) - client.date
+    seconds = round(abs(ahead).total_seconds())
+    if abs(ahead) <= _CLOCK_TOLERANCE:
+        return Finding("clock", "ok", f"within {_CLOCK_TOLERANCE.seconds} s of LiveChat's")
+    side = "ahead of" if ahead > timedelta() else "behind"
+    return Finding(
+        "clock",
+        "warning",
+        f"this host's is {timedelta(seconds=seconds)} {side} LiveChat's: let it be set by NTP",
+    )

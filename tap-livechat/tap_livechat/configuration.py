@@ -1,0 +1,300 @@
+"""The settings, from where a person put them: one precedence for every command.
+
+A file given with `--config` is complete in itself. With `--config ENV`, or without `--config`:
+
+    1. the environment
+    2. `.env` in the working folder
+    3. the files given beside ENV, or else meltano.yml in the working folder, as Meltano reads it
+    4. defaults, which the settings themselves have
+
+A variable that is empty says that there is no such value, whatever stands below it. Where Meltano
+has started the command, its project takes the place of the working folder; nothing else is read:
+no folder above, and none that a package is installed in.
+
+The tap and the target are installed apart, and each has this file: they are the same but for the
+imports of their own package (tests/end_to_end/test_files.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dotenv import dotenv_values
+
+from tap_livechat.errors import SettingsError as SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+ENVIRONMENT = "ENV"
+_TRUE = frozenset({"true", "yes", "1", "on"})
+_FALSE = frozenset({"false", "no", "0", "off", "n", "f"})
+# Meltano: core/utils, ENV_VAR_PATTERN.
+_REFERENCE = re.compile(r"(?P<escape>\\)?\$(?:{(?P<curly>\w+)}|(?P<plain>[A-Z][A-Z0-9_]*))")
+_DOT = re.compile(r"(?<!\\)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings' values, and where each was found that did not come from a `--config` file."""
+
+    values: dict[str, Any]
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def placed(self, problem: str) -> str:
+        """A problem that begins with a setting's name, and where that setting was found."""
+        named = re.match(r"(?:`|setting )(\w+)", problem)
+        place = self.places.get(named[1]) if named else None
+        return f"{problem} ({place})" if place else problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A value, what it is called there, and the place that a person would look for it."""
+
+    value: Any
+    called: str
+    source: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.called} in {self.source}"
+
+
+def read(
+    plugin: str, properties: Mapping[str, Mapping[str, Any]], files: Sequence[str] = ()
+) -> Configuration:
+    """The configuration of a plugin, of which `properties` are the settings' schemas.
+
+    Raises:
+        SettingError: A file cannot be read, or a text is not of its setting's type.
+    """
+    given = [file for file in files if file != ENVIRONMENT]
+    lowest = _of_files(given)
+    if given and ENVIRONMENT not in files:
+        return Configuration(lowest)
+    found = {name: _Found(value, name, "the --config file") for name, value in lowest.items()}
+    if not given:
+        found = _of_meltano(plugin)
+    for known, source in ((_of_dotenv(), ".env"), (os.environ, "the environment")):
+        for name in properties:
+            variable = prefix(plugin) + name.upper()
+            if variable in known:
+                found[name] = _Found(known[variable], variable, source)
+    values = {name: _typed(each, properties.get(name, {})) for name, each in found.items()}
+    return Configuration(
+        {name: value for name, value in values.items() if value not in (None, "")},
+        {name: each.place for name, each in found.items()},
+    )
+
+
+def prefix(plugin: str) -> str:
+    """What the names of a plugin's variables begin with."""
+    return plugin.upper().replace("-", "_") + "_"
+
+
+def folder() -> Path:
+    """The working folder, or the project of the Meltano that has started this command."""
+    return Path(os.environ.get("MELTANO_PROJECT_ROOT") or Path.cwd())
+
+
+def variables() -> dict[str, str]:
+    """The environment, completed by `.env`."""
+    return _of_dotenv() | dict(os.environ)
+
+
+def environment_name() -> str:
+    """The Meltano environment that is active; empty outside of Meltano."""
+    named = variables().get("MELTANO_ENVIRONMENT")
+    return str(named or _project().get("default_environment") or "")
+
+
+def definition(plugin: str) -> dict[str, Any]:
+    """A plugin as meltano.yml describes it, with what the active environment changes."""
+    project = _project()
+    found = _inherited(_plugins(project), plugin)
+    for environment in _dicts(project.get("environments")):
+        if environment.get("name") == environment_name():
+            changes = _plugins(_dict(environment.get("config"))).get(plugin, {})
+            found = _merged(found, changes)
+    return found
+
+
+def _of_files(files: Sequence[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for file in files:
+        try:
+            content = json.loads(Path(file).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SettingError(f"--config: there is no file {file}") from None
+        except OSError as error:
+            raise SettingError(f"--config: {file} cannot be read ({error.strerror})") from None
+        except ValueError as error:
+            line = f", at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+            raise SettingError(f"--config: the file is no JSON{line}") from None
+        if not isinstance(content, dict):
+            raise SettingError("--config: the file must hold a JSON object")
+        values |= content
+    return values
+
+
+def _of_dotenv() -> dict[str, str]:
+    path = folder() / ".env"
+    try:
+        found = dotenv_values(path) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f".env cannot be read ({type(error).__name__})") from None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _of_meltano(plugin: str) -> dict[str, _Found]:
+    described = definition(plugin)
+    values = {
+        each["name"]: each.get("value")
+        for each in _dicts(described.get("settings"))
+        if isinstance(each.get("name"), str)
+    }
+    for path, value in _dict(described.get("config")).items():
+        name, *below = _DOT.split(str(path))
+        values[name] = _nested(values.get(name), below, value)
+    known = variables()
+    return {
+        name: _Found(_with_plain_keys(_expanded(value, known)), name, "meltano.yml")
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _nested(held: Any, path: Sequence[str], value: Any) -> Any:
+    """A value under its path: `streams.visitors.key` is a way to write it, too."""
+    if not path:
+        return value
+    inner = _dict(held)
+    return inner | {path[0]: _nested(inner.get(path[0]), path[1:], value)}
+
+
+def _expanded(value: Any, known: Mapping[str, str]) -> Any:
+    """A value with `$NAME` and `${NAME}` replaced, as Meltano does it."""
+    if isinstance(value, dict):
+        return {str(name): _expanded(each, known) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_expanded(each, known) for each in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str):
+        return value
+
+    def replaced(match: re.Match[str]) -> str:
+        if match["escape"]:
+            return match[0].removeprefix("\\")
+        return known.get(match["curly"] or match["plain"], "")
+
+    return _REFERENCE.sub(replaced, value)
+
+
+def _with_plain_keys(value: Any) -> Any:
+    r"""Meltano takes a dot in a key for a path unless it is written `\.`, so people write that."""
+    if isinstance(value, dict):
+        return {name.replace("\\.", "."): _with_plain_keys(each) for name, each in value.items()}
+    return value
+
+
+def _typed(found: _Found, schema: Mapping[str, Any]) -> Any:
+    """A text of the environment, `.env` or meltano.yml as the type that its setting has."""
+    text, types = found.value, schema.get("type", ())
+    kind = next((each for each in _TYPES if each == types or each in types), None)
+    if not isinstance(text, str) or kind is None:
+        return text
+    if not text.strip():
+        return None
+    wanted, parsed = _TYPES[kind]
+    try:
+        return parsed(text)
+    except ValueError:
+        raise SettingError(f"`{found.called}` must be {wanted} (in {found.source})") from None
+
+
+def _whole_number(text: str) -> int:
+    if not re.fullmatch(r"\s*[+-]?[0-9]+\s*", text):
+        raise ValueError
+    return int(text)
+
+
+def _boolean(text: str) -> bool:
+    word = text.lower()
+    # Any other word would be false to the SDK and to Meltano, and a dry run then writes.
+    if word not in _TRUE | _FALSE:
+        raise ValueError
+    return word in _TRUE
+
+
+def _array(text: str) -> list[Any]:
+    value = json.loads(text)
+    if not isinstance(value, list):
+        raise ValueError  # noqa: TRY004 - as a text that is no JSON
+    return value
+
+
+def _object(text: str) -> Any:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError  # noqa: TRY004 - as above
+    return _with_plain_keys(value)
+
+
+_TYPES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "integer": ("a whole number", _whole_number),
+    "boolean": ("true or false", _boolean),
+    "array": ("a JSON array", _array),
+    "object": ("a JSON object", _object),
+}
+
+
+def _project() -> dict[str, Any]:
+    path = folder() / "meltano.yml"
+    if not path.is_file():
+        return {}
+    import yaml  # noqa: PLC0415 - not needed with --config
+
+    try:
+        return _dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SettingError(f"meltano.yml cannot be read ({type(error).__name__})") from None
+
+
+def _plugins(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    kinds = _dict(section.get("plugins")).values()
+    return {str(each.get("name")): each for kind in kinds for each in _dicts(kind)}
+
+
+def _inherited(plugins: Mapping[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    """A plugin with what it has from its parents."""
+    line: list[dict[str, Any]] = []
+    while name in plugins and plugins[name] not in line:
+        line.append(plugins[name])
+        name = str(plugins[name].get("inherit_from"))
+    found: dict[str, Any] = {}
+    for each in reversed(line):
+        found = _merged(found, each)
+    return found
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    config = _dict(below.get("config")) | _dict(above.get("config"))
+    settings = [*_dicts(below.get("settings")), *_dicts(above.get("settings"))]
+    return {**below, **above, "config": config, "settings": settings}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        yield from (each for each in value if isinstance(each, dict))

@@ -1,0 +1,352 @@
+"""Which custom activities have been written: append-only at Marketo, and yet each once.
+
+Marketo keeps no key of a custom activity, changes none and deletes none (Adobe: "Activities",
+write-once). So this table remembers each by instance, type and once value, and nothing is sent that
+it does not hand out.
+
+    none -> pending -> done
+      ^        |-> none        surely not written: it may be sent again
+      |        |-> undecided   only a person can tell
+      `------------|           the person says: it is not there
+
+Only the run whose turn it is to write (see governor/writer.py) moves states, and each move is on
+disk when its call returns. No record and no name is kept here: of a person the Marketo id alone,
+and the keyed hash by which `purge` finds it. What is decided here never depends on that hash.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+
+from target_marketo.store.database import METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection
+
+    from target_marketo.store.database import Database
+
+ACTIVITIES = Table(
+    "activities",
+    METADATA,
+    Column("instance", Text, primary_key=True),
+    Column("type_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("once", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),  # times that it was sent
+    Column("run", Text, nullable=False),
+    Column("sent_at", Double, nullable=False),  # seconds since 1970, UTC
+    Column("lead_id", BigInteger),
+    Column("date", Text, nullable=False),  # the activity's own: RFC 3339, UTC
+    Column("guid", Text),
+    Column("key_hash", Text),  # for `purge` alone
+    Index("activities_by_state", "instance", "state"),
+    Index("activities_by_person", "key_hash"),
+)
+ACTIVITY_TYPES = Table(
+    "activity_types",
+    METADATA,
+    Column("instance", Text, primary_key=True),
+    Column("type_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("since", Text, nullable=False),
+)
+
+ONCE_CHARACTERS = 255
+KEPT = timedelta(days=38 * 31)
+"""Longer than Marketo keeps an activity (25 months, or 37): it cannot come back unnoticed."""
+
+_ROWS_AT_ONCE = 500
+
+
+class State(StrEnum):
+    """What is known of an activity."""
+
+    NONE = "none"
+    PENDING = "pending"
+    DONE = "done"
+    UNDECIDED = "undecided"
+
+
+class Claim(NamedTuple):
+    """An activity that is about to be sent, for the person with this id."""
+
+    once: str
+    lead_id: int
+    date: str
+    key_hash: str = ""
+
+
+class Pending(NamedTuple):
+    """An activity that was sent, and of which nothing is known yet."""
+
+    type_id: int
+    once: str
+    attempts: int
+    lead_id: int
+    date: str
+    sent_at: float
+    run: str
+
+
+class Found(NamedTuple):
+    """An activity as Marketo has it."""
+
+    once: str
+    lead_id: int
+    date: str
+    guid: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What may be sent, how often it was sent before, and what stands in the way of the rest."""
+
+    attempts: Mapping[str, int]
+    refused: Mapping[str, State]
+
+
+class ActivityLedger:
+    """The activities of one instance. Times of sending are seconds since 1970, UTC."""
+
+    def __init__(
+        self,
+        database: Database,
+        instance: str,
+        run: str = "",
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._instance = instance
+        self._run = run
+        self._now = now
+        database.create_tables(ACTIVITIES, ACTIVITY_TYPES)
+
+    # What is known
+
+    def states(self, type_id: int, onces: Iterable[str]) -> dict[str, State]:
+        """The state of each that is known. Moves nothing."""
+        with self._database.read() as connection:
+            return {row.once: State(row.state) for row in self._rows(connection, type_id, onces)}
+
+    def pending(self, *, of_earlier_runs: bool = False) -> list[Pending]:
+        """Those whose fate nobody knows yet, oldest first."""
+        columns = [ACTIVITIES.c[name] for name in Pending._fields]
+        query = select(*columns).where(
+            ACTIVITIES.c.instance == self._instance, ACTIVITIES.c.state == State.PENDING
+        )
+        if of_earlier_runs:
+            query = query.where(ACTIVITIES.c.run != self._run)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(ACTIVITIES.c.sent_at))
+            return [Pending(*row) for row in rows]
+
+    def newest_done(self, type_id: int) -> str | None:
+        """The date of the newest activity that is certainly written; None if there is none."""
+        with self._database.read() as connection:
+            return connection.execute(
+                select(func.max(ACTIVITIES.c.date)).where(
+                    *self._of(type_id), ACTIVITIES.c.state == State.DONE
+                )
+            ).scalar()
+
+    def since(self, type_id: int, proposal: str) -> str:
+        """From when on activities of a type are written: what the first run proposed."""
+        row = {"instance": self._instance, "type_id": type_id, "since": proposal}
+        first = self._database.insert(ACTIVITY_TYPES).values(row).on_conflict_do_nothing()
+        mine = (
+            ACTIVITY_TYPES.c.instance == self._instance,
+            ACTIVITY_TYPES.c.type_id == type_id,
+        )
+        with self._write() as connection:
+            connection.execute(first)
+            return str(connection.execute(select(ACTIVITY_TYPES.c.since).where(*mine)).scalar_one())
+
+    # What moves it
+
+    def claim(self, type_id: int, claims: Sequence[Claim]) -> Claimed:
+        """None -> pending, all in one commit; what is in any other state is not handed out.
+
+        Of two claims of one once value the first has it.
+        """
+        wanted: dict[str, Claim] = {}
+        for each in claims:
+            wanted.setdefault(each.once, each)
+        with self._write() as connection:
+            known = {row.once: row for row in self._rows(connection, type_id, wanted)}
+            refused = {
+                once: State(row.state) for once, row in known.items() if row.state != State.NONE
+            }
+            before = {once: known[once].attempts if once in known else 0 for once in wanted}
+            rows = [
+                {
+                    "instance": self._instance,
+                    "type_id": type_id,
+                    "once": once,
+                    "state": State.PENDING,
+                    "attempts": before[once] + 1,
+                    "run": self._run,
+                    "sent_at": self._now(),
+                    "lead_id": claim.lead_id,
+                    "date": claim.date,
+                    "guid": None,
+                    "key_hash": claim.key_hash or None,
+                }
+                for once, claim in wanted.items()
+                if once not in refused
+            ]
+            if rows:
+                insert = self._database.insert(ACTIVITIES)
+                keys = ("instance", "type_id", "once")
+                again = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+                connection.execute(
+                    insert.on_conflict_do_update(index_elements=keys, set_=again), rows
+                )
+        return Claimed({once: before[once] for once in wanted if once not in refused}, refused)
+
+    def settle(
+        self, type_id: int, *, done: Mapping[str, str | None], none: Iterable[str] = ()
+    ) -> None:
+        """Pending -> done (once value -> GUID) and pending -> none, in one commit."""
+        written = [{"which": once, "its_guid": guid} for once, guid in done.items()]
+        returned = [{"which": once} for once in none]
+        pending = (
+            *self._of(type_id),
+            ACTIVITIES.c.once == bindparam("which"),
+            ACTIVITIES.c.state == State.PENDING,
+        )
+        with self._write() as connection:
+            if written:
+                move = update(ACTIVITIES).where(*pending)
+                connection.execute(
+                    move.values(state=State.DONE, guid=bindparam("its_guid")), written
+                )
+            if returned:
+                connection.execute(
+                    update(ACTIVITIES).where(*pending).values(state=State.NONE), returned
+                )
+
+    def adopt(self, type_id: int, found: Iterable[Found]) -> int:
+        """Takes over activities that Marketo has and this ledger lacks; how many.
+
+        What is pending or undecided and is found, is done.
+        """
+        rows = [
+            {
+                "instance": self._instance,
+                "type_id": type_id,
+                "once": each.once,
+                "state": State.DONE,
+                "attempts": 0,
+                "run": self._run,
+                "sent_at": self._now(),
+                "lead_id": each.lead_id,
+                "date": each.date,
+                "guid": each.guid,
+            }
+            for each in {each.once: each for each in found}.values()
+        ]
+        adopted = 0
+        with self._write() as connection:
+            for batch in _batches(rows):
+                onces = [row["once"] for row in batch]
+                known = {row.once: row.state for row in self._rows(connection, type_id, onces)}
+                adopted += sum(known.get(once) != State.DONE for once in onces)
+                insert = self._database.insert(ACTIVITIES)
+                taken = {name: insert.excluded[name] for name in ("state", "lead_id", "guid")}
+                connection.execute(
+                    insert.on_conflict_do_update(
+                        index_elements=["instance", "type_id", "once"], set_=taken
+                    ),
+                    batch,
+                )
+        return adopted
+
+    def undecide(self, connection: Connection, type_id: int, onces: Iterable[str]) -> None:
+        """Pending -> undecided, in the transaction that stores the records in the error log."""
+        for batch in _batches(list(onces)):
+            connection.execute(
+                update(ACTIVITIES)
+                .where(
+                    *self._of(type_id),
+                    ACTIVITIES.c.once.in_(batch),
+                    ACTIVITIES.c.state == State.PENDING,
+                )
+                .values(state=State.UNDECIDED)
+            )
+
+    def decide(self, type_id: int, once: str, *, written: bool) -> bool:
+        """Undecided -> done or none, as a person says; False if it is not undecided."""
+        with self._write() as connection:
+            moved = connection.execute(
+                update(ACTIVITIES)
+                .where(
+                    *self._of(type_id),
+                    ACTIVITIES.c.once == once,
+                    ACTIVITIES.c.state == State.UNDECIDED,
+                )
+                .values(state=State.DONE if written else State.NONE, attempts=0)
+            )
+            return bool(moved.rowcount)
+
+    # What forgets
+
+    def forget_older(self, kept: timedelta = KEPT) -> int:
+        """Deletes what is older than Marketo keeps it; how many. The rest is kept for ever."""
+        before = (datetime.fromtimestamp(self._now(), UTC) - kept).isoformat(timespec="seconds")
+        with self._write() as connection:
+            done = connection.execute(
+                delete(ACTIVITIES).where(
+                    ACTIVITIES.c.instance == self._instance,
+                    ACTIVITIES.c.state.in_((State.DONE, State.NONE)),
+                    ACTIVITIES.c.date < before,
+                )
+            )
+            return int(done.rowcount)
+
+    def purge(self, key_hash: str) -> int:
+        """Clears what leads to a person, of every instance; key and state stay. How many rows."""
+        with self._write() as connection:
+            cleared = connection.execute(
+                update(ACTIVITIES)
+                .where(ACTIVITIES.c.key_hash == key_hash)
+                .values(lead_id=None, guid=None, key_hash=None)
+            )
+            return int(cleared.rowcount)
+
+    def _of(self, type_id: int) -> tuple[Any, Any]:
+        return (ACTIVITIES.c.instance == self._instance, ACTIVITIES.c.type_id == type_id)
+
+    def _rows(self, connection: Connection, type_id: int, onces: Iterable[str]) -> Iterator[Any]:
+        columns = (ACTIVITIES.c.once, ACTIVITIES.c.state, ACTIVITIES.c.attempts)
+        for batch in _batches(list(onces)):
+            query = select(*columns).where(*self._of(type_id), ACTIVITIES.c.once.in_(batch))
+            yield from connection.execute(query)
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        return self._database.write_through()
+
+
+def _batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE))

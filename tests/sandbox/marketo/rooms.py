@@ -1,0 +1,66 @@
+"""All that Marketo holds beside leads, a file for each, and the calls that lead there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .activities import Activities
+from .activity_types import ActivityTypes
+from .campaigns import Campaigns
+from .extracts import Extracts
+from .folders import Folders
+from .lists import Lists
+from .object_types import ObjectTypes
+from .objects import Objects
+from .people import People
+from .programs import Programs
+from .routes import Router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .call import Call
+    from .instance import Finish, Instance
+
+
+class Rooms:
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self.folders = Folders(instance)
+        self.programs = Programs(instance)
+        self.lists = Lists(instance, self.folders, self.programs)
+        self.activity_types = ActivityTypes(instance)
+        self.activities = Activities(instance, self.activity_types, self.lists)
+        self.object_types = ObjectTypes(instance)
+        self.objects = Objects(instance, self.object_types)
+        self.campaigns = Campaigns(instance)
+        self.extracts = Extracts(instance)
+        self.people = People(instance)
+        self.holding_leads = (self.lists, self.programs, self.activities, self.objects)
+        rooms = (
+            *(self.folders, self.programs, self.lists, self.activity_types, self.activities),
+            *(self.object_types, self.objects, self.campaigns, self.extracts, self.people),
+        )
+        self._router = Router(route for room in rooms for route in room.routes())
+
+    def route(self, call: Call) -> tuple[str, Callable[[Call], Finish] | None, bool]:
+        """The call's kind, what starts it (None for an unknown path), and whether the method is
+        one that the path has.
+        """
+        methods, method = self._router.find(call)
+        if not methods:
+            return "unknown", None, False
+        route = methods.get(method)
+        found = route or next(iter(methods.values()))
+        options = self._instance.options
+        return found.kind, lambda call: found.enter(call, options), route is not None
+
+    def snapshot(self, name: str) -> Any:
+        """What one of them holds, for a test."""
+        snapshots = {
+            "lists": self.lists.snapshot,
+            "programs": self.programs.snapshot,
+            "activities": self.activities.snapshot,
+            "objects": self.objects.snapshot,
+        }
+        return snapshots[name]()
