@@ -13,7 +13,7 @@ from target_marketo.mapping.record_reader import Properties
 from target_marketo.mapping.refusals import Refused, Skip, Unfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Mapping
 
     from target_marketo.mapping.attachments import Attachment
     from target_marketo.mapping.record_reader import Record, Row
@@ -120,10 +120,6 @@ class StreamPlan:
             ("_attaching", Attaching(entry, found, self.attribute_types) if differs else None),
         ):
             object.__setattr__(self, name, value)
-
-    def has_key_among(self, properties: Container[str]) -> bool:
-        """Whether records with these properties can have the key at all."""
-        return self.key_source in properties or self.key_source.split(".")[0] in properties
 
     def key_of(self, row: Row) -> Any:
         """The key as the record has it."""

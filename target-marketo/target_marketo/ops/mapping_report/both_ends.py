@@ -59,7 +59,7 @@ def mapper(settings: Settings, described: Sequence[Field], problems: list[str]) 
 def plans(made: Mapper, seen: Mapping[str, Any], problems: list[str]) -> dict[str, StreamPlan]:
     """A plan for each stream that has an entry or that the last run saw."""
     found = {}
-    for stream in [*made.entries, *(each for each in seen if each not in made.entries)]:
+    for stream in [*sorted(made.entries), *(each for each in seen if each not in made.entries)]:
         try:
             found[stream] = made.plan_of(stream, schema_of(seen.get(stream)))
         except SettingError as error:
