@@ -72,10 +72,28 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Streams",
         description=(
             "How each stream becomes people: stream -> {key, fields: {Marketo field: property, or "
-            "{from or value, write, group, clear, truncate, delimiter}}}; `write` is always, "
-            "if_empty, on_create, greatest, least or append. By default the visitors of "
-            "tap-livechat, geography only where Marketo has none"
+            "{from or value, write, group, clear, truncate, delimiter, when_full}}, only_if}; "
+            "`write` is always, if_empty, on_create, greatest, least, append or newest. By default "
+            "the visitors of tap-livechat, geography only where Marketo has none, and other taps' "
+            "streams by names"
         ),
+    ),
+    th.Property(
+        "unfit_values",
+        th.StringType(allowed_values=["leave_out", "reject"]),
+        default="leave_out",
+        title="Values that do not fit",
+        description=(
+            "leave_out delivers the rest of the record and keeps the value in the error log; "
+            "reject keeps the whole record back"
+        ),
+    ),
+    th.Property(
+        "deleted",
+        th.StringType(allowed_values=["skip", "deliver"]),
+        default="skip",
+        title="Deleted records",
+        description="What becomes of records marked deleted: _sdc_deleted_at, IsDeleted and such",
     ),
     th.Property(
         "rate_limit_calls",
@@ -203,6 +221,8 @@ class Settings:
     client_id: str
     client_secret: str
     streams: dict[str, Any] | None
+    unfit_values: str
+    deleted: str
     rate_limit_calls: int
     rate_limit_seconds: int
     max_concurrent_calls: int

@@ -23,11 +23,12 @@ from target_marketo.problems import SettingError
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
-from target_marketo.singer.run_record import recorded
+from target_marketo.singer.run_record import recorded, seen
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
 from target_marketo.store.run_ledger import RunLedger
+from target_marketo.store.seen import SeenStreams
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -119,7 +120,9 @@ class TargetMarketo(Target):
             ledger.forget_older(settings.error_retention_days)
             writer = assembly.writer(settings, database)
             marketo.before_write = writer.check
-            with recorded(ledger, self._run), writer.held():
+            streams = SeenStreams(database, settings.instance)
+            keeps = seen(streams, number, self._run, settings.error_retention_days)
+            with recorded(ledger, self._run), keeps, writer.held():
                 self._run.consume(source)
 
     def process_endofpipe(self) -> None:

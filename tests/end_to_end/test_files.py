@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tap_livechat.tap import TapLiveChat
-from target_marketo.mapping.mapper import DEFAULT_STREAMS
+from target_marketo.mapping.default_streams import DEFAULT_STREAMS
 from target_marketo.ops.digest import mail
 from target_marketo.settings import SCHEMA
 

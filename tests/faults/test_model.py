@@ -21,7 +21,8 @@ from target_marketo.delivery.engine import Loader, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.summary import Summary
 from target_marketo.delivery.workers import Workers
-from target_marketo.mapping.mapper import Mapped, Mapper
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.plan import Mapped
 from target_marketo.marketo.errors import OutcomeUnknown, QuotaSpent, SendFewer
 from tests.target_marketo.fake_marketo import FakeMarketo
 from tests.target_marketo.test_loader import FIELDS

@@ -23,7 +23,8 @@ from target_marketo.delivery.engine import Loader, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.summary import Summary
 from target_marketo.governor import Limits, Outcome
-from target_marketo.mapping.mapper import Mapped, Mapper
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.plan import Mapped
 from target_marketo.marketo.auth import Token
 from target_marketo.marketo.client import Marketo
 from target_marketo.marketo.codes import TABLE, of_row

@@ -13,7 +13,8 @@ import pytest
 from target_marketo.delivery.engine import CREATE, UPDATE, Loader, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.summary import Summary
-from target_marketo.mapping.mapper import Mapped, Mapper
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.call import MAX_ROWS
 from target_marketo.marketo.errors import (

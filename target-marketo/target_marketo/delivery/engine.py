@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from target_marketo.delivery.entry import PersonId, Received
     from target_marketo.delivery.interface import Leads
     from target_marketo.delivery.summary import Summary
-    from target_marketo.mapping.field_types import Refused
-    from target_marketo.mapping.mapper import Mapped, StreamPlan
+    from target_marketo.mapping.plan import Mapped, StreamPlan
+    from target_marketo.mapping.refusals import Refused
 
 CREATE, UPDATE = "createOnly", "updateOnly"
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_marketo.mapping.record_reader import is_nested_deeply, read_for_the_log
+from target_marketo.mapping.lenient_json import is_nested_deeply, read_for_the_log
 from target_marketo.mapping.rules import Decision, Step, fold
 
 if TYPE_CHECKING:
     from target_marketo.delivery.checkpoint import Ticket
-    from target_marketo.mapping.mapper import Mapped, StreamPlan
+    from target_marketo.mapping.plan import Mapped, StreamPlan
     from target_marketo.mapping.record_reader import Record
 
 _RECORD_BYTES = 300  # what is kept of a record besides its line: objects, and mapped values

@@ -53,6 +53,7 @@ class Field(msgspec.Struct, frozen=True):
     length: int | None = None
     read_only: bool = False
     searchable: bool = False
+    display_name: str = ""
 
 
 class Head(msgspec.Struct, rename="camel"):
@@ -106,6 +107,7 @@ class _Rest(msgspec.Struct, rename="camel"):
 
 class _Described(msgspec.Struct, rename="camel"):
     data_type: str
+    display_name: str = ""
     length: int | None = None
     rest: _Rest | None = None
 
@@ -116,6 +118,7 @@ class _DescribedReply(msgspec.Struct):
 
 class _DescribedAnew(msgspec.Struct, rename="camel"):
     name: str
+    display_name: str = ""
     data_type: str | None = None
     length: int | None = None
     updateable: bool = True
@@ -176,6 +179,7 @@ def description(content: bytes) -> list[Field]:
             length=field.length,
             read_only=not field.updateable,
             searchable=field.name in alone,
+            display_name=field.display_name,
         )
         for field in answer.fields
     ]
@@ -190,7 +194,9 @@ def with_types(content: bytes, fields: list[Field]) -> list[Field]:
             second = known.get(row.rest.name)
             read_only = row.rest.read_only or (second is not None and second.read_only)
             searchable = second is not None and second.searchable
-            result.append(Field(row.rest.name, row.data_type, row.length, read_only, searchable))
+            name, label = row.rest.name, row.display_name
+            described = Field(name, row.data_type, row.length, read_only, searchable, label)
+            result.append(described)
     return result
 
 

@@ -76,6 +76,39 @@ def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) 
     sys.exit(0 if results.ok else 1)
 
 
+@commands.command()
+@_config
+@click.argument("pattern", default="")
+@_json
+def fields(files: tuple[str, ...], pattern: str, *, as_json: bool) -> None:
+    """Marketo's fields of people, or those whose API name or label holds PATTERN.
+
+    A call or two to Marketo, once a day.
+    """
+    from target_marketo.ops.mapping_report import fields as listing  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        listing.show(listing.listed(settings, database, pattern), as_json=as_json)
+
+
+@commands.command()
+@_config
+@_json
+def mapping(files: tuple[str, ...], *, as_json: bool) -> None:
+    """What comes of each stream: sources, rules, counts of the last run, and what nothing maps.
+
+    Names and counts, never a value. A call or two to Marketo, once a day.
+    """
+    from target_marketo.ops.mapping_report import mapping as reporting  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        reporting.show(reporting.report(settings, database), as_json=as_json)
+
+
 @commands.group(cls=_ListByDefault)
 def errors() -> None:
     """Records that Marketo did not take."""

@@ -44,7 +44,7 @@ class Described:
         cached = self._cache.get(self._key, _KEPT_SECONDS)
         if cached is not None:
             try:
-                return Mapper(self._settings.streams, msgspec.convert(cached, list[Field]))
+                return self._made_of(msgspec.convert(cached, list[Field]))
             except (SettingError, msgspec.ValidationError):
                 logger.info("The mapping does not fit the fields of yesterday: asking anew")
         return self._ask()
@@ -60,4 +60,12 @@ class Described:
     def _ask(self) -> Mapper:
         described = self._marketo.describe()
         self._cache.put(self._key, described)
-        return Mapper(self._settings.streams, described)
+        return self._made_of(described)
+
+    def _made_of(self, described: list[Field]) -> Mapper:
+        return Mapper(
+            self._settings.streams,
+            described,
+            rejects_unfit=self._settings.unfit_values == "reject",
+            skips_deleted=self._settings.deleted == "skip",
+        )

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 from sqlalchemy import select
 
-from target_marketo.mapping.field_types import Refused
-from target_marketo.mapping.mapper import DEFAULT_STREAMS, Mapper
+from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.plan import Mapped
+from target_marketo.mapping.refusals import Refused
 from target_marketo.marketo.codes import Replay as CanReplay
 from target_marketo.marketo.codes import is_documented, of_row
 from target_marketo.marketo.replies import Field
@@ -37,7 +39,7 @@ from target_marketo.store.run_ledger import RUNS, SILENT_AFTER, moment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from target_marketo.mapping.mapper import StreamPlan
+    from target_marketo.mapping.plan import StreamPlan
     from target_marketo.ops.errors_log.entries import Filter, LoggedError
     from target_marketo.store.database import Database
 
@@ -121,7 +123,7 @@ def show(replay: Replay, *, as_json: bool) -> None:
 def mapped_streams(config: Mapping[str, Any]) -> frozenset[str]:
     """The streams that the `streams` setting, or its default, has an entry for."""
     streams = config.get("streams")
-    return frozenset(DEFAULT_STREAMS if streams is None else streams)
+    return frozenset(streams or DEFAULT_STREAMS)
 
 
 class _Judge:
@@ -143,17 +145,21 @@ class _Judge:
             return "Marketo refused the value, and `streams` has not changed" if unchanged else ""
         if is_documented(entry.code):
             return ""
-        refused = self._refused(entry.stream, record)
+        refused = self._refused(entry, record)
         if refused is None:
             return ""
         where = f" (field {refused.field})" if refused.field else ""
         return f"the mapping still refuses it: {refused.code}{where}"
 
-    def _refused(self, stream: str, record: dict[str, Any]) -> Refused | None:
+    def _refused(self, entry: LoggedError, record: dict[str, Any]) -> Refused | None:
+        stream = entry.stream
         if stream not in self._plans:
             self._plans[stream] = self._plan(stream, record)
         plan = self._plans[stream]
         mapped = plan.map(record) if plan else None
+        if isinstance(mapped, Mapped):
+            left_out = (each for each in mapped.left_out if each.field == entry.field)
+            return next(left_out, None)
         return mapped if isinstance(mapped, Refused) else None
 
     def _plan(self, stream: str, record: dict[str, Any]) -> StreamPlan | None:
