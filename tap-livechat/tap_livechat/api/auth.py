@@ -47,6 +47,9 @@ class Authenticator(Protocol):
     def renew(self, rejected: str) -> bool:
         """Whether there is another header to try than the one that was rejected."""
 
+    def identity(self) -> dict[str, str]:
+        """Whose data it is: an account or an organisation; empty where nobody told us."""
+
     @property
     def scopes(self) -> frozenset[str] | None:
         """What the token may do, or None where nobody told us."""
@@ -57,8 +60,12 @@ class FixedToken:
 
     scopes: frozenset[str] | None = None
 
-    def __init__(self, authorization: str) -> None:
+    def __init__(self, authorization: str, account_id: str | None = None) -> None:
         self._authorization = authorization
+        self._account_id = account_id
+
+    def identity(self) -> dict[str, str]:
+        return {"account_id": self._account_id} if self._account_id else {}
 
     def authorization(self) -> str:
         return self._authorization
@@ -86,6 +93,7 @@ class RefreshedToken:
         self._refresh_token = self._rotated.read() or refresh_token
         self._configured_token = refresh_token
         self._access_token = ""
+        self._organization_id: object = None
         self._expires_at = 0.0
         self._refreshing = threading.Lock()
         self.scopes: frozenset[str] | None = None
@@ -95,6 +103,11 @@ class RefreshedToken:
             if not self._access_token or time.monotonic() >= self._expires_at:
                 self._refresh()
             return f"Bearer {self._access_token}"
+
+    def identity(self) -> dict[str, str]:
+        self.authorization()
+        known = self._organization_id
+        return {"organization_id": known} if isinstance(known, str) and known else {}
 
     def renew(self, rejected: str) -> bool:
         with self._refreshing:
@@ -121,6 +134,7 @@ class RefreshedToken:
         seconds = lifetime if isinstance(lifetime, (int, float)) else _LIFETIME_SECONDS
         self._access_token = token
         self._expires_at = time.monotonic() + max(seconds - _EXPIRY_MARGIN_SECONDS, seconds / 2)
+        self._organization_id = granted.get("organization_id")
         scope = granted.get("scope")
         self.scopes = frozenset(scope.split(",")) if isinstance(scope, str) and scope else None
         successor = granted.get("refresh_token")
@@ -217,7 +231,8 @@ def authenticator(config: Mapping[str, Any]) -> Authenticator:
         raise SettingsError(problem)
     if config.get("account_id") and config.get("personal_access_token"):
         pair = f"{config['account_id']}:{config['personal_access_token']}"
-        return FixedToken("Basic " + base64.b64encode(pair.encode()).decode())
+        basic = base64.b64encode(pair.encode()).decode()
+        return FixedToken(f"Basic {basic}", config["account_id"])
     if config.get("access_token"):
         # Tokens copied from an address bar have their colon escaped.
         return FixedToken("Bearer " + str(config["access_token"]).replace("%3A", ":"))

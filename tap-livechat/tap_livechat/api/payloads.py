@@ -187,11 +187,13 @@ class Archives(Payload):
 
 
 class ThreadSummary(Payload):
+    id: Id | None = None
     created_at: Moment | None = None
     active: Any = None
 
 
 class ChatSummary(Payload):
+    id: Id | None = None
     last_thread_summary: ThreadSummary | None = None
     last_thread_info: ThreadSummary | None = None  # its name in version 3.7
 
@@ -202,6 +204,7 @@ class Chats(Payload):
     chats_summary: list[ChatSummary] | None = None
     chats_info: list[ChatSummary] | None = None  # its name in version 3.7
     found_chats: int | None = None
+    next_page_id: str | None = None
 
 
 class Customers(Payload):
@@ -234,6 +237,7 @@ class CdpCustomers(Payload):
 
     customers: list[CdpCustomer] | None = None
     next_page_id: Any = None
+    total: Any = None
 
 
 def _object(value: object) -> Object | None:
