@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from pathlib import Path
 
+pytest_plugins = ["tests.isolation"]
+
 _RULE = "A planted secret or personal datum is shown (see tests/planted.py):"
 _PATCH = pytest.StashKey[pytest.MonkeyPatch]()
 

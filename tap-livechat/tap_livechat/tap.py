@@ -22,11 +22,11 @@ from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from tap_livechat import check, configuration
+from tap_livechat import check, configuration, selection
 from tap_livechat.api import auth
 from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.configuration import Configuration
-from tap_livechat.errors import BudgetError, LiveChatError, SettingsError, StateError
+from tap_livechat.errors import BudgetError, LiveChatError, ScopeError, SettingsError, StateError
 from tap_livechat.singer.command import Command, Termination
 from tap_livechat.singer.inputs import check_catalog, check_maps, meant
 from tap_livechat.singer.messages import MessageWriter
@@ -246,6 +246,9 @@ class TapLiveChat(Tap):
         self._termination = Termination()
         self._session: Session | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config or {})
+        # Whether somebody chose the streams, or they are simply all that there are.
+        self.has_selection = options.get("catalog") is not None
+        self.left_out: dict[str, ScopeError] = {}
         _check_state(options.get("state"))
         if isinstance(catalog := options.get("catalog"), (dict, list, int)):
             check_catalog(catalog)
@@ -333,6 +336,13 @@ class TapLiveChat(Tap):
             )
         return self._session
 
+    def sync_all(self) -> None:  # type: ignore[misc] # as LiveChatStream.sync
+        """As the SDK's; a token that may read none of the streams ends the run."""
+        super().sync_all()
+        read = {name for name, stream in self.streams.items() if stream.selected}
+        if self.left_out and read == self.left_out.keys():
+            raise next(iter(self.left_out.values()))
+
     def close(self) -> None:
         """End the run: say what it cost, and let go of the connections."""
         if self._session is not None:
@@ -369,17 +379,7 @@ class TapLiveChat(Tap):
         cls.print_version(print_fn=cls.logger.info)
         if sys.stdout is None:
             raise SettingsError("standard output is closed: there is nowhere to write to")
-        tap = cls(
-            config=config.config if config else cls._configuration(),
-            state=_content(state, "--state"),
-            catalog=_content(catalog, "--catalog"),
-            limit=limit,
-        )
-        check_maps(tap.config.get("stream_maps", {}), tap.streams)
-        if not tap.selected_streams:
-            raise SettingsError(
-                f"the catalog selects no stream: there are {', '.join(tap.streams)}"
-            )
+        tap = cls._made(config, catalog, state=_content(state, "--state"), limit=limit)
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
         # them takes a third of the time.
         gc.freeze()
@@ -395,19 +395,42 @@ class TapLiveChat(Tap):
             tap.close()
 
     @classmethod
+    def _made(
+        cls,
+        config: _Files | None,
+        catalog: t.IO[str] | None,
+        *,
+        most_requests: int | None = None,
+        **options: Any,
+    ) -> TapLiveChat:
+        """A tap of what the command line names; what cannot be meant is an error."""
+        files = config.names if config else ()
+        settings = cls._configuration(files)
+        known = cls.config_jsonschema["properties"]
+        for name in settings.values.keys() - known.keys():
+            cls.logger.warning("there is no setting %s%s", name, meant(name, known))
+        if most_requests:
+            changed = {**settings.values, "max_requests": most_requests}
+            settings = Configuration(changed, settings.places)
+        chosen = _content(catalog, "--catalog")
+        if chosen is None and (texts := selection.patterns(cls.name, files)) is not None:
+            chosen = selection.select(cls(config=settings).catalog_dict, texts)
+        tap = cls(config=settings, catalog=chosen, **options)
+        check_maps(tap.config.get("stream_maps", {}), tap.streams)
+        if not tap.selected_streams:
+            raise SettingsError(f"no stream is selected: there are {', '.join(tap.streams)}")
+        return tap
+
+    @classmethod
     def _check(cls, config: _Files | None, catalog: t.IO[str] | None, *, as_json: bool) -> bool:
         """Print what `--check` finds; whether a run would work."""
         findings, billed = [], 0
         try:
-            found = config.config if config else cls._configuration()
-            tap = cls(
-                config=Configuration(
-                    {**found.values, "max_requests": check.MOST_REQUESTS}, found.places
-                ),
-                catalog=_content(catalog, "--catalog"),
-            )
+            tap = cls._made(config, catalog, most_requests=check.MOST_REQUESTS)
             client = tap.session().client
-            findings = list(check.check(client, tap.config, tap.selected_streams))
+            findings = list(
+                check.check(client, tap.config, tap.selected_streams, is_chosen=tap.has_selection)
+            )
             billed = client.count.billed
             tap.close()
         except ConfigValidationError as error:
@@ -466,9 +489,6 @@ class TapLiveChat(Tap):
                 config[name] = config[name].strip()  # as a file with a secret ends with a newline
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
-        known = self.config_jsonschema["properties"]
-        for name in config.keys() - known.keys():
-            self.logger.warning("there is no setting %s%s", name, meant(name, known))
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [_describe(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:

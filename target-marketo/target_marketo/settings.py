@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MUNCHKIN_ID = r"[0-9A-Za-z]{3}-[0-9A-Za-z]{3}-[0-9A-Za-z]{3}"
 # The example that stands in descriptions and in .env.example: nobody's instance.
-_PLACEHOLDER = "123-abc-456"
+_PLACEHOLDER = re.compile(r"(https?://123-abc-456\.mktorest\.com.*|123-abc-456)", re.IGNORECASE)
 
 
 SCHEMA: dict[str, Any] = th.PropertiesList(
@@ -275,7 +275,7 @@ def _addresses(
 ) -> tuple[str, str]:
     given = {"endpoint": endpoint, "identity": identity, "munchkin_id": munchkin_id}
     for name, value in given.items():
-        if value and _PLACEHOLDER in value.lower():
+        if value and _PLACEHOLDER.fullmatch(value.strip()):
             raise SettingError(
                 f"`{name}` is still the example 123-ABC-456: put your instance's there, or nothing"
             )

@@ -31,7 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     if not options.command:
         _parser().error("which COMMAND? For example: python -m tests.sandbox -- env")
     with Sandbox(_livechat_options(options), _marketo_options(options)) as sandbox:
-        code = _run(options.command, os.environ | sandbox.environment)
+        # The bookmarks of a sandbox are no bookmarks of the project that COMMAND runs in.
+        meltano = {
+            "MELTANO_DATABASE_URI": f"sqlite:///{sandbox.folder / 'meltano.db'}",
+            "MELTANO_STATE_BACKEND_URI": "systemdb",
+        }
+        code = _run(options.command, os.environ | meltano | sandbox.environment)
         # To stderr: COMMAND's own output may be going into a file or a pipe.
         print(report(sandbox), file=sys.stderr, flush=True)
     return code

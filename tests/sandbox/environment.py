@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+# What else would lead out of here, or sign in a second time: an empty variable says that there is
+# none, whatever a `.env` or meltano.yml says.
+_NONE = (
+    "TAP_LIVECHAT_ACCESS_TOKEN",
+    "TAP_LIVECHAT_CLIENT_ID",
+    "TAP_LIVECHAT_CLIENT_SECRET",
+    "TAP_LIVECHAT_REFRESH_TOKEN",
+    "TARGET_MARKETO_MUNCHKIN_ID",
+    "MARKETO_OPS_SMTP_HOST",
+    "MARKETO_OPS_MAIL_FROM",
+    "MARKETO_OPS_MAIL_TO",
+    "MARKETO_OPS_PING_URL",
+)
+
 
 class Sandbox:
     """LiveChat and Marketo on loopback, as long as the `with` block lasts.
@@ -56,7 +70,7 @@ class Sandbox:
     @property
     def environment(self) -> dict[str, str]:
         """The settings' own variables."""
-        return {
+        return dict.fromkeys(_NONE, "") | {
             "TAP_LIVECHAT_API_URL": self.livechat.api_url,
             "TAP_LIVECHAT_CDP_URL": self.livechat.cdp_url,
             "TAP_LIVECHAT_ACCOUNTS_URL": self.livechat.accounts_url,

@@ -503,6 +503,12 @@ def test_credentials_become_a_header(config: dict[str, str], header: str) -> Non
         ({}, "no credentials"),
         ({"account_id": "a"}, "personal_access_token is missing"),
         ({"client_id": "a", "refresh_token": "b"}, "client_secret is missing"),
+        (
+            {"account_id": "a", "personal_access_token": "b", "access_token": "c"},
+            "set, account_id/personal_access_token and access_token: leave one",
+        ),
+        ({"account_id": "a", "access_token": "c"}, "set, account_id and access_token: leave one"),
+        ({"access_token": "c", "refresh_token": "b"}, "more than one way to sign in"),
     ],
 )
 def test_missing_credentials_are_named(config: dict[str, str], problem: str) -> None:

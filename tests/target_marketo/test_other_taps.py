@@ -182,6 +182,7 @@ def tap_csv(request: pytest.FixtureRequest) -> str:
     return installed(folder, "tap-csv-folder==0.0.1a1", "tap-csv-folder")
 
 
+@pytest.mark.installs
 def test_a_csv_file(target: Target, marketo: MarketoSandbox, tap_csv: str, tmp_path: Path) -> None:
     folder = tmp_path / "csv"
     folder.mkdir()

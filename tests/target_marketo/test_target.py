@@ -138,6 +138,13 @@ def test_blank_lines_and_activate_version_are_passed_over(
         ({"endpoint": "marketo"}, "`endpoint` must be an address"),
         ({"endpoint": "http://marketo.example.com"}, "`endpoint` must start with https://"),
         ({"endpoint": None, "munchkin_id": "x"}, "`munchkin_id` looks like 123-ABC-456"),
+        ({"endpoint": "https://123-ABC-456.mktorest.com/rest"}, "`endpoint` is still the example"),
+        ({"identity": "https://123-abc-456.mktorest.com"}, "`identity` is still the example"),
+        ({"munchkin_id": "123-ABC-456"}, "`munchkin_id` is still the example"),
+        (
+            {"endpoint": "https://999-AAA-999.mktorest.com", "munchkin_id": "111-BBB-111"},
+            "`munchkin_id` is another instance than `endpoint`",
+        ),
         ({"client_secret": 123456}, "`client_secret` must be of type string"),
         ({"rate_limit_calls": "fifty"}, "`rate_limit_calls` must be of type integer"),
         ({"rate_limit_calls": 200}, "`rate_limit_calls` must be at most 100"),

@@ -284,13 +284,20 @@ def look_up(accounts_url: str, authorization: str) -> Grant | None:
 
 def check_credentials(config: Mapping[str, Any]) -> str | None:
     """What is wrong with the credentials, or None."""
-    if any(all(config.get(name) for name in kind) for kind in _KINDS):
-        return None
     begun = [kind for kind in _KINDS if any(config.get(name) for name in kind)]
-    if begun:
-        missing = " and ".join(name for name in begun[0] if not config.get(name))
-        given = ", ".join(name for name in begun[0] if config.get(name))
-        return f"{missing} is missing: it belongs to {given}"
+    if len(begun) > 1:
+        # One would win in silence: of an account that inherits another's settings, the wrong one.
+        ways = " and ".join("/".join(name for name in kind if config.get(name)) for kind in begun)
+        return (
+            f"more than one way to sign in is set, {ways}: leave one; what another account is "
+            "inherited from is taken away by an empty setting"
+        )
+    for kind in begun:
+        missing = [name for name in kind if not config.get(name)]
+        if missing:
+            given = ", ".join(name for name in kind if config.get(name))
+            return f"{' and '.join(missing)} is missing: it belongs to {given}"
+        return None
     return (
         "no credentials: set account_id and personal_access_token (LiveChat: Developer Console, "
         "Tools, Personal Access Tokens), or access_token, or client_id, client_secret and "

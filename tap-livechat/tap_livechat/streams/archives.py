@@ -369,12 +369,12 @@ class ArchiveStream(LiveChatStream):
         if self.ABORT_AT_RECORD_COUNT is not None:
             yield from super()._sync_records(context, write_messages=write_messages)
         elif not self.archives.is_done:
-            self.archives.is_done = True
             streams = [stream for stream in self.archives.streams if stream.selected]
             if self.session.limit is None:
                 self.archives.run(streams)
             else:
                 self.archives.first(streams, self.session.limit)
+            self.archives.is_done = True
 
 
 class PeopleStream(ArchiveStream):

@@ -18,8 +18,8 @@ _config = click.option(
     "files",
     multiple=True,
     metavar="FILE",
-    help="The target's configuration, as target-marketo takes it; ENV stands for the environment. "
-    "Without it: meltano.yml, .env and TARGET_MARKETO_* variables.",
+    help="The target's configuration, as target-marketo takes it; a file is complete. With "
+    "ENV, or without it: TARGET_MARKETO_* variables, .env, then meltano.yml.",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -60,7 +60,7 @@ def commands() -> None:
     "tap_files",
     multiple=True,
     metavar="FILE",
-    help="The tap's configuration; without it meltano.yml, .env and TAP_LIVECHAT_* variables.",
+    help="The tap's configuration; without it TAP_LIVECHAT_* variables, .env, then meltano.yml.",
 )
 @_json
 def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) -> None:
@@ -145,10 +145,10 @@ def replay(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Send rejected records again: marketo-ops replay | target-marketo --config=ENV
+    """Send rejected records again: marketo-ops replay | target-marketo
 
     Writes Singer messages. In a Meltano project:
-    meltano invoke marketo-ops replay | meltano invoke target-marketo
+    uv run meltano invoke marketo-ops replay | uv run meltano invoke target-marketo
     """
     from target_marketo.ops.errors_log import replay as replaying  # noqa: PLC0415
     from target_marketo.ops.errors_log.entries import Filter  # noqa: PLC0415

@@ -31,7 +31,7 @@ def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
             last_seen="2026-11-20T06:00:00+00:00",
             who="j***@p***.example",
             sample="phone is text of 300 characters",
-            replay=f"marketo-ops replay --code {1000 + number} | target-marketo --config=ENV",
+            replay=f"marketo-ops replay --code {1000 + number} | target-marketo",
         )
         for number in range(kinds)
     )

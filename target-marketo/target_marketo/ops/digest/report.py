@@ -266,9 +266,9 @@ def _replay(code: str, *, in_meltano: bool) -> str:
     if not code.replace("_", "").isalnum():
         return ""
     if in_meltano:
-        command = f"meltano invoke marketo-ops replay --code {code}"
-        return f"{command} | meltano invoke target-marketo"
-    return f"marketo-ops replay --code {code} | target-marketo --config=ENV"
+        command = f"uv run meltano invoke marketo-ops replay --code {code}"
+        return f"{command} | uv run meltano invoke target-marketo"
+    return f"marketo-ops replay --code {code} | target-marketo"
 
 
 def _runs(connection: Connection, now: datetime) -> list[dict[str, Any]]:
