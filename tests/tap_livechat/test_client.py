@@ -130,12 +130,12 @@ def client(url: str, **config: Any) -> Iterator[Client]:
 @pytest.mark.parametrize(
     ("status", "error_type", "judged"),
     [
-        (429, "too_many_requests", Verdict.RETRY),
-        (400, "too_many_requests", Verdict.RETRY),  # the type goes before the status
+        (429, "too_many_requests", Verdict.THROTTLED),
+        (400, "too_many_requests", Verdict.THROTTLED),  # the type goes before the status
         (500, "internal", Verdict.RETRY),
         (504, "request_timeout", Verdict.RETRY),
         (503, "service_unavailable", Verdict.RETRY),
-        (429, None, Verdict.RETRY),
+        (429, None, Verdict.THROTTLED),
         (408, None, Verdict.RETRY),
         (502, None, Verdict.RETRY),
         (401, "authentication", Verdict.RENEW),

@@ -64,7 +64,8 @@ class DirectoryStream(LiveChatStream):
                 records = self.listed()
             except ScopeError as error:
                 records = []
-                self.session.client.warn(f"chats have no names of {self.name}: {error}")
+                if not self.selected:  # else the stream tells it
+                    self.session.client.warn(f"chats have no names of {self.name}: {error}")
             self._names = {each["id"]: each["name"] for each in records if each["name"]}
         return self._names
 
