@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, described: Path = ROOT / "meltano.yml") -> None:
     """Puts our meltano.yml there, and the commands that it starts, which are kept on loopback."""
-    project: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text())
+    project: dict[str, Any] = yaml.safe_load(described.read_text())
     (folder / "bin").mkdir()
     for plugins in project["plugins"].values():
         for plugin in plugins:

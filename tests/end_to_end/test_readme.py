@@ -236,7 +236,7 @@ def test_by_hand_the_pair_does_exactly_what_meltano_run_does(
 
     assert arrived[0] == arrived[1] != set()
     assert asked[0] == asked[1]
-    assert set(asked[0]) == {"list_archives", "list_tags"}
+    assert set(asked[0]) == {"list_archives", "list_chats", "list_tags"}
     assert {source for _, _, source in arrived[1]} == {"As meltano.yml has it"}
 
 
