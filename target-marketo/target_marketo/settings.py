@@ -189,6 +189,16 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Rejected records and figures of runs are deleted after so many days",
     ),
     th.Property(
+        "max_run_minutes",
+        th.IntegerType(minimum=1, maximum=10_080),
+        default=50,
+        title="Minutes of a run",
+        description=(
+            "A run that has had its turn to write for so long winds up, keeps STATE and ends with "
+            "exit code 75; the next one goes on"
+        ),
+    ),
+    th.Property(
         "dry_run",
         th.BooleanType,
         default=False,
@@ -235,6 +245,7 @@ class Settings:
     duplicates: Duplicates
     max_rejected_percent: int
     error_retention_days: int
+    max_run_minutes: int
     dry_run: bool
     request_timeout_seconds: int
 

@@ -397,6 +397,7 @@ def test_a_long_run_says_once_a_minute_how_far_it_is(
 ) -> None:
     caplog.set_level("INFO", "target-marketo")
     lines, clock = visitors(300, lambda _: False), Clock()
+    room.settings = replace(room.settings, max_run_minutes=10_080)
 
     room.run(lines, FakeInstance(described=FIELDS), now=lambda: 0.0)
     assert "So far:" not in caplog.text

@@ -38,11 +38,13 @@ class _Commands(click.Group):
             raise
 
 
-class _ListByDefault(click.Group):
-    """`errors` is `errors list`."""
+class _KindsByDefault(click.Group):
+    """`errors` is `errors kinds`, and `errors 1003` is `errors list 1003`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["kinds", *args]
+        elif args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
@@ -109,9 +111,15 @@ def mapping(files: tuple[str, ...], *, as_json: bool) -> None:
         reporting.show(reporting.report(settings, database), as_json=as_json)
 
 
-@commands.group(cls=_ListByDefault)
+@commands.group(cls=_KindsByDefault)
 def errors() -> None:
-    """Records that Marketo did not take."""
+    r"""Records that Marketo did not take: by kind, or with a KIND its entries.
+
+    \b
+    marketo-ops errors                  the kinds, and what to do about each
+    marketo-ops errors too_long:city    the entries of a kind
+    marketo-ops errors show 17          one entry
+    """
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -124,9 +132,41 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+@errors.command("kinds")
+@_config
+@_filters
+@click.option("--all", "resolved_too", is_flag=True, help="Also those that are resolved.")
+@_json
+def errors_kinds(
+    files: tuple[str, ...],
+    codes: tuple[str, ...],
+    stream: str | None,
+    since: str | None,
+    *,
+    resolved_too: bool,
+    as_json: bool,
+) -> None:
+    """The kinds of errors: how many records and people, since when, and what to do."""
+    from target_marketo.ops.errors_log import listing  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.errors_log.entries import Filter  # noqa: PLC0415
+    from target_marketo.ops.project import configuration, meltano  # noqa: PLC0415
+
+    mine = configuration.instance(files)
+    wanted = Filter(mine, codes, None, stream, listing.instant(since), resolved_too=resolved_too)
+    with closing(_store(files)) as database:
+        listing.show_kinds(
+            database,
+            wanted,
+            configuration.target(files),
+            in_meltano=meltano.is_project(),
+            as_json=as_json,
+        )
+
+
 @errors.command("list")
 @_config
 @_filters
+@click.argument("kind", required=False)
 @click.option("--all", "resolved_too", is_flag=True, help="Also those that are resolved.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1))
 @_json
@@ -135,8 +175,9 @@ def errors_list(
     codes: tuple[str, ...],
     stream: str | None,
     since: str | None,
-    limit: int,
     *,
+    kind: str | None,
+    limit: int,
     resolved_too: bool,
     as_json: bool,
 ) -> None:
@@ -147,7 +188,8 @@ def errors_list(
 
     since = listing.instant(since)
     mine = configuration.instance(files)
-    wanted = Filter(mine, codes, stream, since, resolved_too=resolved_too)
+    named, field = listing.named(kind)
+    wanted = Filter(mine, named or codes, field, stream, since, resolved_too=resolved_too)
     with closing(_store(files)) as database:
         listing.show_list(database, wanted, limit, as_json=as_json)
 
@@ -191,7 +233,7 @@ def replay(
     from target_marketo.ops.errors_log.listing import instant  # noqa: PLC0415
     from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
 
-    wanted = Filter(configuration.instance(files), codes, stream, instant(since))
+    wanted = Filter(configuration.instance(files), codes, None, stream, instant(since))
     config = configuration.target(files)
     with closing(_store(files)) as database:
         plan = replaying.plan(database, config, wanted, force=force)

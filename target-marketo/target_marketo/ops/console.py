@@ -1,10 +1,13 @@
-"""Tables for people, JSON for programs. Neither shows control characters of a foreign text."""
+"""Tables for people, tab-separated lines for pipes, JSON for programs.
+
+None of them shows control characters of a foreign text.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,17 +38,39 @@ def console(*, to_stderr: bool = False) -> Console:
     return found
 
 
+def is_piped() -> bool:
+    """Whether a program reads stdout, and not a person."""
+    return not console().is_terminal
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; columns whose name ends in `#` are numbers."""
+    """A table that fits the terminal; columns whose name ends in `#` are numbers.
+
+    In a pipe it is a line a row, columns separated by tabs, without the title.
+    """
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415
 
     screen = console()
+    names = [name.rstrip(" #") for name in columns]
+    if not screen.is_terminal:
+        header = [names] if any(names) else []
+        lines = ("\t".join(plain(cell) for cell in row) for row in (*header, *rows))
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        return
     screen.print(Text(title, style="bold"))
-    table = Table(header_style="bold", show_header=any(columns))
-    for name in columns:
-        number = name.endswith("#")
-        table.add_column(name.rstrip(" #"), justify="right" if number else "left", overflow="fold")
+    table = Table(
+        box=None, header_style="dim", show_header=any(columns), pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for name, given in zip(names, columns, strict=True):
+        number = given.endswith("#")
+        table.add_column(
+            name,
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="fold",
+            style="" if any(columns) or table.columns else "dim",
+        )
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
     screen.print(table)
@@ -57,6 +82,20 @@ def short(at: datetime | str | None) -> str:
         return ""
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def span(length: timedelta) -> str:
+    """A length of time, in its two greatest units: `3 min`, `2 h 5 min`, `4 d 1 h`."""
+    minutes = max(0, int(length.total_seconds()) // 60)
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def counted(number: int, noun: str, several: str = "") -> str:
+    """`1 person`, `2 people`, `1,000 records`."""
+    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
 
 
 def _as_json(value: object) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import select
 
 from target_marketo import assembly
-from target_marketo.ops.console import print_json, print_table, short
+from target_marketo.ops.console import console, is_piped, print_json, print_table, short, span
 from target_marketo.store.run_ledger import COUNTS, RUNS, moment
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PERIOD = timedelta(hours=24)
 _RUNS_SHOWN = 30
+_ON_SCREEN = ("received #", "created #", "updated #", "rejected #", "calls #")  # 80 columns
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def measure(settings: Settings, database: Database, *, ask: bool = False) -> Mea
     for run in runs:
         run["calls"] = msgspec.json.decode(run["calls"])
         run["throttled"] = msgspec.json.decode(run["throttled"])
+        run["attachments"] = msgspec.json.decode(run["attachments"])
         calls.update(run["calls"])
     return Measured(snapshot, runs, calls)
 
@@ -87,19 +89,25 @@ def show(measured: Measured, *, as_json: bool) -> None:
             ("in 24 hours", kinds or "none"),
         ),
     )
-    if measured.runs:
-        print_table(
-            "Runs of the last 24 hours (times are UTC)",
-            ("started", "ended", "exit #", *(f"{name} #" for name in COUNTS), "calls #", "error"),
-            (
-                (
-                    short(run["started_at"]),
-                    short(run["ended_at"]) or "under way",
-                    "" if run["exit_code"] is None else run["exit_code"],
-                    *(run[name] for name in COUNTS),
-                    sum(run["calls"].values()),
-                    run["error_code"],
-                )
-                for run in measured.runs[:_RUNS_SHOWN]
-            ),
-        )
+    if not measured.runs:
+        return
+    console().print()
+    piped = is_piped()
+    columns = ("started", "took", "exit #", *(f"{name} #" for name in COUNTS), "calls #", "end")
+    shown = columns if piped else ("started", "took", *_ON_SCREEN, "end")
+    rows = [dict(zip(columns, _row(run), strict=True)) for run in measured.runs[:_RUNS_SHOWN]]
+    print_table(
+        "Runs of the last 24 hours (UTC)", shown, ([row[name] for name in shown] for row in rows)
+    )
+
+
+def _row(run: dict[str, Any]) -> tuple[object, ...]:
+    end = datetime.fromisoformat(run["ended_at"] or run["alive_at"])
+    return (
+        short(run["started_at"]),
+        span(end - datetime.fromisoformat(run["started_at"])),
+        "" if run["exit_code"] is None else run["exit_code"],
+        *(run[name] for name in COUNTS),
+        sum(run["calls"].values()),
+        run["error_code"] or ("done" if run["ended_at"] else "under way"),
+    )

@@ -34,6 +34,7 @@ from target_marketo.marketo.errors import MarketoError, QuotaSpent
 from target_marketo.privacy import printable
 from target_marketo.problems import SettingError
 from target_marketo.singer.messages import Feed, InputEnded, Lines, Malformed, Message, parse
+from target_marketo.singer.metrics import Metrics
 from target_marketo.singer.state_output import StateOutput
 from target_marketo.store.database import StoreError
 from target_marketo.writes.described import Described
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from target_marketo.store.cache import Cache
     from target_marketo.store.error_log import ErrorLog
 
+SECONDS_A_MINUTE = 60.0
 EXIT_FAILED, EXIT_BUDGET, EXIT_SIGNAL = 1, 75, 128
 
 _START_PATIENCE_SECONDS = 8.0
@@ -68,6 +70,10 @@ class Stop(Exception):
     def __init__(self, text: str, code: int = EXIT_FAILED) -> None:
         super().__init__(text)
         self.code = code
+
+
+class OutOfTime(Stop):
+    """The run's own minutes are over; what is left is the next run's."""
 
 
 class _Signal(NamedTuple):
@@ -97,6 +103,8 @@ class Run:
     ) -> None:
         self.summary = Summary()
         self._messages: Counter[str] = Counter()
+        self._records: Counter[str] = Counter()  # by stream
+        self._metrics = Metrics(self._records, marketo.calls)
         self.every_minute: Callable[[], None] = lambda: None
         self._settings = settings
         self._marketo = marketo
@@ -142,6 +150,7 @@ class Run:
         self._hopeless = False
         self._may_leave_at_once = True  # this thread waits for Marketo itself
         self._reported_at = now()
+        self._out_of_time_at = now()  # until `consume` begins
         marketo.stopping = lambda: self._stopping
 
     @property
@@ -153,6 +162,11 @@ class Run:
     def messages(self) -> Counter[str]:
         """How many came of each type of message."""
         return self._messages + Counter(RECORD=self.summary.received)
+
+    @property
+    def last_state(self) -> bytes | None:
+        """The STATE that was written last."""
+        return self._states.last
 
     @property
     def calls(self) -> Calls:
@@ -183,6 +197,7 @@ class Run:
         Raises:
             Stop: The run did not succeed; what could be delivered is, and its STATE is written.
         """
+        self._out_of_time_at = self._now() + SECONDS_A_MINUTE * self._settings.max_run_minutes
         try:
             self._prepare()
             self._loop(source)
@@ -266,9 +281,16 @@ class Run:
                 event = self._inbox.get_nowait()
         except Empty:
             pass
+        if self._now() >= self._out_of_time_at:
+            self._failure = self._failure or OutOfTime(
+                f"Stopped after `max_run_minutes` = {self._settings.max_run_minutes}: the next run "
+                "goes on where this one ends",
+                EXIT_BUDGET,
+            )
         if self._now() - self._reported_at >= _REPORT_SECONDS:
             self._reported_at = self._now()
             logger.info("So far: %s", self._summary_line())
+            self._metrics.tell()
             self.every_minute()
 
     def _dispatch(self, event: object) -> None:
@@ -285,7 +307,8 @@ class Run:
 
     def _patience(self) -> float:
         due = self._loader.due()
-        return min(_REPORT_SECONDS, due) if due is not None else _REPORT_SECONDS
+        left = max(0.0, self._out_of_time_at - self._now())
+        return min(_REPORT_SECONDS, left, _REPORT_SECONDS if due is None else due)
 
     @property
     def _stopping(self) -> bool:
@@ -383,6 +406,7 @@ class Run:
     def _record(self, plan: StreamPlan, row: Row, line: bytes) -> None:
         summary = self.summary
         summary.received += 1
+        self._records[plan.stream] += 1
         received = Received(self._checkpoint.received(), plan.stream, line, summary.received)
         try:
             mapped = plan.step(row)
@@ -484,6 +508,7 @@ class Run:
     def _end(self) -> None:
         self._tell()
         failure = self._failure
+        self._metrics.end(succeeded=not self._signal and failure is None)
         if self._signal:
             raise Stop(
                 f"Stopped by signal {self._signal}: what was not delivered comes again with the "

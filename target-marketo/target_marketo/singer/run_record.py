@@ -6,6 +6,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from target_marketo.singer.bookmark import newest_time
 from target_marketo.singer.run import EXIT_FAILED, Stop
 from target_marketo.store.database import StoreError
 from target_marketo.store.run_ledger import COUNTS
@@ -59,4 +60,7 @@ def recorded(ledger: RunLedger, run: Run) -> Iterator[None]:
 def _counts(run: Run) -> dict[str, Any]:
     calls = run.calls
     counts: dict[str, Any] = {name: getattr(run.summary, name) for name in COUNTS}
-    return counts | {"calls": dict(calls.by_kind), "throttled": dict(calls.throttled)}
+    counts |= {"calls": dict(calls.by_kind), "throttled": dict(calls.throttled)}
+    bookmark = newest_time(run.last_state) if run.last_state else None
+    # Where nothing was written yet, what stands there stays.
+    return counts | ({"bookmark": bookmark} if bookmark else {})

@@ -15,6 +15,7 @@ class StateOutput:
         """`output` is None where the descriptor was closed."""
         self._output = output
         self.is_gone = False
+        self.last: bytes | None = None  # the STATE that was written last
 
     def write(self, state: bytes) -> None:
         """Writes one STATE, or finds out that it cannot be."""
@@ -33,3 +34,5 @@ class StateOutput:
             self._output.flush()
         except (OSError, ValueError):
             self.is_gone = True
+        else:
+            self.last = state

@@ -41,6 +41,8 @@ RUNS = Table(
     *(Column(name, Integer, nullable=False, server_default="0") for name in COUNTS),
     Column("calls", Text, nullable=False, server_default="{}"),  # kind -> how many
     Column("throttled", Text, nullable=False, server_default="{}"),  # code -> how many
+    Column("attachments", Text, nullable=False, server_default="{}"),  # kind -> how many written
+    Column("bookmark", Text),  # the newest time in the last STATE that was written, if it has one
     Column("error_code", Text, nullable=False, server_default=""),
     Column("error", Text, nullable=False, server_default=""),
     Column("reported", Integer, nullable=False, server_default="0"),

@@ -30,14 +30,14 @@ def test_errors_lists_open_entries_with_masked_keys_and_the_cure(ops: Ops, store
     store.add(failure(), failure(EMAILS[1], "invalid_email"))
     store.resolve(failure())
 
-    listed = ops("errors")
+    listed = ops("errors", "list")
     everything = ops.json("errors", "list", "--all")
 
     assert "(12 characters)" in listed.output
     assert "correct it at its source" in listed.output
     assert "j***" not in listed.output, "it is resolved"
     assert {each["code"] for each in everything} == {"1003", "invalid_email"}
-    assert ops.json("errors", "--code", "1003") == []
+    assert ops.json("errors", "list", "--code", "1003") == []
 
 
 def test_errors_can_be_narrowed_by_time(ops: Ops, store: Store) -> None:
@@ -125,7 +125,7 @@ def test_replay_is_what_the_target_reads_and_resolves_what_arrives(
     assert ended.code == 0, ended.err
     (lead,) = marketo.leads()
     assert len(lead["city"]) == 255
-    assert [each["id"] for each in ops.json("errors")] == [2]
+    assert [each["id"] for each in ops.json("errors", "list")] == [2]
     assert ops.json("replay", "--dry-run", "--force")["sent"] == [2]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 
 from target_marketo.privacy import masked
 from target_marketo.store.error_log import ERRORS, last_seen
@@ -79,6 +79,7 @@ class Filter:
 
     instance: str | None
     codes: tuple[str, ...] = ()
+    field: str | None = None
     stream: str | None = None
     since: str | None = None
     resolved_too: bool = False
@@ -89,6 +90,8 @@ class Filter:
             yield ERRORS.c.instance == self.instance
         if self.codes:
             yield ERRORS.c.code.in_(self.codes)
+        if self.field is not None:
+            yield ERRORS.c.field == self.field
         if self.stream:
             yield ERRORS.c.stream == self.stream
         if self.since:
@@ -105,9 +108,59 @@ def find(database: Database, wanted: Filter, limit: int | None = None) -> list[L
         return [LoggedError(*row) for row in connection.execute(query)]
 
 
-def with_records(database: Database, wanted: Filter) -> list[tuple[LoggedError, dict[str, Any]]]:
-    """Entries with their whole records, person by person, each person's oldest first."""
-    query = select(*_COLUMNS, ERRORS.c.record).where(*wanted.conditions()).order_by(ERRORS.c.id)
+@dataclass(frozen=True)
+class Kind:
+    """Entries of one stream, code and field: how many, of how many people, since when."""
+
+    stream: str
+    code: str
+    field: str
+    records: int
+    people: int
+    first_seen: str
+    last_seen: str
+    advice: str
+
+    @property
+    def name(self) -> str:
+        """What a person types to see its entries."""
+        return f"{self.code}:{self.field}" if self.field else self.code
+
+
+def kinds(database: Database, wanted: Filter) -> list[Kind]:
+    """The kinds of entries, the one with the most people first."""
+    columns = (ERRORS.c.stream, ERRORS.c.code, ERRORS.c.field)
+    people = func.count(ERRORS.c.key_hash.distinct())
+    query = (
+        select(
+            *columns,
+            func.count(),
+            people,
+            func.min(ERRORS.c.at),
+            func.max(last_seen()),
+            func.max(ERRORS.c.advice),
+        )
+        .where(*wanted.conditions())
+        .group_by(*columns)
+        .order_by(people.desc(), *columns)
+    )
+    with database.read() as connection:
+        return [Kind(*row) for row in connection.execute(query)]
+
+
+def with_records(
+    database: Database, wanted: Filter, *, newest: int | None = None
+) -> list[tuple[LoggedError, dict[str, Any]]]:
+    """Entries with their whole records, person by person, each person's oldest first.
+
+    `newest` bounds how many: those that came last.
+    """
+    chosen = select(ERRORS.c.id).where(*wanted.conditions()).order_by(ERRORS.c.id.desc())
+    query = (
+        select(*_COLUMNS, ERRORS.c.record)
+        .where(ERRORS.c.id.in_(chosen.limit(newest)) if newest else and_(*wanted.conditions()))
+        .order_by(ERRORS.c.id)
+    )
     with database.read() as connection:
         found = [
             (LoggedError(*row[:-1]), msgspec.json.decode(row[-1]))

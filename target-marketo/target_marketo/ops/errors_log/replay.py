@@ -19,32 +19,19 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 from sqlalchemy import select
 
-from target_marketo.mapping.default_streams import DEFAULT_STREAMS
-from target_marketo.mapping.mapper import Mapper
-from target_marketo.mapping.plan import Mapped
-from target_marketo.mapping.refusals import Refused
-from target_marketo.marketo.codes import Replay as CanReplay
-from target_marketo.marketo.codes import is_documented, of_row
-from target_marketo.marketo.replies import Field
 from target_marketo.ops.console import console, print_json, print_table
 from target_marketo.ops.errors import OpsError
 from target_marketo.ops.errors_log import entries
-from target_marketo.ops.errors_log.shape import explained
-from target_marketo.problems import SettingError
-from target_marketo.settings import Settings
-from target_marketo.store.cache import Cache
-from target_marketo.store.error_log import mapping_digest
+from target_marketo.ops.errors_log.outlook import Judge, mapped_streams
 from target_marketo.store.run_ledger import RUNS, SILENT_AFTER, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from target_marketo.mapping.plan import StreamPlan
     from target_marketo.ops.errors_log.entries import Filter, LoggedError
     from target_marketo.store.database import Database
 
 _JUST_STARTED = timedelta(seconds=10)
-_A_YEAR_SECONDS = 366 * 86_400.0
 
 
 @dataclass
@@ -67,7 +54,7 @@ def plan(
     if not force:
         _refuse_beside_a_run(database, wanted.instance)
     chosen = Replay(mapped_streams=mapped_streams(config))
-    judge = _Judge(database, config)
+    judge = Judge(database, config)
     for entry, record in entries.with_records(database, wanted):
         reason = "" if force else judge.hopeless(entry, record)
         if reason:
@@ -118,71 +105,6 @@ def show(replay: Replay, *, as_json: bool) -> None:
         ("ID #", "stream", "code", "field", "who", "sent", "why not"),
         ((e.id, e.stream, e.code, e.field, e.who, "no" if why else "yes", why) for e, why in rows),
     )
-
-
-def mapped_streams(config: Mapping[str, Any]) -> frozenset[str]:
-    """The streams that the `streams` setting, or its default, has an entry for."""
-    streams = config.get("streams")
-    return frozenset(streams or DEFAULT_STREAMS)
-
-
-class _Judge:
-    """Which entries would fail again, as far as this side can tell."""
-
-    def __init__(self, database: Database, config: Mapping[str, Any]) -> None:
-        self._mapping = mapping_digest(config.get("streams"))
-        self._mapper = _mapper(database, config)
-        self._mapped = mapped_streams(config)
-        self._plans: dict[str, StreamPlan | None] = {}
-
-    def hopeless(self, entry: LoggedError, record: dict[str, Any]) -> str:
-        """Why it would; empty if it may succeed."""
-        can_replay = of_row(entry.code).replay
-        if can_replay is CanReplay.NEVER:
-            return explained(entry.code, entry.advice).meaning
-        if can_replay is CanReplay.IF_CHANGED:
-            unchanged = entry.mapping in (None, self._mapping)
-            return "Marketo refused the value, and `streams` has not changed" if unchanged else ""
-        if is_documented(entry.code):
-            return ""
-        refused = self._refused(entry, record)
-        if refused is None:
-            return ""
-        where = f" (field {refused.field})" if refused.field else ""
-        return f"the mapping still refuses it: {refused.code}{where}"
-
-    def _refused(self, entry: LoggedError, record: dict[str, Any]) -> Refused | None:
-        stream = entry.stream
-        if stream not in self._plans:
-            self._plans[stream] = self._plan(stream, record)
-        plan = self._plans[stream]
-        mapped = plan.map(record) if plan else None
-        if isinstance(mapped, Mapped):
-            left_out = (each for each in mapped.left_out if each.field == entry.field)
-            return next(left_out, None)
-        return mapped if isinstance(mapped, Refused) else None
-
-    def _plan(self, stream: str, record: dict[str, Any]) -> StreamPlan | None:
-        if self._mapper is None:
-            return None
-        try:
-            # A mapped property that this record lacks is no mistake of the mapping.
-            properties: dict[str, Any] = (
-                {} if stream in self._mapped else {name: {} for name in record}
-            )
-            return self._mapper.plan(stream, properties)
-        except SettingError:
-            return None
-
-
-def _mapper(database: Database, config: Mapping[str, Any]) -> Mapper | None:
-    """By the fields that the target last saw; None where it has not seen any yet."""
-    try:
-        instance = Settings.of({"client_id": "-", "client_secret": "-", **config}).instance
-        described = Cache(database).get(f"describe:{instance}", _A_YEAR_SECONDS)
-        return Mapper(config.get("streams"), msgspec.convert(described or [], list[Field]))
-    except (SettingError, msgspec.ValidationError):
-        return None
 
 
 def _refuse_beside_a_run(database: Database, instance: str | None) -> None:

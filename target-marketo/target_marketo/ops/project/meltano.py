@@ -24,6 +24,11 @@ class MeltanoRun:
     error: str
 
 
+def is_project() -> bool:
+    """Whether the folder is a Meltano project."""
+    return (folder() / "meltano.yml").is_file()
+
+
 def runs(since: datetime) -> list[MeltanoRun] | None:
     """The runs that started or ended since then, oldest first; None where there is no Meltano.
 
