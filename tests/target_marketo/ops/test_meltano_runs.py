@@ -97,7 +97,7 @@ def test_each_failure_is_told_and_no_log_has_anybodys_data(
 def test_meltano_env_example_and_code_know_the_same_settings() -> None:
     project = yaml.safe_load((REPOSITORY_ROOT / "meltano.yml").read_text())
     (utility,) = project["plugins"]["utilities"]
-    code = "".join(path.read_text() for path in PACKAGE.glob("*.py"))
+    code = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     example = (REPOSITORY_ROOT / ".env.example").read_text()
 
     variables = {each["env"] for each in utility["settings"]}
