@@ -85,9 +85,10 @@ def read(
     if not given:
         found = _of_meltano(plugin)
     for known, source in ((_of_dotenv(), ".env"), (os.environ, "the environment")):
-        for name in properties:
-            variable = prefix(plugin) + name.upper()
-            if variable in known:
+        for variable in known:
+            name = variable.removeprefix(prefix(plugin)).lower()
+            # Two underscores are Meltano's: TAP_LIVECHAT__SELECT.
+            if variable.startswith(prefix(plugin)) and not name.startswith("_"):
                 found[name] = _Found(known[variable], variable, source)
     values = {name: _typed(each, properties.get(name, {})) for name, each in found.items()}
     return Configuration(
