@@ -145,6 +145,7 @@ class Archive:
             "thread": {
                 "id": f"thread-{row.number}",
                 "created_at": self._at(row.created),
+                "active": False,
                 "tags": [f"tag-{row.number % 5}"],
                 "access": {"group_ids": [row.group]},
                 "events": [
