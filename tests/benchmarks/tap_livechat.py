@@ -392,11 +392,11 @@ def latency(threads: int, seconds: float, folder: Path) -> None:
         one = measure(command)
         name = f"{seconds * 1000:.0f} ms latency"
         row(f"{name}, 1 request at a time", threads, one)
-        ways = {
-            "the next page asked for ahead": (commands(1, max_concurrent_requests=2), ""),
-            "4 periods side by side": (commands(4), "3 times"),
-        }
-        for way, (several, goal) in ways.items():
+        for way, periods, count, goal in (
+            ("the next page asked for ahead", 1, 2, ""),
+            ("4 periods side by side", 4, 1, "3 times"),
+        ):
+            several = commands(periods, max_concurrent_requests=count)
             started = time.perf_counter()
             with ThreadPoolExecutor(len(several)) as together:
                 runs = list(together.map(measure, several))
