@@ -205,7 +205,8 @@ class TapLiveChat(Tap):
             th.IntegerType(minimum=1, maximum=16),
             default=1,
             title="Requests at a time",
-            description="More than 1: the next page is asked for while one is being written.",
+            description="Without effect, kept for settings of version 0.1: one request at a time. "
+            "Periods side by side (end_date) bring speed.",
         ),
     ).to_dict()
 
@@ -250,7 +251,6 @@ class TapLiveChat(Tap):
                 start_date=parse(config.get("start_date")),
                 end_date=parse(config.get("end_date")),
                 page_size=config["page_size"],
-                max_concurrent_requests=config["max_concurrent_requests"],
                 group_ids=list(config.get("group_ids") or ()),
                 include_customers_without_chats=config["include_customers_without_chats"],
             )

@@ -158,9 +158,7 @@ class ArchivePass:
             # The chat may have years of other threads.
             since = started[chat_ids[0]] - _MICROSECOND
             filters = {"chat_ids": chat_ids, "from": render(since)}
-            for page in paging.follow(
-                self._client, LIST_ARCHIVES, self._question(filters), replies.archives
-            ):
+            for page in self._archives(filters):
                 for chats in page:
                     rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
                     # Those that ended in another group than ours.
@@ -207,13 +205,12 @@ class ArchivePass:
             filters["from"] = render(since - _MICROSECOND)
         if self._session.group_ids:
             filters["group_ids"] = self._session.group_ids
-        pages = paging.follow(
-            self._client, LIST_ARCHIVES, self._question(filters), replies.archives
-        )
-        return paging.ahead(pages) if self._session.max_concurrent_requests > 1 else pages
+        return self._archives(filters)
 
-    def _question(self, filters: Payload) -> Payload:
-        return {"filters": filters, "sort_order": "asc", "limit": self._session.page_size}
+    def _archives(self, filters: Payload) -> Iterator[replies.ArchivesPage]:
+        size = self._session.page_size
+        payload = {"filters": filters, "sort_order": "asc", "limit": size}
+        return paging.follow(self._client, LIST_ARCHIVES, payload, replies.archives)
 
     def trial(self, stream: ArchiveStream) -> Iterator[list[Record]]:
         """One stream's records, nothing else: a trial run stops early, and requests cost."""

@@ -51,7 +51,6 @@ class Session:
     start_date: datetime | None
     end_date: datetime | None
     page_size: int
-    max_concurrent_requests: int
     group_ids: list[int]
     include_customers_without_chats: bool
 
