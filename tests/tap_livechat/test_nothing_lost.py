@@ -392,6 +392,39 @@ def test_what_is_open_when_a_period_is_read_comes_when_it_is_read_once_more() ->
     assert set(account.delivered) == {"thread-1", "thread-2"}, "the third is another period's"
 
 
+def test_what_is_open_when_the_live_run_begins_comes_with_it() -> None:
+    account = Account([Row(1, 100, 5000, 1), Row(2, 300, 310, 2), Row(3, 600, 610, 3)])
+
+    for minute in (1000, 4000, 7000):
+        account.run(minute, start_date=render(at(400)))
+
+    assert set(account.delivered) == {"thread-1", "thread-3"}, "the second is a period's"
+
+
+def test_an_archive_that_says_nothing_of_active_threads_forgets_no_open_one() -> None:
+    """It lists them with the others, and does not tell them apart."""
+
+    class Silent(Archive):
+        def is_archived(self, row: Row) -> bool:
+            return at(row.created) <= self.moment
+
+        def _chat(self, row: Row) -> dict[str, Any]:
+            chat = super()._chat(row)
+            del chat["thread"]["active"]
+            return chat
+
+    account = Account([])
+    account.archive = Silent([Row(1, 100, 5000, 1)])
+    account.run(130)
+    account.run(4000)
+    assert remembered(account.state) == {"thread-1"}
+    account.delivered.clear()
+
+    account.run(6000)
+
+    assert account.delivered == ["thread-1"]
+
+
 def peak_of_a_page(chats: int, events: int) -> int:
     """Bytes that reading a page takes at its worst, its own bytes aside."""
     said = [
