@@ -77,7 +77,7 @@ class Rejections:
     def take(self, rejections: list[Rejection]) -> None:
         """Notes records; they are settled by the next `store`."""
         self._unstored += rejections
-        self._summary.rejected += len(rejections)
+        self._summary.rejected += sum(not rejection.part for rejection in rejections)
         for rejection in rejections:
             self._tell(rejection)
             if self._stores:
@@ -113,7 +113,7 @@ class Rejections:
             return  # as nearly always when a run asks
         if self._stores:
             self._error_log.store(map(_failure, self._unstored), self._resolved)
-        self._settle([rejection.received.ticket for rejection in self._unstored])
+        self._settle([ticket for each in self._unstored for ticket in each.tickets()])
         self._unstored.clear()
         self._resolved.clear()
 

@@ -102,6 +102,6 @@ def test_control_characters_in_names_and_keys_are_stored_as_marks(shared: Store)
         (entry,) = error_log.open_entries()
         assert entry.stream == "a?b?"
         again = Rejections(error_log, summary, settle=lambda _: None)
-        again.arrived(Entry(("email", "x"), "\0a@b.co", 0.0, received=[received]))
+        again.arrived(Entry(("email", "x"), "\0a@b.co", since=0.0, received=[received]))
         again.store()
         assert error_log.open_entries() == []
