@@ -16,6 +16,7 @@ from singer_sdk.singerlib.encoding import SimpleSingerReader
 
 from target_marketo import assembly, configuration
 from target_marketo.configuration import Configuration
+from target_marketo.delivery.interface import DeliveryError
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.marketo.leads import WRITE_SECONDS
@@ -164,7 +165,7 @@ class TargetMarketo(Target):
         except Stop as stop:
             cls.logger.error("%s", stop)  # noqa: TRY400 - one line, no traceback
             _leave(stop.code)
-        except (SettingError, MarketoError, GovernorError, StoreError) as error:
+        except (SettingError, MarketoError, GovernorError, StoreError, DeliveryError) as error:
             cls.logger.error("%s", error)  # noqa: TRY400 - as above
             _leave(EXIT_FAILED)
 
