@@ -22,6 +22,7 @@ from target_marketo.delivery.interface import Done
 from target_marketo.delivery.rejection_limit import Judge
 from target_marketo.delivery.summary import Summary
 from target_marketo.governor import BudgetSpent, GovernorError
+from target_marketo.governor.errors import AnotherWrites
 from target_marketo.mapping.field_types import Refused
 from target_marketo.mapping.mapper import Mapped
 from target_marketo.mapping.record_reader import read_leniently
@@ -68,6 +69,13 @@ class Stop(Exception):
 
 class OutOfTime(Stop):
     """The run's own minutes are over; what is left is the next run's."""
+
+
+def exit_code(error: BaseException) -> int:
+    """What the process ends with: 75 says that nothing is wrong, and that the next run goes on."""
+    if isinstance(error, Stop):
+        return error.code
+    return EXIT_BUDGET if isinstance(error, AnotherWrites) else EXIT_FAILED
 
 
 class _Signal(NamedTuple):

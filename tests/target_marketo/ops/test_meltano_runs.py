@@ -116,7 +116,11 @@ def test_meltano_env_example_and_code_know_the_same_settings() -> None:
     assert variables == set(re.findall(r"^# (MARKETO_OPS_\w+)=", example, re.MULTILINE))
     for name in variables:
         assert name in code or f'"{name.removeprefix("MARKETO_OPS_")}"' in code, name
-    assert secret == {"MARKETO_OPS_SMTP_PASSWORD", "MARKETO_OPS_PING_URL"}
+    assert secret == {
+        "MARKETO_OPS_SMTP_PASSWORD",
+        "MARKETO_OPS_PING_URL",
+        "MARKETO_OPS_JOB_PING_URL",
+    }
 
 
 def test_both_schedules_are_listed(tmp_path: Path, sandbox: Sandbox, mailbox: Mailbox) -> None:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _CURSOR = "digest"
 _FOR_EVER = float("inf")
 _BEGINNING = "1970-01-01T00:00:00+00:00"
-_SILENCE_HOURS = 6
 # Meltano writes a run's end a little after it; what was told is known by id.
 _OVERLAP = timedelta(days=2)
 _IDS_KEPT = 2000
@@ -157,7 +156,7 @@ def _report(
             usage=assembly.governor(settings, database).snapshot(),
             meltano_runs=None if found is None else [each for each in found if each.id not in told],
             zone=_zone(variables),
-            silence_hours=_hours(variables),
+            silence_hours=configuration.silence_hours(variables),
             retention_days=settings.error_retention_days,
             in_meltano=found is not None,
         ),
@@ -200,10 +199,3 @@ def _zone(variables: Mapping[str, str]) -> ZoneInfo:
         raise OpsError(
             "`MARKETO_OPS_TIMEZONE` must be a zone such as Europe/Berlin or UTC"
         ) from None
-
-
-def _hours(variables: Mapping[str, str]) -> int:
-    text = variables.get("MARKETO_OPS_SILENCE_HOURS") or str(_SILENCE_HOURS)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise OpsError("`MARKETO_OPS_SILENCE_HOURS` must be a number of hours, 1 or more")
-    return int(text)

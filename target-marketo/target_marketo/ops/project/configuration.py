@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_marketo import configuration
+from target_marketo.ops.errors import OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_marketo.settings import Settings
     from target_marketo.store.database import Database
 
+_SILENCE_HOURS = 6
 _TAP_SETTINGS = (
     "account_id",
     "personal_access_token",
@@ -66,6 +68,14 @@ def instance(files: Sequence[str] = ()) -> str | None:
         return Settings.of({"client_id": "-", "client_secret": "-", **given}).instance
     except SettingError:
         return None
+
+
+def silence_hours(given: Mapping[str, str]) -> int:
+    """For how long nothing may run before it is news."""
+    text = given.get("MARKETO_OPS_SILENCE_HOURS") or str(_SILENCE_HOURS)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise OpsError("`MARKETO_OPS_SILENCE_HOURS` must be a number of hours, 1 or more")
+    return int(text)
 
 
 def store(files: Sequence[str] = ()) -> Database:
