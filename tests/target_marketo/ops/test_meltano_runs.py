@@ -93,7 +93,7 @@ def test_each_failure_is_told_and_no_log_has_anybodys_data(
 
     assert (in_tap, in_target, at_quota, digest) == (1, 1, 1, 0), project.printed
     assert len(mailbox.messages) == 1
-    assert "3 runs failed" in mailbox.messages[0]["Subject"]
+    assert "2 runs failed, 1 run waited" in mailbox.messages[0]["Subject"]
     text, html = mailbox.bodies()
     for part in (text, html):
         assert "Meltano: prod:tap-livechat-to-target-marketo" in part

@@ -22,7 +22,9 @@ from target_marketo.ops.console import console, print_json
 from target_marketo.ops.digest import mail, ping, render
 from target_marketo.ops.digest.report import Report, Sources, gather
 from target_marketo.ops.errors import OpsError
+from target_marketo.ops.errors_log.outlook import Judge
 from target_marketo.ops.project import configuration, meltano
+from target_marketo.ops.status import health
 from target_marketo.store.cache import Cache
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.run_ledger import RUNS
@@ -146,6 +148,8 @@ def _report(
     cursor = _cursor(database, settings.instance)
     found = meltano.runs(max(datetime.fromisoformat(cursor.until) - _OVERLAP, _first_day(now)))
     told = set(cursor.meltano_runs)
+    usage = assembly.governor(settings, database).snapshot()
+    hours = configuration.silence_hours(variables)
     return gather(
         database,
         cursor.until,
@@ -153,12 +157,14 @@ def _report(
             instance=settings.instance,
             environment=environment_name(),
             streams=settings.streams,
-            usage=assembly.governor(settings, database).snapshot(),
+            usage=usage,
             meltano_runs=None if found is None else [each for each in found if each.id not in told],
             zone=_zone(variables),
-            silence_hours=configuration.silence_hours(variables),
+            silence_hours=hours,
             retention_days=settings.error_retention_days,
             in_meltano=found is not None,
+            health=health.read(database, settings.instance, usage, now, hours),
+            judge=Judge(database, configuration.target(files)),
         ),
         now,
     )
