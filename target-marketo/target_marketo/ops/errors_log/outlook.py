@@ -16,7 +16,7 @@ from target_marketo.mapping.mapper import DEFAULT_STREAMS, Mapper
 from target_marketo.marketo.codes import Replay, is_documented, of_row
 from target_marketo.marketo.replies import Field
 from target_marketo.ops.errors_log import entries
-from target_marketo.ops.errors_log.shape import explained
+from target_marketo.ops.errors_log.shape import explained, is_ours
 from target_marketo.problems import SettingError
 from target_marketo.settings import Settings
 from target_marketo.store.cache import Cache
@@ -81,18 +81,20 @@ class Judge:
             return "Marketo refused the value, and `streams` has not changed" if unchanged else ""
         if is_documented(entry.code):
             return ""
-        refused = self._refused(entry.stream, record)
-        if refused is None:
+        plan = self._plan_of(entry.stream, record)
+        if plan is None:
+            same = is_ours(entry.code) and unchanged
+            return "the mapping refused it, and `streams` has not changed" if same else ""
+        refused = plan.map(record)
+        if not isinstance(refused, Refused):
             return ""
         where = f" (field {refused.field})" if refused.field else ""
         return f"the mapping still refuses it: {refused.code}{where}"
 
-    def _refused(self, stream: str, record: dict[str, Any]) -> Refused | None:
+    def _plan_of(self, stream: str, record: dict[str, Any]) -> StreamPlan | None:
         if stream not in self._plans:
             self._plans[stream] = self._plan(stream, record)
-        plan = self._plans[stream]
-        mapped = plan.map(record) if plan else None
-        return mapped if isinstance(mapped, Refused) else None
+        return self._plans[stream]
 
     def _plan(self, stream: str, record: dict[str, Any]) -> StreamPlan | None:
         if self._mapper is None:

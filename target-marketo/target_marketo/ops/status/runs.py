@@ -107,7 +107,7 @@ def read(database: Database, instance: str, now: datetime) -> Runs:
             Run(
                 started_at=_time(row.started_at) or alive_at,
                 at=ended_at or alive_at,
-                outcome=_outcome(row.exit_code, alive_at, ended_at, now),
+                outcome=outcome(row.exit_code, alive_at, ended_at, now),
                 error=row.error,
                 bookmark=_time(row.bookmark),
             )
@@ -115,9 +115,10 @@ def read(database: Database, instance: str, now: datetime) -> Runs:
     return Runs(tuple(found))
 
 
-def _outcome(
+def outcome(
     code: int | None, alive_at: datetime, ended_at: datetime | None, now: datetime
 ) -> Outcome:
+    """What became of a run that ended then, or was last alive then."""
     if ended_at is None:
         return Outcome.UNDER_WAY if now - alive_at < SILENT_AFTER else Outcome.KILLED
     return {0: Outcome.DONE, EXIT_WAITS: Outcome.WAITS}.get(code or 0, Outcome.FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ from target_marketo.ops.console import console, counted, plain, print_json, prin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from target_marketo.ops.status.health import Health
+
+_LATE = timedelta(minutes=5)
 
 
 class Format(StrEnum):
@@ -56,7 +58,7 @@ def _rows(health: Health) -> Iterator[tuple[str, str]]:
     else:
         yield "bookmark", "none with a time in it"
     due = runs.next_at
-    late = f", {span(health.now - due)} late" if due and due < health.now else ""
+    late = f", {span(health.now - due)} late" if due and health.now - due > _LATE else ""
     yield "next run", f"about {utc(due)}{late}, as the last ones came" if due else "not known yet"
     kinds = f": {', '.join(health.open_kinds[:3])}" if health.open_kinds else ""
     people = counted(health.open_people, "person", "people")
