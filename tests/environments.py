@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -26,7 +27,9 @@ def installed(folder: Path, requirement: str, command: str) -> str:
 def _install(environment: Path, requirement: str) -> None:
     has_module = importlib.util.find_spec("uv") is not None
     uv = [sys.executable, "-m", "uv"] if has_module else ["uv"]
+    # For the tests that are marked `installs`: the others are offline.
+    online = {name: value for name, value in os.environ.items() if name != "UV_OFFLINE"}
     make = [*uv, "venv", "-q", "--clear", "--python", sys.executable, str(environment)]
-    subprocess.run(make, check=True)
+    subprocess.run(make, check=True, env=online)
     install = [*uv, "pip", "install", "-q", "--no-config", "--python", str(environment)]
-    subprocess.run([*install, requirement], check=True)
+    subprocess.run([*install, requirement], check=True, env=online)

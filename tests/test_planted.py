@@ -86,7 +86,7 @@ def test_only_the_caller_knows_some_values() -> None:
         ("stderr of marketo-ops replay", False),
         ("stdout of marketo-ops errors show 1", False),
         ("stdout of marketo-ops errors show 1 --reveal", True),
-        ("stdout of meltano --log-format=plain run livechat-to-marketo", False),
+        ("stdout of meltano --log-format=uncolored run livechat-to-marketo", False),
         ("a mail", False),
     ],
 )

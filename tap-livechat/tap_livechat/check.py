@@ -52,9 +52,16 @@ def is_fine(findings: Sequence[Finding]) -> bool:
 
 
 def check(
-    client: Client, config: Mapping[str, Any], streams: Sequence[LiveChatStream]
+    client: Client,
+    config: Mapping[str, Any],
+    streams: Sequence[LiveChatStream],
+    *,
+    is_chosen: bool,
 ) -> Iterator[Finding]:
-    """Looks at all that can be looked at; `streams` are the selected ones."""
+    """Looks at all that can be looked at; `streams` are read, because somebody chose them or not.
+
+    What nobody chose and the token may not read is left out by a run.
+    """
     hazard = client.authenticator.hazard()
     if hazard:
         yield Finding("token", "not_tried", hazard)
@@ -67,7 +74,7 @@ def check(
     grant = client.authenticator.grant or auth.look_up(config["accounts_url"], authorization)
     tried = _try(client, streams, grant)
     yield _token(client, tried)
-    yield _scopes(tried, streams, grant)
+    yield _scopes(tried, streams, grant, is_chosen=is_chosen)
     yield _account(tried, grant, config)
     yield _clock(client)
 
@@ -119,7 +126,11 @@ def _token(client: Client, tried: Sequence[_Tried]) -> Finding:
 
 
 def _scopes(
-    tried: Sequence[_Tried], streams: Sequence[LiveChatStream], grant: auth.Grant | None
+    tried: Sequence[_Tried],
+    streams: Sequence[LiveChatStream],
+    grant: auth.Grant | None,
+    *,
+    is_chosen: bool,
 ) -> Finding:
     refused = {t.method for t in tried if isinstance(t.error, ScopeError)}
     answered = {t.method for t in tried if t.answer is not None}
@@ -133,7 +144,9 @@ def _scopes(
             unknown.append(f"{stream.name} ({method.scope})")
     if missing:
         cure = "make a token with it in LiveChat's Developer Console, or deselect the stream"
-        return Finding("scopes", "failed", f"{'; '.join(missing)}: {cure}")
+        is_needed = is_chosen or len(missing) == len(streams)
+        status: Status = "failed" if is_needed else "warning"
+        return Finding("scopes", status, f"{'; '.join(missing)}: {cure}")
     if unknown:
         return Finding("scopes", "not_tried", f"nobody told, and not tried: {', '.join(unknown)}")
     names = ", ".join(stream.name for stream in streams)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import gc
 import json
 import os
@@ -21,11 +22,11 @@ from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
-from tap_livechat import check, configuration
+from tap_livechat import check, configuration, selection
 from tap_livechat.api import auth
 from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
 from tap_livechat.configuration import Configuration
-from tap_livechat.errors import BudgetError, LiveChatError, SettingsError, StateError
+from tap_livechat.errors import BudgetError, LiveChatError, ScopeError, SettingsError, StateError
 from tap_livechat.singer.command import Command, Termination
 from tap_livechat.singer.inputs import check_catalog, check_maps, meant
 from tap_livechat.singer.messages import MessageWriter
@@ -38,7 +39,7 @@ from tap_livechat.timestamps import is_plausible, parse
 
 if TYPE_CHECKING:
     import typing as t
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from jsonschema import ValidationError
@@ -137,6 +138,13 @@ class TapLiveChat(Tap):
             description="Nothing older is read. Without it a first run reads all there is.",
         ),
         th.Property(
+            "end_date",
+            th.DateTimeType,
+            title="End date",
+            description="With start_date: one period of a back-fill. Nothing that began later is "
+            "read.",
+        ),
+        th.Property(
             "visitor_source",
             th.StringType,
             default="archives",
@@ -221,10 +229,9 @@ class TapLiveChat(Tap):
         th.Property(
             "max_concurrent_requests",
             th.IntegerType(minimum=1, maximum=16),
-            default=2,
+            default=1,
             title="Requests at a time",
-            description="A long period is read in several windows at once; each costs at most "
-            "one request more.",
+            description="More than 1: the next page is asked for while one is being written.",
         ),
     ).to_dict()
 
@@ -239,6 +246,9 @@ class TapLiveChat(Tap):
         self._termination = Termination()
         self._session: Session | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config or {})
+        # Whether somebody chose the streams, or they are simply all that there are.
+        self.has_selection = options.get("catalog") is not None
+        self.left_out: dict[str, ScopeError] = {}
         _check_state(options.get("state"))
         if isinstance(catalog := options.get("catalog"), (dict, list, int)):
             check_catalog(catalog)
@@ -248,6 +258,7 @@ class TapLiveChat(Tap):
             message_writer=MessageWriter(writes_state=limit is None),
             **options,
         )
+        _check_bookmarks(self.state.get("bookmarks") or {}, self.streams)
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a property of the class
@@ -316,13 +327,21 @@ class TapLiveChat(Tap):
                 termination=self._termination,
                 lookback=timedelta(minutes=config["lookback_minutes"]),
                 start_date=parse(config.get("start_date")),
+                end_date=parse(config.get("end_date")),
                 limit=self._limit,
                 page_size=min(config["page_size"], self._limit or config["page_size"]),
-                max_concurrent_requests=config["max_concurrent_requests"],
+                max_concurrent_requests=1 if self._limit else config["max_concurrent_requests"],
                 group_ids=list(config.get("group_ids") or ()),
                 include_customers_without_chats=config["include_customers_without_chats"],
             )
         return self._session
+
+    def sync_all(self) -> None:  # type: ignore[misc] # as LiveChatStream.sync
+        """As the SDK's; a token that may read none of the streams ends the run."""
+        super().sync_all()
+        read = {name for name, stream in self.streams.items() if stream.selected}
+        if self.left_out and read == self.left_out.keys():
+            raise next(iter(self.left_out.values()))
 
     def close(self) -> None:
         """End the run: say what it cost, and let go of the connections."""
@@ -360,17 +379,7 @@ class TapLiveChat(Tap):
         cls.print_version(print_fn=cls.logger.info)
         if sys.stdout is None:
             raise SettingsError("standard output is closed: there is nowhere to write to")
-        tap = cls(
-            config=config.config if config else cls._configuration(),
-            state=_content(state, "--state"),
-            catalog=_content(catalog, "--catalog"),
-            limit=limit,
-        )
-        check_maps(tap.config.get("stream_maps", {}), tap.streams)
-        if not tap.selected_streams:
-            raise SettingsError(
-                f"the catalog selects no stream: there are {', '.join(tap.streams)}"
-            )
+        tap = cls._made(config, catalog, state=_content(state, "--state"), limit=limit)
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
         # them takes a third of the time.
         gc.freeze()
@@ -386,19 +395,42 @@ class TapLiveChat(Tap):
             tap.close()
 
     @classmethod
+    def _made(
+        cls,
+        config: _Files | None,
+        catalog: t.IO[str] | None,
+        *,
+        most_requests: int | None = None,
+        **options: Any,
+    ) -> TapLiveChat:
+        """A tap of what the command line names; what cannot be meant is an error."""
+        files = config.names if config else ()
+        settings = cls._configuration(files)
+        known = cls.config_jsonschema["properties"]
+        for name in settings.values.keys() - known.keys():
+            cls.logger.warning("there is no setting %s%s", name, meant(name, known))
+        if most_requests:
+            changed = {**settings.values, "max_requests": most_requests}
+            settings = Configuration(changed, settings.places)
+        chosen = _content(catalog, "--catalog")
+        if chosen is None and (texts := selection.patterns(cls.name, files)) is not None:
+            chosen = selection.select(cls(config=settings).catalog_dict, texts)
+        tap = cls(config=settings, catalog=chosen, **options)
+        check_maps(tap.config.get("stream_maps", {}), tap.streams)
+        if not tap.selected_streams:
+            raise SettingsError(f"no stream is selected: there are {', '.join(tap.streams)}")
+        return tap
+
+    @classmethod
     def _check(cls, config: _Files | None, catalog: t.IO[str] | None, *, as_json: bool) -> bool:
         """Print what `--check` finds; whether a run would work."""
         findings, billed = [], 0
         try:
-            found = config.config if config else cls._configuration()
-            tap = cls(
-                config=Configuration(
-                    {**found.values, "max_requests": check.MOST_REQUESTS}, found.places
-                ),
-                catalog=_content(catalog, "--catalog"),
-            )
+            tap = cls._made(config, catalog, most_requests=check.MOST_REQUESTS)
             client = tap.session().client
-            findings = list(check.check(client, tap.config, tap.selected_streams))
+            findings = list(
+                check.check(client, tap.config, tap.selected_streams, is_chosen=tap.has_selection)
+            )
             billed = client.count.billed
             tap.close()
         except ConfigValidationError as error:
@@ -457,9 +489,6 @@ class TapLiveChat(Tap):
                 config[name] = config[name].strip()  # as a file with a secret ends with a newline
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
-        known = self.config_jsonschema["properties"]
-        for name in config.keys() - known.keys():
-            self.logger.warning("there is no setting %s%s", name, meant(name, known))
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [_describe(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
@@ -505,9 +534,7 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in _WORDS:
         if not re.fullmatch(r"[!-~]*", config.get(name, "")):
             yield f"setting {name}: it holds a blank or a letter that does not belong there"
-    start_date = config.get("start_date")
-    if start_date and not is_plausible(parse(start_date)):
-        yield "setting start_date: it must be a time such as 2026-01-31T00:00:00Z"
+    yield from _wrong_dates(config)
     if config["visitor_source"] == "cdp" and config.get("group_ids"):
         yield (
             "setting group_ids: the Customer Data Platform cannot be asked by group; use another "
@@ -525,6 +552,15 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"setting {name}: http is for this machine only; use https://"
 
 
+def _wrong_dates(config: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("start_date", "end_date"):
+        if config.get(name) and not is_plausible(parse(config[name])):
+            yield f"setting {name}: it must be a time such as 2026-01-31T00:00:00Z"
+    start, end = parse(config.get("start_date")), parse(config.get("end_date"))
+    if start and end and start >= end:
+        yield "setting end_date: it must be later than start_date"
+
+
 def _check_state(state: Any) -> None:
     """Of another form it would be taken for none, and everything be read, and billed, again."""
     if isinstance(state, (str, os.PathLike)) or not state:
@@ -535,6 +571,27 @@ def _check_state(state: Any) -> None:
             'the state is not of the form {"bookmarks": {stream: {…}}}; pass the last STATE that '
             "the target wrote, or none to begin anew"
         )
+
+
+# What a bookmark may hold: our own, version 0.1's, and the SDK's.
+_BOOKMARK = {"replication_key", "replication_key_value", "open_threads", "belongs_to"} | {
+    *("open_since", "starting_replication_value", "replication_key_signpost"),
+    *("progress_markers", "partitions"),
+}
+
+
+def _check_bookmarks(bookmarks: Mapping[str, Any], streams: Iterable[str]) -> None:
+    """As above: what nothing reads would be taken for no bookmark at all."""
+    for name, bookmark in bookmarks.items():
+        if name not in streams:
+            near = difflib.get_close_matches(name, streams, 1)
+            hint = f"; did you mean {near[0]}?" if near else f": {', '.join(streams)}"
+            raise StateError(f"state: there is no stream {name}{hint}")
+        for key in sorted(bookmark.keys() - _BOOKMARK):
+            raise StateError(
+                f"state of {name}: a bookmark has no {key}; it is "
+                '{"replication_key": …, "replication_key_value": "2026-01-31T00:00:00Z"}'
+            )
 
 
 def _content(file: t.IO[str] | None, option: str) -> Any:

@@ -14,6 +14,7 @@ from singer_sdk import typing as th
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.call import MAX_ROWS
 from target_marketo.problems import SettingError
+from target_marketo.store.instances import instance_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MUNCHKIN_ID = r"[0-9A-Za-z]{3}-[0-9A-Za-z]{3}-[0-9A-Za-z]{3}"
 # The example that stands in descriptions and in .env.example: nobody's instance.
-_PLACEHOLDER = "123-abc-456"
+_PLACEHOLDER = re.compile(r"(https?://123-abc-456\.mktorest\.com.*|123-abc-456)", re.IGNORECASE)
 
 
 SCHEMA: dict[str, Any] = th.PropertiesList(
@@ -71,10 +72,28 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Streams",
         description=(
             "How each stream becomes people: stream -> {key, fields: {Marketo field: property, or "
-            "{from or value, write, group, clear, truncate, delimiter}}}; `write` is always, "
-            "if_empty, on_create, greatest, least or append. By default the visitors of "
-            "tap-livechat, geography only where Marketo has none"
+            "{from or value, write, group, clear, truncate, delimiter, when_full}}, only_if}; "
+            "`write` is always, if_empty, on_create, greatest, least, append or newest. By default "
+            "the visitors of tap-livechat, geography only where Marketo has none, and other taps' "
+            "streams by names"
         ),
+    ),
+    th.Property(
+        "unfit_values",
+        th.StringType(allowed_values=["leave_out", "reject"]),
+        default="leave_out",
+        title="Values that do not fit",
+        description=(
+            "leave_out delivers the rest of the record and keeps the value in the error log; "
+            "reject keeps the whole record back"
+        ),
+    ),
+    th.Property(
+        "deleted",
+        th.StringType(allowed_values=["skip", "deliver"]),
+        default="skip",
+        title="Deleted records",
+        description="What becomes of records marked deleted: _sdc_deleted_at, IsDeleted and such",
     ),
     th.Property(
         "rate_limit_calls",
@@ -212,6 +231,8 @@ class Settings:
     client_id: str
     client_secret: str
     streams: dict[str, Any] | None
+    unfit_values: str
+    deleted: str
     rate_limit_calls: int
     rate_limit_seconds: int
     max_concurrent_calls: int
@@ -230,8 +251,8 @@ class Settings:
 
     @property
     def instance(self) -> str:
-        """The host: Marketo's limits are per instance, whoever calls."""
-        return urlsplit(self.endpoint).netloc.lower()
+        """Its name: Marketo's limits are per instance, whoever calls."""
+        return instance_name(self.endpoint)
 
     @classmethod
     def found(cls, configuration: Configuration) -> Settings:
@@ -297,7 +318,7 @@ def _addresses(
 ) -> tuple[str, str]:
     given = {"endpoint": endpoint, "identity": identity, "munchkin_id": munchkin_id}
     for name, value in given.items():
-        if value and _PLACEHOLDER in value.lower():
+        if value and _PLACEHOLDER.fullmatch(value.strip()):
             raise SettingError(
                 f"`{name}` is still the example 123-ABC-456: put your instance's there, or nothing"
             )

@@ -18,15 +18,17 @@ from target_marketo import assembly, configuration
 from target_marketo.configuration import Configuration
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
+from target_marketo.marketo.leads import WRITE_SECONDS
 from target_marketo.problems import SettingError
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
-from target_marketo.singer.run_record import recorded
+from target_marketo.singer.run_record import recorded, seen
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
 from target_marketo.store.run_ledger import RunLedger
+from target_marketo.store.seen import SeenStreams
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -56,6 +58,7 @@ class TargetMarketo(Target):
 
     def __init__(self, *, config: Configuration | dict[str, Any], **options: Any) -> None:
         self._run: Run | None = None
+        self._database: Database | None = None
         self._found = config if isinstance(config, Configuration) else Configuration(config)
         super().__init__(
             config=self._found.values, message_reader=_Reader(self._consume), **options
@@ -83,7 +86,14 @@ class TargetMarketo(Target):
         settings = Settings.of(self.config)
         for line in unknown(self.config):
             self.logger.warning("%s", line)
-        database = open_database(settings.store_url, settings.store_key)
+        if settings.request_timeout_seconds < WRITE_SECONDS:
+            self.logger.warning(
+                "`request_timeout_seconds` = %s is below the %s s that Marketo may take for a "
+                "write: a call that was given up on may still be carried out, late",
+                settings.request_timeout_seconds,
+                WRITE_SECONDS,
+            )
+        database = self._database = open_database(settings.store_url, settings.store_key)
         try:
             self._consume_into(database, settings, source)
         finally:
@@ -110,7 +120,9 @@ class TargetMarketo(Target):
             ledger.forget_older(settings.error_retention_days)
             writer = assembly.writer(settings, database)
             marketo.before_write = writer.check
-            with recorded(ledger, self._run), writer.held():
+            streams = SeenStreams(database, settings.instance)
+            keeps = seen(streams, number, self._run, settings.error_retention_days)
+            with recorded(ledger, self._run), keeps, writer.held():
                 self._run.consume(source)
 
     def process_endofpipe(self) -> None:
@@ -120,6 +132,8 @@ class TargetMarketo(Target):
         del frame
         if self._run is None:
             sys.exit(EXIT_SIGNAL + signum)
+        if self._database is not None:
+            self._database.hurry()
         self._run.interrupt(signum)
 
     @classmethod

@@ -43,7 +43,7 @@ _UNLIMITED = """
 import sys
 from target_marketo import assembly
 from target_marketo.settings import SCHEMA
-from target_marketo.store.memory import MemoryLeases
+from tests.target_marketo.governor.memory_leases import MemoryLeases
 from target_marketo.target import TargetMarketo
 # The setting's maximum is Marketo's own limit: 100 calls, here in a second, would be the measure.
 del SCHEMA["properties"]["rate_limit_calls"]["maximum"]

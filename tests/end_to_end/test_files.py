@@ -10,17 +10,15 @@ import pytest
 import yaml
 
 from tap_livechat.tap import TapLiveChat
-from target_marketo.mapping.mapper import DEFAULT_STREAMS
+from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.ops.digest import mail
 from target_marketo.settings import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]
 MELTANO: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text())
 TAP, TARGET = MELTANO["plugins"]["extractors"][0], MELTANO["plugins"]["loaders"][0]
-OWN_TAP_SETTINGS = {
-    name: schema
-    for name, schema in TapLiveChat.config_jsonschema["properties"].items()
-    if not name.startswith(("stream_map", "flattening", "faker"))
-}
+TapLiveChat.append_builtin_config(TapLiveChat.config_jsonschema)
+TAP_SETTINGS = TapLiveChat.config_jsonschema["properties"]
 KINDS = {
     "string": {"string", "options", "date_iso8601"},
     "integer": {"integer"},
@@ -31,7 +29,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize(
-    ("plugin", "settings"), [(TAP, OWN_TAP_SETTINGS), (TARGET, SCHEMA["properties"])]
+    ("plugin", "settings"), [(TAP, TAP_SETTINGS), (TARGET, SCHEMA["properties"])]
 )
 def test_meltano_knows_every_setting_its_kind_and_which_are_secret(
     plugin: dict[str, Any], settings: dict[str, Any]
@@ -58,7 +56,7 @@ def test_meltanos_streams_are_the_default_ones() -> None:
 
 @pytest.mark.parametrize(
     ("prefix", "settings"),
-    [("TAP_LIVECHAT_", OWN_TAP_SETTINGS), ("TARGET_MARKETO_", SCHEMA["properties"])],
+    [("TAP_LIVECHAT_", TAP_SETTINGS), ("TARGET_MARKETO_", SCHEMA["properties"])],
 )
 def test_env_example_explains_every_setting_with_its_default(
     prefix: str, settings: dict[str, Any]
@@ -72,6 +70,20 @@ def test_env_example_explains_every_setting_with_its_default(
         if default is not None:
             shown = str(default).lower() if isinstance(default, bool) else str(default)
             assert given[name.upper()] == shown, name
+
+
+def test_what_env_example_shows_as_an_example_is_refused_where_it_is_left_as_it_is() -> None:
+    text = (ROOT / ".env.example").read_text()
+    given = dict(re.findall(r"^#? ?MARKETO_OPS_(\w+)=(.*)$", text, re.MULTILINE))
+
+    assert {name: given[name] for name in mail._REQUIRED} == mail._REQUIRED
+    for name in ("ENDPOINT", "IDENTITY", "MUNCHKIN_ID"):
+        assert re.search(rf"^#? ?TARGET_MARKETO_{name}=$", text, re.MULTILINE), name
+
+
+def test_no_text_recommends_the_log_format_that_hides_why_a_run_failed() -> None:
+    for path in (ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("tests/**/*.py")):
+        assert "log-format=" + "plain" not in path.read_text(), path
 
 
 def test_every_file_of_python_is_free_of_the_package_that_breaks_the_sdk() -> None:

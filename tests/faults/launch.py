@@ -133,16 +133,21 @@ def _kill() -> None:
 
 
 class StampedOutput:
-    """Standard output: Singer's lines as they are, each stamped before it goes out."""
+    """Standard output: Singer's lines as they are, each stamped before it goes out.
+
+    It is its own `buffer`: the target writes bytes.
+    """
 
     def __init__(self, output: IO[str], observer: Observer) -> None:
         self._output = output
+        self._binary: Any = getattr(output, "buffer", None)
         self._observer = observer
+        self.buffer = self
 
-    def write(self, text: str) -> int:
-        self._observer.stamp(state=text.strip())
+    def write(self, line: bytes) -> int:
+        self._observer.stamp(state=line.decode().strip())
         self._observer.passed("before STATE")
-        return self._output.write(text)
+        return int(self._binary.write(line))
 
     def flush(self) -> None:
         self._output.flush()
@@ -184,12 +189,15 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Shortens the target's waits; `put` may be one that takes its changes back."""
     connect = _module("target_marketo.assembly")
     loader = _module("target_marketo.delivery.engine")
+    settlement = _module("target_marketo.delivery.settlement")
     breaker = _module("target_marketo.governor.breaker")
     client = _module("target_marketo.marketo.call")
     put(connect, "Limits", functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE))
     for module, name in (
         (connect, "_LEASE_GRACE_SECONDS"),
         (loader, "_AFTER_TRANSIENT_SECONDS"),
+        (settlement, "_REST_SECONDS"),
+        (settlement, "_LONGEST_REST_SECONDS"),
         (breaker, "FIRST_PROBE_SECONDS"),
         (breaker, "PROBE_SECONDS"),
     ):

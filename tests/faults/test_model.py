@@ -6,6 +6,7 @@ and crashes, each when hypothesis says so. Marketo is the one in `fake_marketo.p
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -19,7 +20,9 @@ from target_marketo.delivery.checkpoint import Checkpoint
 from target_marketo.delivery.engine import Loader, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.summary import Summary
-from target_marketo.mapping.mapper import Mapped, Mapper
+from target_marketo.delivery.workers import Workers
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.plan import Mapped
 from target_marketo.marketo.errors import OutcomeUnknown, QuotaSpent, SendFewer
 from tests.target_marketo.fake_marketo import FakeMarketo
 from tests.target_marketo.test_loader import FIELDS
@@ -57,6 +60,14 @@ class Sent:
         return {"email": self.email, "first_name": f"n{self.serial}", "city": self.city}
 
 
+_REFUSED: dict[str, Exception] = {
+    "reset before": OutcomeUnknown("reset"),
+    "611": OutcomeUnknown("system error", code="611"),
+    "413": SendFewer("too large", code="413"),
+    "607": QuotaSpent("quota", code="607"),
+}
+
+
 class Delivery(RuleBasedStateMachine):
     """One pipeline, its input, and what it has promised."""
 
@@ -81,15 +92,17 @@ class Delivery(RuleBasedStateMachine):
         """A new one, which begins where the kept STATE says."""
         self.checkpoint = Checkpoint()
         self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.workers = Workers(0)
         self.loader = Loader(
             self.marketo,
             # No threads: calls wait until the machine carries them out.
-            Options(batch_size=BATCH, max_concurrent=0, request_timeout=TIMEOUT),
+            Options(batch_size=BATCH, max_concurrent=3, outage_patience=math.inf),
             Summary(),
             settle=self.checkpoint.settled,
             reject=self._refuse,
             inbox=self.inbox,
             now=lambda: self.time,
+            workers=self.workers,
         )
         self.read = self._place_after(self.written)
         self._read_on()
@@ -97,7 +110,7 @@ class Delivery(RuleBasedStateMachine):
     @property
     def _work(self) -> SimpleQueue[Any]:
         """Calls that nobody has carried out yet."""
-        return self.loader._workers.waiting
+        return self.workers.waiting
 
     def _place_after(self, records: int) -> int:
         seen = 0
@@ -118,7 +131,7 @@ class Delivery(RuleBasedStateMachine):
                     plan, mapped, Received(ticket, each.stream, each.record, each.serial)
                 )
             else:
-                self.checkpoint.state(each)
+                self.checkpoint.state(str(each).encode())
         self.read = len(self.input)
         self._write_state()
 
@@ -128,9 +141,10 @@ class Delivery(RuleBasedStateMachine):
         self.checkpoint.settled([rejection.received.ticket for rejection in rejections])
 
     def _write_state(self) -> None:
-        state = self.checkpoint.take()
-        if state is None:
+        taken = self.checkpoint.take()
+        if taken is None:
             return
+        state = int(taken)
         for each in self.input:
             if isinstance(each, Sent) and each.serial < state:
                 assert self._is_safe(each), f"STATE {state} passed record {each.serial}"
@@ -158,23 +172,24 @@ class Delivery(RuleBasedStateMachine):
         clash = under_way & {self._key(row) for row in rows}
         assert not clash, "a person is in two calls at once"
         failure = self.fails_next.pop(0) if self.fails_next else ""
+        if failure in _REFUSED:
+            raise _REFUSED[failure]
         match failure:
-            case "reset before":
-                raise OutcomeUnknown("reset")
-            case "611":
-                raise OutcomeUnknown("system error", code="611")
-            case "413":
-                raise SendFewer("too large", code="413")
-            case "607":
-                raise QuotaSpent("quota", code="607")
             case "late":
                 self._pass(TIMEOUT)
-                self.late.append((self.time + TIMEOUT * 0.9, kind, list(rows)))
-                raise OutcomeUnknown("time-out", after_timeout=True)
+                self._is_late(kind, rows)
+                raise OutcomeUnknown("time-out", after_timeout=True, at_work_seconds=TIMEOUT)
+            case "reset, and late":
+                self._is_late(kind, rows)
+                raise OutcomeUnknown("reset", at_work_seconds=TIMEOUT)
             case "reset after":
                 self._fails_after = True
             case code if code.startswith("row "):
                 self.marketo.skips.append(code.removeprefix("row "))
+
+    def _is_late(self, kind: str, rows: Sequence[Any]) -> None:
+        """Nobody hears of it, and Marketo carries it out all the same."""
+        self.late.append((self.time + TIMEOUT * 0.9, kind, list(rows)))
 
     _fails_after = False
 
@@ -254,7 +269,8 @@ class Delivery(RuleBasedStateMachine):
     @rule(
         failure=st.sampled_from(
             [
-                *("reset before", "reset after", "late", "611", "413", "607"),
+                *("reset before", "reset after", "late", "reset, and late"),
+                *("611", "413", "607"),
                 *("row 1003", "row 1005", "row 1019", "lookup refused"),
             ]
         )

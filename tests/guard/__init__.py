@@ -26,9 +26,8 @@ def keep_on_loopback() -> None:
 
 def keep_plugins_on_loopback(project: Path) -> None:
     """The same for the installed plugins of a Meltano project."""
-    line = f"import sys; exec(open({sitecustomize.__file__!r}).read())\n"
     for packages in project.glob(".meltano/*/*/venv/lib/python*/site-packages"):
-        (packages / "loopback.pth").write_text(line)
+        (packages / "loopback.pth").write_text(f"{FOLDER}\n")
 
 
 def without_settings() -> dict[str, str]:

@@ -36,9 +36,15 @@ STOP_SECONDS = 5.0
 
 
 def serve(
-    app_factory: Callable[[dict[str, Any]], ASGIApp], arguments: Sequence[str] | None = None
+    app_factory: Callable[[dict[str, Any]], ASGIApp],
+    arguments: Sequence[str] | None = None,
+    *,
+    date_header: bool = True,
 ) -> None:
-    """Serve the application that `app_factory` makes of the `--options` JSON, until stdin ends."""
+    """Serve the application that `app_factory` makes of the `--options` JSON, until stdin ends.
+
+    Without `date_header` the application sends the time that it plays in.
+    """
     # The parent's side has no use for a web server.
     import uvicorn  # noqa: PLC0415
 
@@ -58,6 +64,7 @@ def serve(
             access_log=False,
             log_level="error",
             server_header=False,
+            date_header=date_header,
             proxy_headers=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,

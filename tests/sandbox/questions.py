@@ -69,6 +69,18 @@ MARKETO = (
         _option("too_long", "1003", "1077", "truncate"),
     ),
     Question(
+        "text_measure",
+        "Is a text measured in characters, UTF-16 units or bytes?",
+        "marketo 2.3, 8",
+        _option("text_measure", "characters", "utf16", "bytes"),
+    ),
+    Question(
+        "company_fields",
+        "Does a sync of people write company fields?",
+        "marketo 0.9, 8",
+        _option("company_fields", "1021", "accepted"),
+    ),
+    Question(
         "unknown_field_level",
         "Does an unknown field refuse its row or the whole sync?",
         "marketo 2.2, 8",

@@ -42,6 +42,7 @@ def _marketo(counts: Counts, limits: Options) -> tuple[str, ...]:
         f"  worst window  {counts.worst_in_window} calls; allowed: {window}",
         f"  in flight     {counts.worst_in_flight} at most; allowed: {limits.slots}",
         f"  today         {counts.calls_today:,} calls; allowed: {limits.daily_quota:,}",
+        *(f"  {kind}{_each(rows)}" for kind, rows in sorted(counts.rows.items())),
     )
 
 

@@ -130,12 +130,12 @@ def client(url: str, **config: Any) -> Iterator[Client]:
 @pytest.mark.parametrize(
     ("status", "error_type", "judged"),
     [
-        (429, "too_many_requests", Verdict.RETRY),
-        (400, "too_many_requests", Verdict.RETRY),  # the type goes before the status
+        (429, "too_many_requests", Verdict.THROTTLED),
+        (400, "too_many_requests", Verdict.THROTTLED),  # the type goes before the status
         (500, "internal", Verdict.RETRY),
         (504, "request_timeout", Verdict.RETRY),
         (503, "service_unavailable", Verdict.RETRY),
-        (429, None, Verdict.RETRY),
+        (429, None, Verdict.THROTTLED),
         (408, None, Verdict.RETRY),
         (502, None, Verdict.RETRY),
         (401, "authentication", Verdict.RENEW),
@@ -504,6 +504,12 @@ def test_credentials_become_a_header(config: dict[str, str], header: str) -> Non
         ({}, "no credentials"),
         ({"account_id": "a"}, "personal_access_token is missing"),
         ({"client_id": "a", "refresh_token": "b"}, "client_secret is missing"),
+        (
+            {"account_id": "a", "personal_access_token": "b", "access_token": "c"},
+            "set, account_id/personal_access_token and access_token: leave one",
+        ),
+        ({"account_id": "a", "access_token": "c"}, "set, account_id and access_token: leave one"),
+        ({"access_token": "c", "refresh_token": "b"}, "more than one way to sign in"),
     ],
 )
 def test_missing_credentials_are_named(config: dict[str, str], problem: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.tap_livechat.conftest import Output, Tap
 
+pytestmark = pytest.mark.installs
+
 ROWS = {"visitors": "visitor_id", "chats": "thread_id", "chat_events": "event_id"}
 
 csv.field_size_limit(10**8)

@@ -584,9 +584,10 @@ def test_the_notice_that_a_chat_was_closed_is_nothing_that_anybody_said() -> Non
     ],
 )
 def test_what_no_database_holds_is_left_out_of_a_text(wire: bytes, text: str) -> None:
-    page = b'{"chats":[{"id":"C","thread":{"id":"T","events":[{"id":"E","text":"%b"}]}}]}' % wire
+    said = b'"events":[{"id":"E","text":"%b"}]' % wire
+    thread = b'{"id":"T","created_at":"2026-01-01T00:00:00Z",%b}' % said
 
-    [found] = replies.archives(page).chats or []
+    [[found]] = replies.archives(b'{"chats":[{"id":"C","thread":%b}]}' % thread)
 
     assert found.thread is not None
     assert [event.text for event in found.thread.events or ()] == [text]

@@ -1,27 +1,35 @@
-"""The arithmetic of windows, bookmarks and parts."""
+"""The arithmetic of windows and open threads."""
 
 from __future__ import annotations
 
-import math
+import json
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_livechat.streams import windows
-from tap_livechat.streams.windows import Planner, Progress, Window
+from tap_livechat.streams.windows import OpenThread, Window
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
+THREADS = st.dictionaries(
+    st.text(min_size=1, max_size=12), st.builds(OpenThread, st.text(), MOMENTS, MOMENTS)
+)
 
 
-def test_a_run_reads_from_its_bookmark_less_the_lookback_to_its_start_less_the_lag() -> None:
-    window = windows.run_window([NOON], HOUR, None, NOON + 3 * HOUR)
+def test_a_run_reads_up_to_livechats_time_less_the_lag() -> None:
+    window = windows.run_window([NOON - HOUR], NOON + 3 * HOUR)
 
     assert window == Window(NOON - HOUR, NOON + 3 * HOUR - windows.SAFETY_LAG)
+
+
+def test_a_period_ends_where_it_is_said_to_and_never_later_than_now() -> None:
+    assert windows.run_window([None], NOON, NOON - HOUR).end == NOON - HOUR
+    assert windows.run_window([None], NOON, NOON + HOUR).end == NOON - windows.SAFETY_LAG
 
 
 def test_nothing_before_the_start_date_is_read() -> None:
@@ -31,104 +39,56 @@ def test_nothing_before_the_start_date_is_read() -> None:
 
 
 def test_the_stream_that_is_furthest_behind_decides_where_a_pass_begins() -> None:
-    both = windows.run_window([NOON, NOON - HOUR], HOUR, None, NOON)
-    first_time = windows.run_window([NOON, None], HOUR, None, NOON)
+    assert windows.run_window([NOON, NOON - HOUR], NOON).start == NOON - HOUR
+    assert windows.run_window([NOON, None], NOON).start is None
 
-    assert both.start == NOON - 2 * HOUR
-    assert first_time.start is None
+
+@given(threads=THREADS, bookmark=MOMENTS)
+def test_a_state_holds_the_open_threads_that_its_bookmark_has_passed(
+    threads: dict[str, OpenThread], bookmark: datetime
+) -> None:
+    kept = json.loads(json.dumps(windows.to_state(threads, bookmark)))
+
+    assert windows.from_state(kept) == {
+        key: each for key, each in threads.items() if each.started_at <= bookmark
+    }
 
 
 @pytest.mark.parametrize(
-    ("previous", "position", "open_since", "bookmark"),
+    "value",
     [
-        (None, None, None, None),
-        (None, NOON, None, NOON),
-        (NOON, NOON - HOUR, None, NOON),
-        (NOON, NOON + HOUR, None, NOON + HOUR),
-        (NOON, NOON + HOUR, NOON + HOUR / 2, NOON + HOUR / 2),
-        (NOON, NOON + HOUR, NOON - HOUR, NOON - HOUR),
+        [],
+        "x",
+        7,
+        {"T": "C"},
+        {"T": ["C"]},
+        {"T": [1, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"]},
+        {"T": ["C", "soon", "2026-01-01T00:00:00Z"]},
+        {"T": ["C", "2026-01-01T00:00:00Z", None]},
     ],
 )
-def test_the_bookmark_never_passes_an_open_chat_and_never_falls_back_without_one(
-    previous: datetime | None,
-    position: datetime | None,
-    open_since: datetime | None,
-    bookmark: datetime | None,
-) -> None:
-    assert windows.bookmark(previous, position, open_since) == bookmark
+def test_open_threads_of_another_form_are_not_taken_for_none(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"no object of lists|not a chat and two times|unpack"):
+        windows.from_state(value)
 
 
-@given(st.lists(MOMENTS, min_size=1), st.booleans())
-def test_progress_never_passes_a_row_that_is_still_to_come(
-    moments: list[datetime],
-    ordered: bool,  # noqa: FBT001 - hypothesis draws it
-) -> None:
-    rows = sorted(moments) if ordered else moments
-    window = Window(min(rows) - HOUR, max(rows) + HOUR)
-    progress = Progress(window.start)
-    progress.enter(window)
-    for number, row in enumerate(rows):
-        was_in_order = rows[: number + 1] == sorted(rows[: number + 1])
-        before = progress.position
-        progress.saw([row], window)
-        if was_in_order:
-            assert progress.position == row
-        else:
-            assert progress.position == before, "an order that broke once is trusted no more"
-    progress.finish(window)
-    assert progress.position == window.end
+def test_what_is_open_no_more_is_asked_for_unless_the_window_brings_it() -> None:
+    older, newer = (
+        OpenThread("C", NOON - 5 * HOUR, NOON - HOUR),
+        OpenThread("D", NOON - HOUR / 2, NOON - HOUR / 4),
+    )
+    window = Window(NOON - HOUR, NOON)
+
+    assert windows.closed({"a": older, "b": newer}, {}, window) == {"a": older}
+    assert windows.closed({"a": older, "b": newer}, {"a": older}, window) == {}
+    assert windows.closed({"b": newer}, {}, Window(NOON, NOON)) == {"b": newer}
+    assert windows.closed({"a": older}, {}, Window(None, NOON)) == {}
 
 
-@given(
-    rows=st.integers(0, 10**6),
-    page_size=st.integers(1, 100),
-    concurrency=st.integers(1, 16),
-)
-def test_parts_stay_within_the_bound_that_the_readme_states(
-    rows: int, page_size: int, concurrency: int
-) -> None:
-    pages = math.ceil(rows / page_size)
-    parts = windows.parts(rows, page_size, concurrency)
+def test_what_was_seen_open_too_long_ago_is_outdated() -> None:
+    thread = OpenThread("C", NOON - 500 * HOUR, NOON)
+    much_later = NOON + windows.FORGOTTEN_AFTER + HOUR
 
-    if concurrency <= 2:
-        assert 1 <= parts <= concurrency, "one surplus page at most"
-    else:
-        held = math.ceil(pages / windows.most_pages(concurrency))
-        assert 1 <= parts <= max(2 * concurrency, held)
-
-
-@given(
-    rows=st.integers(1, 10**6),
-    count=st.integers(1, 50),
-    density=st.floats(1e-6, 1e6) | st.none(),
-    learned=st.lists(st.integers(0, 10**6), max_size=60),
-)
-def test_parts_cover_the_window_without_a_gap_whatever_the_estimates_say(
-    rows: int, count: int, density: float | None, learned: list[int]
-) -> None:
-    window = Window(NOON - 1000 * HOUR, NOON)
-    planner = Planner(window, rows, count, density)
-    parts: list[Window] = []
-    while (part := planner.plan()) is not None:
-        parts.append(part)
-        if learned:
-            planner.learn(part, learned.pop())
-
-    assert parts[0].start == window.start
-    assert parts[-1].end == window.end
-    assert all(one.end == other.start for one, other in pairwise(parts))
-    assert len(parts) <= count
-
-
-def test_rows_that_are_bunched_at_the_start_are_cut_there() -> None:
-    """A month of chats, eleven months ago: dividing the year would leave all of it in one part."""
-    year = Window(NOON - timedelta(days=330), NOON)
-    month = timedelta(days=30).total_seconds()
-    planner = Planner(year, 8000, 4, density=8000 / month)
-
-    lengths = []
-    while (part := planner.plan()) is not None:
-        assert part.start is not None
-        lengths.append((part.end - part.start) / timedelta(days=1))
-
-    assert lengths[:3] == pytest.approx([7.5, 7.5, 7.5])
+    assert windows.outdated({"a": thread}, {}, NOON + HOUR) == set()
+    assert windows.outdated({"a": thread}, {}, much_later) == {"a"}
+    assert windows.outdated({"a": thread}, {"a": thread}, much_later) == set()

@@ -78,7 +78,7 @@ def test_a_selection_that_selects_nothing_is_a_mistake(tap: Tap) -> None:
 
     assert run.code == 1
     [line] = run.errors
-    assert "the catalog selects no stream" in line
+    assert "no stream is selected" in line
 
 
 def test_a_setting_that_there_is_not_is_named_with_the_nearest_one(tap: Tap) -> None:

@@ -26,6 +26,7 @@ class FakeMarketo:
     in_flight: Counter[str] = field(default_factory=Counter)
     overlaps: int = 0
     before: Callable[[str, Sequence[Any]], None] = lambda *_: None
+    before_grant: Callable[[str], None] = lambda _: None
     after: Callable[[str, Sequence[Any]], None] = lambda *_: None
     reorder: int = 0  # so many replies have their results in another order
     skips: list[str] = field(default_factory=list)  # codes that the next rows are skipped with
@@ -50,8 +51,16 @@ class FakeMarketo:
             ]
 
     def sync(
-        self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
+        self,
+        action: str,
+        lookup_field: str,
+        rows: Sequence[bytes],
+        partition: str | None = None,
+        *,
+        when_granted: Callable[[], None] = lambda: None,
     ) -> Answer:
+        self.before_grant(action)
+        when_granted()
         decoded = [msgspec.json.decode(row) for row in rows]
         keys = [str(row[lookup_field]).lower() for row in decoded]
         with self.guards:

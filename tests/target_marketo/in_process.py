@@ -13,7 +13,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.delivery import engine
+from target_marketo import assembly
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.problems import SettingError
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.sandbox.marketo.client import MarketoSandbox
-
-_AFTER_RESET_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,12 @@ class InProcess:
             "client_secret": marketo.client_secret,
             "store_url": f"sqlite:///{self._store}",
         }
+        self._put = put
         hurry_target(put)
-        put(engine, "_AFTER_RESET_SECONDS", _AFTER_RESET_SECONDS)
+
+    def hold_for(self, grace_seconds: float) -> None:
+        """How long a call may be at work beyond its time-out."""
+        self._put(assembly, "_LEASE_GRACE_SECONDS", grace_seconds)
 
     def run(self, messages: Iterable[dict[str, Any] | str], **config: Any) -> Ended:
         """A run over these messages to its end."""

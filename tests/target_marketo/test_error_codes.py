@@ -22,8 +22,9 @@ from urllib3 import HTTPResponse
 from target_marketo.delivery.engine import Loader, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.summary import Summary
-from target_marketo.governor import Governor, Limits, Outcome
-from target_marketo.mapping.mapper import Mapped, Mapper
+from target_marketo.governor import Limits, Outcome
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.plan import Mapped
 from target_marketo.marketo.auth import Token
 from target_marketo.marketo.client import Marketo
 from target_marketo.marketo.codes import TABLE, of_row
@@ -39,8 +40,9 @@ from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED, Run, Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
-from target_marketo.store.memory import MemoryLeases
 from tests.target_marketo.fake_marketo import FakeMarketo
+from tests.target_marketo.governor.counted import CountedGovernor
+from tests.target_marketo.governor.memory_leases import MemoryLeases
 from tests.target_marketo.governor.scripted import ScriptedClock
 
 if TYPE_CHECKING:
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_marketo.delivery.settlement import Rejection
-    from target_marketo.governor import Lease
 
 
 def codes(text: str) -> list[str]:
@@ -221,7 +222,7 @@ class Bench:
         self.loader = Loader(
             self.client,
             # One call at a time: a scripted clock belongs to one thread.
-            Options(max_concurrent=1, request_timeout=TIMEOUT),
+            Options(max_concurrent=1),
             Summary(),
             settle=self.settled.extend,
             reject=self.rejected.extend,
@@ -252,18 +253,6 @@ class Bench:
         return self.clock.now - started
 
 
-class Watched(Governor):
-    """Remembers what became of its leases."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.released: list[Outcome] = []
-
-    def release(self, lease: Lease, outcome: Outcome) -> None:
-        self.released.append(outcome)
-        super().release(lease, outcome)
-
-
 def connected(session: ScriptedSession) -> Marketo:
     clock = session.clock
 
@@ -281,7 +270,7 @@ def connected(session: ScriptedSession) -> Marketo:
             sleep=sleep,
         ),
         session=session,
-        governor=Watched(
+        governor=CountedGovernor(
             "123-abc-456",
             Limits(calls=50, seconds=20, concurrent=5, daily=1000, lease_seconds=TIMEOUT + 10),
             MemoryLeases(clock.monotonic),
@@ -340,8 +329,8 @@ def test_a_limit_is_the_governors_business(bench: Bench, code: str, outcome: Out
     assert bench.people == {"a@example.com": 1}
     assert bench.session.sent == ["token", "lookup", "createOnly", "createOnly"]
     governor = bench.client.governor
-    assert isinstance(governor, Watched)
-    assert governor.released == [Outcome.OK, outcome, Outcome.OK]
+    assert isinstance(governor, CountedGovernor)
+    assert governor.outcomes == [Outcome.OK, outcome, Outcome.OK]
     assert bench.client.calls.throttled == {code: 1}
     if outcome is Outcome.RATE_LIMITED:
         assert after.calls_budget < before.calls_budget

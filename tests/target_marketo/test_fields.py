@@ -9,15 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_marketo.mapping.field_types import (
-    TEXT_BYTES,
-    Limit,
-    Unfit,
-    converter,
-    items,
-    limit_of,
-    text_that_fits,
-)
+from target_marketo.mapping.field_types import converter, items, text_that_fits
+from target_marketo.mapping.refusals import Unfit
+from target_marketo.mapping.texts import TEXT_BYTES, Limit, limit_of
 
 FITS: list[tuple[str, Any, Any]] = [
     ("string", " Ann ", "Ann"),
@@ -41,7 +35,18 @@ FITS: list[tuple[str, Any, Any]] = [
     ("boolean", True, True),
     ("boolean", "no", False),
     ("date", "2026-08-30", "2026-08-30"),
-    ("date", "2026-08-30T23:30:00-05:00", "2026-08-31"),
+    ("date", "2026-08-30T23:30:00-05:00", "2026-08-30"),
+    ("date", "1990-05-10T00:00:00+02:00", "1990-05-10"),
+    ("date", 1701123100, "2023-11-27"),
+    ("date", "0001-01-01T00:00:00+05:00", "0001-01-01"),
+    ("datetime", 1701123100000, "2023-11-27T22:11:40Z"),
+    ("datetime", "1701123100", "2023-11-27T22:11:40Z"),
+    ("datetime", 1701123100.75, "2023-11-27T22:11:40Z"),
+    ("datetime", "2026-08-30T05:49:48Z+0000", "2026-08-30T05:49:48Z"),
+    ("datetime", "2026-08-30", "2026-08-30T00:00:00Z"),
+    ("string", 103.0, "103"),
+    ("string", Decimal("103.0"), "103"),
+    ("string", 103.5, "103.5"),
     ("datetime", "2026-08-30T05:49:48.123456Z", "2026-08-30T05:49:48Z"),
     ("datetime", "2026-08-30T07:49:48.123456+02:00", "2026-08-30T05:49:48Z"),
     ("datetime", "2026-08-30T05:49:48", "2026-08-30T05:49:48Z"),
@@ -83,7 +88,17 @@ UNFIT: list[tuple[str, Any, str]] = [
     # In UTC beyond the calendar.
     ("datetime", "0001-01-01T00:00:00+05:00", "wrong_type"),
     ("datetime", "9999-12-31T23:59:59-05:00", "wrong_type"),
-    ("date", "0001-01-01T00:00:00+05:00", "wrong_type"),
+    # A number is an epoch or nothing, and never a year.
+    ("datetime", 2023, "wrong_type"),
+    ("datetime", "1999", "wrong_type"),
+    ("date", 20231127, "wrong_type"),
+    ("date", 1.5, "wrong_type"),
+    ("datetime", True, "wrong_type"),
+    ("datetime", ["2026-08-30"], "wrong_type"),
+    ("boolean", 2, "wrong_type"),
+    ("boolean", [], "wrong_type"),
+    # Half of the characters of a string that Java counts.
+    ("string", "\U0001f600" * 128, "too_long"),
     ("integer", "1_000", "wrong_type"),
     ("float", "1_000.5", "wrong_type"),
 ]
@@ -94,6 +109,13 @@ def test_a_value_that_fits(data_type: str, value: Any, expected: Any) -> None:
     convert = converter(data_type, limit_of(data_type, None, truncate=False))
 
     assert convert(value) == expected
+
+
+def test_a_boolean_is_read_as_people_write_it() -> None:
+    convert = converter("boolean", Limit())
+
+    assert all(convert(value) is True for value in ("Y", "yes", "on", "t", "TRUE", "1", 1, 1.0))
+    assert all(convert(value) is False for value in ("N", "no", "off", "f", "0.0", 0, 0.0))
 
 
 @pytest.mark.parametrize(("data_type", "value", "code"), UNFIT)

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from target_marketo.mapping.field_types import Refused
-from target_marketo.mapping.mapper import DEFAULT_STREAMS, Mapped, Mapper
+from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.plan import Mapped
+from target_marketo.mapping.refusals import Refused
 from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 
@@ -104,12 +106,15 @@ def test_keys_in_another_case_are_one_person_and_keys_of_other_letters_are_not()
     assert plan.person("STRASSE") != plan.person("Straße")
 
 
-def test_a_value_that_does_not_fit_refuses_the_record_by_field() -> None:
-    setting = streams(chats="n")
+def test_a_value_that_does_not_fit_costs_its_field_or_where_that_is_set_the_record() -> None:
+    setting = streams(chats="n", firstName="first")
+    record = {"email": "a@example.com", "n": "many", "first": "Ann"}
+    refused = Refused("wrong_type", "chats", "not a number")
 
-    refused = mapped(setting, {"email": "a@example.com", "n": "many"})
-
-    assert refused == Refused("wrong_type", "chats", "not a number")
+    values = {"email": "a@example.com", "firstName": "Ann"}
+    assert mapped(setting, record) == Mapped("a@example.com", values, (refused,))
+    strict = Mapper(setting, FIELDS, rejects_unfit=True).plan("visitors", {})
+    assert strict.map(record) == refused
 
 
 def test_a_key_with_a_comma_is_refused() -> None:
@@ -127,9 +132,9 @@ def test_a_stream_without_an_entry_goes_by_names() -> None:
     plan = Mapper({}, FIELDS).plan("people", properties)
 
     assert {rule.field: (str(rule.write), rule.group) for rule in plan.rules.all} == {
-        "email": ("always", None),
-        "firstName": ("always", None),
-        "lastName": ("always", None),
+        "email": ("if_empty", None),
+        "firstName": ("if_empty", None),
+        "lastName": ("if_empty", None),
         "city": ("if_empty", "geography"),
     }
 
@@ -144,7 +149,8 @@ def test_the_lookup_asks_only_for_what_the_rules_need() -> None:
 WRONG: list[tuple[Any, str]] = [
     ([], "`streams` must be an object"),
     ({"visitors": []}, "`streams.visitors` must be an object"),
-    ({"visitors": {"fields": {}}}, "needs `fields`"),
+    ({"visitors": {"fields": {}}}, "`streams.visitors.fields` must be an object"),
+    ({"visitors": {"key": "email"}}, "needs `fields`"),
     ({"visitors": {"keys": 1, "fields": {"email": "email"}}}, "not `keys`"),
     ({"visitors": {"key": 1, "fields": {"email": "email"}}}, "must be the name"),
     ({"visitors": {"key": "emial", "fields": {"email": "email"}}}, "did you mean `email`"),
@@ -154,12 +160,11 @@ WRONG: list[tuple[Any, str]] = [
     (streams(zzz="x"), "Marketo has no field `zzz`"),
     (streams(createdAt="x"), "read-only"),
     (streams(id="x"), "read-only"),
-    (streams(company="x"), "belongs to the company"),
     (streams(city=1), "`streams.visitors.fields.city` must be"),
     (streams(city={}), "needs either `from` or `value`"),
     (streams(city={"from": "a", "value": "b"}), "needs either"),
     (streams(city={"from": 1}), "`streams.visitors.fields.city.from` must be"),
-    (streams(city={"from": "a", "wirte": "always"}), "does not know `wirte`"),
+    (streams(city={"from": "a", "wirte": "always"}), "not `wirte`; did you mean `write`?"),
     (streams(city={"from": "a", "write": "sometimes"}), "not `sometimes`"),
     (streams(city={"from": "a", "truncate": "yes"}), "must be true or false"),
     (streams(city={"from": "a", "group": "g"}), "goes with `write: if_empty`"),

@@ -161,6 +161,23 @@ SCENARIOS = {
         before=_LONG_FIELD,
         after=(LATER_SHORTER,),
     ),
+    "text_measure": Scenario(
+        NAMED,
+        (
+            {"email": _B, "first_name": "\N{FOX FACE}" * 150},
+            {"email": _C, "first_name": "é" * 127},
+        ),
+        dict.fromkeys(
+            (f"text_measure={each}" for each in ("characters", "utf16", "bytes")),
+            # 300 units at the most generous reading of a unit: the person comes without.
+            Outcome({_B: {}, _C: {"firstName": "é" * 127}}, {_B: "too_long"}),
+        ),
+    ),
+    "company_fields": Scenario(
+        {**NAMED, "company": {"from": "note", "write": "if_empty"}},
+        (_NO_NOTE,),
+        dict.fromkeys(("company_fields=1021", "company_fields=accepted"), Outcome({_C: _CAL})),
+    ),
     "unknown_field_level": Scenario(
         # Not a field that a lookup asks for: that would be refused whole, which is no question.
         {**NAMED, "chatNote": {"from": "note", "write": "on_create"}},

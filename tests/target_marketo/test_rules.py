@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 from target_marketo.mapping.rules import (
     Decision,
     Duplicates,
-    Kind,
     Rule,
     Rules,
     Step,
     Update,
+    WhenFull,
     Write,
     apply,
     decide,
     fold,
-    is_empty,
 )
+from target_marketo.mapping.texts import Limit
+from target_marketo.mapping.values import Kind, is_empty
 
 T, N, B, D, E = Kind.TEXT, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME, Kind.EMAIL
 
@@ -163,8 +164,21 @@ _ALL = Rules(
         Rule("append", Write.APPEND),
         Rule("one", Write.IF_EMPTY, group="g"),
         Rule("two", Write.IF_EMPTY, group="g"),
+        Rule("full", Write.APPEND, limit=Limit(characters=5)),
+        Rule("last", Write.GREATEST, N, group="chat"),
+        Rule("topic", Write.NEWEST, group="chat"),
+        Rule("rating", Write.NEWEST, group="chat"),
     )
 )
+_LISTS = st.lists(st.sampled_from(["a", "bb", "ccc", "dddddd"]), min_size=1).map(tuple)
+
+
+def _known_when(record: dict[str, Any]) -> dict[str, Any]:
+    """As a plan makes it: without the `greatest` field of a group, the `newest` say nothing."""
+    led = {"topic", "rating"} if "last" not in record else set()
+    return {name: value for name, value in record.items() if name not in led}
+
+
 _RECORDS = st.fixed_dictionaries(
     {},
     optional={
@@ -176,8 +190,12 @@ _RECORDS = st.fixed_dictionaries(
         "append": st.lists(st.sampled_from(["a", "b", "c", "a;b", ";c"]), min_size=1).map(tuple),
         "one": st.sampled_from("abc"),
         "two": st.sampled_from("abc"),
+        "full": _LISTS,
+        "last": st.integers(-2, 2),
+        "topic": st.sampled_from("abc"),
+        "rating": _TEXTS,
     },
-)
+).map(_known_when)
 _PEOPLE = st.fixed_dictionaries(
     {
         "always": _TEXTS,
@@ -188,6 +206,10 @@ _PEOPLE = st.fixed_dictionaries(
         "append": st.sampled_from([None, "a", "a;b", "c; a"]),
         "one": _TEXTS,
         "two": _TEXTS,
+        "full": st.sampled_from([None, "a", "bb;a", "ccc"]),
+        "last": st.none() | st.integers(-2, 2),
+        "topic": _TEXTS,
+        "rating": _TEXTS,
     }
 )
 
@@ -242,3 +264,72 @@ def test_who_was_created_is_not_written_again(records: list[dict[str, Any]]) -> 
 
     assert created is not None
     assert decide([step], [{"id": 1, **created}]).updates == ()
+
+
+CHAT = Rules(
+    (
+        Rule("last", Write.GREATEST, D, group="chat"),
+        Rule("topic", Write.NEWEST, group="chat"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("held_at", "came_at", "written"),
+    [
+        ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", {"last", "topic"}),
+        ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", set()),
+        ("2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z", set()),
+        (None, "2026-01-01T00:00:00Z", {"last", "topic"}),
+    ],
+)
+def test_a_newest_field_is_written_when_the_greatest_of_its_group_is(
+    held_at: str | None, came_at: str, written: set[str]
+) -> None:
+    lead = {"id": 1, "last": held_at, "topic": "Sales"}
+
+    decision = decide([Step(CHAT, {"last": came_at, "topic": "Support"})], [lead])
+
+    assert set(decision.updates[0].values if decision.updates else {}) == written
+    assert ("topic" in decision.kept) == (not written)
+
+
+def _full(when_full: WhenFull) -> Rules:
+    return Rules((Rule("tags", Write.APPEND, limit=Limit(characters=5), when_full=when_full),))
+
+
+@pytest.mark.parametrize(
+    ("when_full", "held", "came", "written"),
+    [
+        (WhenFull.LEAVE, "a;b", ("c", "d"), "a;b;c"),
+        (WhenFull.LEAVE, "a;b;c", ("d",), None),
+        (WhenFull.LEAVE, None, ("toolong", "a"), "a"),
+        (WhenFull.DROP_OLDEST, "a;b;c", ("d",), "b;c;d"),
+        (WhenFull.DROP_OLDEST, "a;b;c", ("long5",), "long5"),
+        (WhenFull.DROP_OLDEST, "a;b", ("toolong",), None),
+        (WhenFull.DROP_OLDEST, "a;b;c", ("b",), None),
+    ],
+)
+def test_a_full_list_leaves_the_new_or_drops_the_old(
+    when_full: WhenFull, held: str | None, came: tuple[str, ...], written: str | None
+) -> None:
+    decision = decide([Step(_full(when_full), {"tags": came})], [{"id": 1, "tags": held}])
+
+    assert [each.values["tags"] for each in decision.updates] == ([written] if written else [])
+
+
+@given(st.lists(_LISTS, min_size=1, max_size=4), st.sampled_from([None, "a", "a;bb", "ccc"]))
+def test_folding_keeps_what_a_list_that_drops_its_oldest_comes_to(
+    came: list[tuple[str, ...]], held: str | None
+) -> None:
+    rules = _full(WhenFull.DROP_OLDEST)
+    after: dict[str, Any] = {"tags": held}
+    folded: dict[str, Any] = {"tags": came[0]}
+    for items in came:
+        apply(Step(rules, {"tags": items}), after, new=False)
+    for items in came[1:]:
+        folded = fold(rules, folded, {"tags": items})
+
+    (written,) = decide([Step(rules, folded)], [{"id": 1, "tags": held}]).updates or (None,)
+
+    assert (written.values["tags"] if written else held) == after["tags"]

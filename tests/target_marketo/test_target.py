@@ -138,6 +138,13 @@ def test_blank_lines_and_activate_version_are_passed_over(
         ({"endpoint": "marketo"}, "`endpoint` must be an address"),
         ({"endpoint": "http://marketo.example.com"}, "`endpoint` must start with https://"),
         ({"endpoint": None, "munchkin_id": "x"}, "`munchkin_id` looks like 123-ABC-456"),
+        ({"endpoint": "https://123-ABC-456.mktorest.com/rest"}, "`endpoint` is still the example"),
+        ({"identity": "https://123-abc-456.mktorest.com"}, "`identity` is still the example"),
+        ({"munchkin_id": "123-ABC-456"}, "`munchkin_id` is still the example"),
+        (
+            {"endpoint": "https://999-AAA-999.mktorest.com", "munchkin_id": "111-BBB-111"},
+            "`munchkin_id` is another instance than `endpoint`",
+        ),
         ({"client_secret": 123456}, "`client_secret` must be of type string"),
         ({"rate_limit_calls": "fifty"}, "`rate_limit_calls` must be of type integer"),
         ({"rate_limit_calls": 200}, "`rate_limit_calls` must be at most 100"),
@@ -244,7 +251,7 @@ def test_an_address_where_nobody_answers_is_one_line(target: Target) -> None:
 
     assert ended.code == 1
     (error,) = ended.error_lines
-    assert "check `identity`" in error
+    assert "check `endpoint` and `identity`" in error
     assert "Traceback" not in ended.err
 
 
@@ -257,7 +264,7 @@ def test_a_bad_record_goes_to_the_error_log_and_nobody_sees_it_elsewhere(
     ended = target.run([schema(), *bad, *people(3), state({"at": 1})], streams=streams)
 
     assert (ended.code, ended.states) == (0, [{"at": 1}])
-    assert "3 rejected" in ended.err
+    assert "2 rejected, 1 values left out" in ended.err
     assert "john.doe" not in ended.err
     assert "99999" not in ended.err
     store = target.folder / "store.sqlite"
@@ -272,7 +279,7 @@ def test_a_bad_record_goes_to_the_error_log_and_nobody_sees_it_elsewhere(
         ("too_long", "phone", "x***@e***.com"),
     ]
     assert json.loads(logged[0][3])["email"] == "john.doe@"
-    assert len(marketo.leads()) == 3
+    assert len(marketo.leads()) == 4, "who has one bad value comes without it"
 
 
 def test_a_mapping_that_rejects_nearly_everything_stops_before_state_moves(
@@ -488,23 +495,24 @@ def test_about_lists_every_setting_with_title_description_and_secrets() -> None:
     assert not any(re.search("number", str(each["type"])) for each in settings.values())
 
 
-def test_a_list_that_grows_too_long_goes_to_the_error_log(
-    target: Target, marketo: MarketoSandbox
+@pytest.mark.parametrize(
+    ("when_full", "held"),
+    [("leave", "old;" + "x" * 246), ("drop_oldest", "x" * 246 + ";Longer")],
+)
+def test_a_full_list_leaves_its_items_or_drops_the_oldest_and_costs_nobody(
+    target: Target, marketo: MarketoSandbox, when_full: str, held: str
 ) -> None:
-    marketo.seed([{"email": "a@example.com", "leadSource": "x" * 250}])
-    streams = {
-        "visitors": {
-            "fields": {"email": "email", "leadSource": {"from": "city", "write": "append"}}
-        }
-    }
+    marketo.seed([{"email": "a@example.com", "leadSource": "old;" + "x" * 246}])
+    entry = {"from": "city", "write": "append", "when_full": when_full}
+    streams = {"visitors": {"fields": {"email": "email", "leadSource": entry, "phone": "phone"}}}
 
     ended = target.run(
-        [schema(), record("a@example.com", city="Too long"), state(1)], streams=streams
+        [schema(), record("a@example.com", city="Longer", phone="+1"), state(1)], streams=streams
     )
 
     assert (ended.code, ended.states) == (0, [1])
-    assert "code too_long, field leadSource" in ended.err
-    assert marketo.leads()[0]["leadSource"] == "x" * 250
+    assert marketo.leads()[0]["leadSource"] == held
+    assert marketo.leads()[0]["phone"] == "+1"
 
 
 @pytest.mark.parametrize(

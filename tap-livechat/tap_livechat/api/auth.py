@@ -76,6 +76,9 @@ class Authenticator(Protocol):
     def is_replaced(self) -> bool:
         """Whether LiveChat has replaced the refresh token in this run."""
 
+    def identity(self) -> dict[str, str]:
+        """Whose data it is: an account or an organisation; empty where nobody told us."""
+
     @property
     def scopes(self) -> frozenset[str] | None:
         """What the token may do, or None where nobody told us."""
@@ -88,8 +91,12 @@ class FixedToken:
     scopes: frozenset[str] | None = None
     is_replaced = False
 
-    def __init__(self, authorization: str) -> None:
+    def __init__(self, authorization: str, account_id: str | None = None) -> None:
         self._authorization = authorization
+        self._account_id = account_id
+
+    def identity(self) -> dict[str, str]:
+        return {"account_id": self._account_id} if self._account_id else {}
 
     def authorization(self) -> str:
         return self._authorization
@@ -120,6 +127,7 @@ class RefreshedToken:
         self._refresh_token = self._rotated.read() or refresh_token
         self._configured_token = refresh_token
         self._access_token = ""
+        self._organization_id: object = None
         self._expires_at = 0.0
         self._refreshing = threading.Lock()
         self.grant: Grant | None = None
@@ -137,6 +145,11 @@ class RefreshedToken:
             if not self._access_token or time.monotonic() >= self._expires_at:
                 self._refresh()
             return f"Bearer {self._access_token}"
+
+    def identity(self) -> dict[str, str]:
+        self.authorization()
+        known = self._organization_id
+        return {"organization_id": known} if isinstance(known, str) and known else {}
 
     def renew(self, rejected: str) -> bool:
         with self._refreshing:
@@ -163,6 +176,7 @@ class RefreshedToken:
         seconds = lifetime if isinstance(lifetime, (int, float)) else _LIFETIME_SECONDS
         self._access_token = token
         self._expires_at = time.monotonic() + max(seconds - _EXPIRY_MARGIN_SECONDS, seconds / 2)
+        self._organization_id = granted.get("organization_id")
         self.grant = Grant.of(granted)
         successor = granted.get("refresh_token")
         if isinstance(successor, str) and successor and successor != self._refresh_token:
@@ -270,13 +284,20 @@ def look_up(accounts_url: str, authorization: str) -> Grant | None:
 
 def check_credentials(config: Mapping[str, Any]) -> str | None:
     """What is wrong with the credentials, or None."""
-    if any(all(config.get(name) for name in kind) for kind in _KINDS):
-        return None
     begun = [kind for kind in _KINDS if any(config.get(name) for name in kind)]
-    if begun:
-        missing = " and ".join(name for name in begun[0] if not config.get(name))
-        given = ", ".join(name for name in begun[0] if config.get(name))
-        return f"{missing} is missing: it belongs to {given}"
+    if len(begun) > 1:
+        # One would win in silence: of an account that inherits another's settings, the wrong one.
+        ways = " and ".join("/".join(name for name in kind if config.get(name)) for kind in begun)
+        return (
+            f"more than one way to sign in is set, {ways}: leave one; what another account is "
+            "inherited from is taken away by an empty setting"
+        )
+    for kind in begun:
+        missing = [name for name in kind if not config.get(name)]
+        if missing:
+            given = ", ".join(name for name in kind if config.get(name))
+            return f"{' and '.join(missing)} is missing: it belongs to {given}"
+        return None
     return (
         "no credentials: set account_id and personal_access_token (LiveChat: Developer Console, "
         "Tools, Personal Access Tokens), or access_token, or client_id, client_secret and "
@@ -291,7 +312,8 @@ def authenticator(config: Mapping[str, Any]) -> Authenticator:
         raise SettingsError(problem)
     if config.get("account_id") and config.get("personal_access_token"):
         pair = f"{config['account_id']}:{config['personal_access_token']}"
-        return FixedToken("Basic " + base64.b64encode(pair.encode()).decode())
+        basic = base64.b64encode(pair.encode()).decode()
+        return FixedToken(f"Basic {basic}", config["account_id"])
     if config.get("access_token"):
         # Tokens copied from an address bar have their colon escaped.
         return FixedToken("Bearer " + str(config["access_token"]).replace("%3A", ":"))

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 import gc
 import re
-import threading
-from contextlib import suppress
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import backoff
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
+import urllib3
 
 from tap_livechat.api.replies import UNREADABLE
 from tap_livechat.api.retries import (
     ADVICE,
     LONGEST_RETRY_AFTER_SECONDS,
-    MAX_TRIES,
     NO_CDP,
+    Pace,
+    Patience,
     RetryableError,
+    ThrottledError,
     Verdict,
     retry_after_seconds,
     verdict,
-    waits,
 )
 from tap_livechat.errors import (
     AuthenticationError,
@@ -60,22 +59,30 @@ TIMEOUT_SECONDS = (10, 30)
 DOLLARS_PER_1000_REQUESTS = 0.27
 
 
+# A reply is on its way for a moment, and its time has whole seconds.
+_CLOCK_TOLERANCE = timedelta(minutes=1)
+# Where the connection was never made. Any other request may have been answered, and billed.
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+    urllib3.exceptions.SSLError,
+)
+
+
 class RequestCount:
     """Requests made and billed in this run, by method."""
 
     def __init__(self) -> None:
-        self._counting = threading.Lock()
         self.made: dict[str, int] = {}
         self.unbilled = 0
 
     def add(self, method: str) -> None:
-        with self._counting:
-            self.made[method] = self.made.get(method, 0) + 1
+        self.made[method] = self.made.get(method, 0) + 1
 
     def excuse(self) -> None:
-        """LiveChat does not bill the last one: it answered HTTP 500."""
-        with self._counting:
-            self.unbilled += 1
+        """LiveChat does not bill the last one: it answered HTTP 500, or never saw it."""
+        self.unbilled += 1
 
     @property
     def total(self) -> int:
@@ -116,13 +123,13 @@ class Client:
         }
         self._version = config["api_version"]
         self._most: int | None = config.get("max_requests")
-        self.date: datetime | None = None  # LiveChat's clock, as of its newest reply
         self._region: str | None = config.get("region") or None
         self._announced: set[str] = set()
         self._templates: dict[tuple[str, str | None], requests.PreparedRequest] = {}
         self._surroundings: dict[str, Mapping[str, Any]] = {}  # by URL
+        self._pace = Pace()
+        self.date: datetime | None = None  # LiveChat's clock, as of its newest reply
         self._session = requests.Session()
-        # Shared by the threads: nothing in it changes after this, cookies included.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update(
             {
@@ -131,9 +138,6 @@ class Client:
                 "Accept": "application/json",
             }
         )
-        adapter = HTTPAdapter(pool_maxsize=max(config["max_concurrent_requests"], 1) + 1)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
 
     def close(self) -> None:
         self._session.close()
@@ -150,16 +154,38 @@ class Client:
             LiveChatError: final; one of the errors of `tap_livechat.errors`.
         """
         attempt = _Attempt(self, method, msgspec.json.encode(payload), decode)
-        persevering = backoff.on_exception(
-            waits, RetryableError, max_tries=MAX_TRIES, jitter=None, on_backoff=attempt.log_wait
-        )(attempt)
-        try:
-            return cast("T", persevering())
-        except RetryableError as failure:
+        patience = Patience()
+        while True:
+            if due := self._pace.due():
+                time.sleep(due)
+            try:
+                answer: T = attempt()
+            except RetryableError as failure:
+                self._wait(method, failure, patience)
+            else:
+                self._pace.replied()
+                return answer
+
+    def _wait(self, method: Method, failure: RetryableError, patience: Patience) -> None:
+        # What a broken connection leaves behind refers to itself, buffers included, and a run looks
+        # for such things seldom (`TapLiveChat.invoke`): a thousand would take 50 MB.
+        gc.collect()
+        if isinstance(failure, ThrottledError):
+            self._pace.throttled()
+        seconds = patience.wait(failure)
+        if seconds is None:
             raise UnavailableError(
-                f"{method.name}: {failure.reason}, in spite of {MAX_TRIES} tries; "
+                f"{method.name}: {failure.reason}, in spite of {patience.tries} tries; "
                 "the next run goes on from the last STATE"
             ) from None
+        self._logger.warning(
+            "%s: %s; try %d in %.1f s", method.name, failure.reason, patience.tries + 1, seconds
+        )
+        time.sleep(seconds)
+
+    def now(self) -> datetime:
+        """LiveChat's time: the one of its newest reply; the host's before there is one."""
+        return self.date or datetime.now(UTC)
 
     def call_once(
         self, method: Method, payload: Mapping[str, Any], decode: Callable[[bytes], T]
@@ -171,10 +197,6 @@ class Client:
         """
         answer: T = _Attempt(self, method, msgspec.json.encode(payload), decode)()
         return answer
-
-    def now(self) -> datetime:
-        """LiveChat's time: the one of its newest reply; the host's before there is one."""
-        return self.date or datetime.now(UTC)
 
     def url(self, method: Method) -> str:
         base = self._bases[method.api]
@@ -190,6 +212,8 @@ class Client:
         if self._most is not None and self.count.billed >= self._most:
             raise BudgetError(f"max_requests: {self._most} requests were made")
         self.count.add(method.name)
+        self._pace.sent()
+        began = datetime.now(UTC)
         try:
             reply = self._send(self._prepared(self.url(method), body, authorization))
         except (
@@ -202,13 +226,33 @@ class Client:
                 f"{method.name}: api_url or cdp_url is no address, or region no name"
             ) from None
         except requests.RequestException as error:
-            raise RetryableError(f"no whole reply ({type(error).__name__})") from None
+            if _was_not_sent(error):
+                self.count.excuse()
+                what = "LiveChat cannot be reached"
+            else:
+                what = "no whole reply"
+            raise RetryableError(f"{what} ({type(error).__name__})") from None
         if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self.count.excuse()
         self._announce(method, reply)
-        with suppress(KeyError, ValueError):
-            self.date = parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
+        self._look_at_the_clock(reply, began)
         return reply
+
+    def _look_at_the_clock(self, reply: Reply, began: datetime) -> None:
+        try:
+            date = parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
+        except (KeyError, ValueError, OverflowError):
+            return  # then the host's has to do
+        ended = datetime.now(UTC)
+        if self.date is None and not (began - _CLOCK_TOLERANCE <= date <= ended + _CLOCK_TOLERANCE):
+            off = round((ended - date).total_seconds())
+            self._logger.warning(
+                "this host's clock is %s %s LiveChat's, which is the one that counts (%s)",
+                timedelta(seconds=abs(off)),
+                "ahead of" if off > 0 else "behind",
+                f"{date:%Y-%m-%dT%H:%M:%SZ}",
+            )
+        self.date = date
 
     def _prepared(self, url: str, body: bytes, authorization: str) -> requests.PreparedRequest:
         """The request as it is sent. What is the same each time is put together once."""
@@ -249,11 +293,6 @@ class Client:
     def warn(self, message: str) -> None:
         self._logger.warning(message)
 
-    def log_wait(self, method: Method, reason: str, seconds: float, tries: int) -> None:
-        self._logger.warning(
-            "%s: %s; try %d of %d in %.1f s", method.name, reason, tries + 1, MAX_TRIES, seconds
-        )
-
     def _announce(self, method: Method, reply: Reply) -> None:
         """LiveChat announces the end of a version in a header, with a date."""
         for header in ("Legacy", "Deprecation"):
@@ -282,8 +321,6 @@ class _Attempt:
         self._decode = decode
         self._renewed = False
         self._redirected = False
-        # `backoff` asks a callable for its name.
-        self.__name__ = method.name
 
     def __call__(self) -> Any:
         while True:
@@ -297,26 +334,20 @@ class _Attempt:
                         raise RetryableError(_what_is_wrong(error)) from None
             self._judge(reply, authorization)
 
-    def log_wait(self, details: Any) -> None:
-        # What a broken connection leaves behind refers to itself, buffers included, and a run looks
-        # for such things seldom (`TapLiveChat.invoke`): a thousand would take 50 MB.
-        gc.collect()
-        failure = details["exception"]
-        self._client.log_wait(self._method, failure.reason, details["wait"], details["tries"])
-
     def _judge(self, reply: Reply, authorization: str) -> None:
         """Raise, unless the same request may be sent again at once."""
         error_type, region = _error_of(reply.body)
         judged = verdict(reply.status, error_type)
         what = error_type or f"HTTP {reply.status}"
-        if judged is Verdict.RETRY:
+        if judged in {Verdict.RETRY, Verdict.THROTTLED}:
             seconds = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
             if seconds is not None and seconds > LONGEST_RETRY_AFTER_SECONDS:
                 raise UnavailableError(
                     f"{self._method.name}: LiveChat asks to wait {seconds:.0f} s ({what}); "
                     "run again later"
                 )
-            raise RetryableError(f"LiveChat answers {what}", seconds)
+            failure = ThrottledError if judged is Verdict.THROTTLED else RetryableError
+            raise failure(f"LiveChat answers {what}", seconds)
         if judged is Verdict.RENEW and not self._renewed:
             self._renewed = True
             if self._client.authenticator.renew(authorization):
@@ -349,6 +380,12 @@ class _Attempt:
         if self._method.api == "cdp" and what not in ADVICE:
             advice = f"{NO_CDP}, and check cdp_url"
         return RefusedError(f"{name}: LiveChat refuses the request ({what}): {advice}")
+
+
+def _was_not_sent(error: requests.RequestException) -> bool:
+    """Whether LiveChat never saw the request: the reason is inside of what requests made of it."""
+    inner: Any = error.args[0] if error.args else None
+    return isinstance(getattr(inner, "reason", inner), _NOT_SENT)
 
 
 class _Error(msgspec.Struct):

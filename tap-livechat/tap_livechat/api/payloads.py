@@ -193,11 +193,13 @@ class Archives(Payload):
 
 
 class ThreadSummary(Payload):
+    id: Id | None = None
     created_at: Moment | None = None
     active: Any = None
 
 
 class ChatSummary(Payload):
+    id: Id | None = None
     last_thread_summary: ThreadSummary | None = None
     last_thread_info: ThreadSummary | None = None  # its name in version 3.7
 
@@ -208,6 +210,7 @@ class Chats(Payload):
     chats_summary: list[ChatSummary] | None = None
     chats_info: list[ChatSummary] | None = None  # its name in version 3.7
     found_chats: int | None = None
+    next_page_id: str | None = None
 
 
 class Customers(Payload):
@@ -241,6 +244,7 @@ class CdpCustomers(Payload):
 
     customers: list[CdpCustomer] | None = None
     next_page_id: Any = None
+    total: Any = None
 
 
 class Agent(Detail):

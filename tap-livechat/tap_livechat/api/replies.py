@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
 
 import msgspec
@@ -11,9 +12,14 @@ import msgspec
 from tap_livechat.api import payloads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
 P = TypeVar("P", bound=payloads.Payload | list[Any])
+OpenThreadRows = list[tuple[str, str, "datetime"]]
+"""Chat id, thread id and start."""
+
+_PART_BYTES = 2**22
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 """What a decoder raises for a reply that is not whole; `msgspec.ValidationError` is one of them."""
@@ -63,7 +69,6 @@ def _found(reply: bytes) -> Any:
     return msgspec.json.decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)))
 
 
-_decode_archives = Decoder(payloads.Archives)
 _decode_chats = Decoder(payloads.Chats)
 _decode_customers = Decoder(payloads.Customers)
 _decode_cdp_customers = Decoder(payloads.CdpCustomers)
@@ -71,24 +76,101 @@ _decode_queued = Decoder(payloads.QueuedVisitorsLeft)
 _decode_report = Decoder(payloads.Report)
 
 
-def archives(page: bytes) -> payloads.Archives:
+class ArchivesPage:
+    """A page of `list_archives`: chats, each with one of its threads, by the few megabytes.
+
+    A reply may be of any size: a thread has up to as many events as were said. What is decoded of
+    it takes ten times its bytes, so it is decoded in parts, and a part is forgotten for the next.
+    All of it is decoded once before any is used: nothing passes a row that cannot be read.
+    """
+
+    def __init__(self, reply: bytes) -> None:
+        frame = _frame(reply)
+        _need_list(frame.chats, frame.found_chats)
+        self.found_chats = frame.found_chats
+        self.next_page_id = frame.next_page_id
+        self._parts = list(_parts(frame.chats or ()))
+        self._decoded = [[_row(row) for row in part] for part in self._parts[:1]]
+        for part in self._parts[1:]:
+            for row in part:
+                _row(row)
+
+    def __iter__(self) -> Iterator[list[payloads.Chat]]:
+        yield from self._decoded
+        self._decoded.clear()
+        for part in self._parts[1:]:
+            yield [_row(row) for row in part]
+
+
+def archives(page: bytes) -> ArchivesPage:
     """A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
-    decoded = _decode_archives(page)
-    _need_list(decoded.chats, decoded.found_chats)
-    return decoded
+    return ArchivesPage(page)
 
 
-def archives_as_sent(page: bytes) -> tuple[bytes, payloads.Archives]:
-    """As `archives`, and as it came: in that form a page can be kept in little space."""
-    return page, archives(page)
+class _ArchivesFrame(payloads.Payload):
+    chats: list[msgspec.Raw] | None = None
+    found_chats: int | None = None
+    next_page_id: str | None = None
 
 
-def chats_summary(reply: bytes) -> list[payloads.ChatSummary]:
-    """The chats of `list_chats`; version 3.7 renames the key."""
+_decode_frame = msgspec.json.Decoder(_ArchivesFrame).decode
+_decode_chat = Decoder(payloads.Chat)
+
+
+def _frame(reply: bytes) -> _ArchivesFrame:
+    try:
+        return _decode_frame(reply)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        if not _SURROGATE.search(reply):
+            raise
+        return _decode_frame(msgspec.json.encode(_found(reply)))
+
+
+def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
+    part: list[msgspec.Raw] = []
+    size = 0
+    for row in rows:
+        if part and size > _PART_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += len(memoryview(row))
+    if part:
+        yield part
+
+
+def _row(raw: msgspec.Raw) -> payloads.Chat:
+    chat = _decode_chat(bytes(raw))
+    thread = chat.thread
+    if not (chat.id and thread and thread.id and thread.created_at):
+        raise msgspec.ValidationError("a row without its chat, its thread or their time")
+    return chat
+
+
+@dataclass(frozen=True, slots=True)
+class ChatsPage:
+    """A page of `list_chats`."""
+
+    threads: OpenThreadRows
+    next_page_id: str | None
+
+
+def open_chats(reply: bytes) -> ChatsPage:
+    """The chats of `list_chats` with their last threads; version 3.7 renames both."""
     decoded = _decode_chats(reply)
     found = decoded.chats_summary if decoded.chats_info is None else decoded.chats_info
     _need_list(found, decoded.found_chats)
-    return found or []
+    rows = []
+    for chat in found or ():
+        thread = chat.last_thread_summary or chat.last_thread_info
+        if thread is None or not thread.active:
+            continue  # nothing is said in it
+        if not (chat.id and thread.id and thread.created_at):
+            raise msgspec.ValidationError("an open chat without its ids or its time")
+        rows.append((chat.id, thread.id, thread.created_at))
+    return ChatsPage(rows, decoded.next_page_id)
 
 
 def customers(reply: bytes) -> payloads.Customers:

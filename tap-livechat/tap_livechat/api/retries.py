@@ -1,10 +1,11 @@
-"""Is it worth another try, and when? Pure decisions; `client` acts on them.
+"""Is it worth another try, when, and how fast may we go? Pure decisions; `client` acts on them.
 
 A reply is judged by `error.type` first and by its status second, since LiveChat documents no
 statuses and gateways answer in HTML.
 
-    RETRY      too_many_requests, internal, request_timeout, service_unavailable, 408, 429, 5xx,
-               resets, time-outs, bodies that are not (whole) JSON: up to `MAX_TRIES` in all
+    THROTTLED  too_many_requests, 429: slower, as long as `PATIENCE_SECONDS` allows
+    RETRY      internal, request_timeout, service_unavailable, 408, 5xx, resets, time-outs,
+               bodies that are not (whole) JSON: up to `MAX_TRIES` in all
     RENEW      authentication: once more if there is another token
     REDIRECT   misdirected_request: once more with the region that LiveChat names
     SCOPE      the token may not
@@ -13,25 +14,35 @@ statuses and gateways answer in HTML.
 
 from __future__ import annotations
 
-import itertools
 import random
 import re
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable
 
 MAX_TRIES = 6
 LONGEST_BACKOFF_SECONDS = 30.0
+# Whatever is refused is billed: a limit is waited for with longer steps, and longer.
+LONGEST_THROTTLE_SECONDS = 60.0
+PATIENCE_SECONDS = 900.0
 # Longer than this an hourly run had better end and come again.
 LONGEST_RETRY_AFTER_SECONDS = 300.0
+# Of a limit that is lower than this the waits after each refusal are the pace.
+SLOWEST_PACE_SECONDS = 15.0
+_SLOWER = 2.0
+_FASTER = 0.99
+_NO_PACE_SECONDS = 0.001
+_MANY_REPLIES = 20
 
 
 class Verdict(Enum):
+    THROTTLED = auto()
     RETRY = auto()
     RENEW = auto()
     REDIRECT = auto()
@@ -40,7 +51,7 @@ class Verdict(Enum):
 
 
 VERDICTS = {
-    "too_many_requests": Verdict.RETRY,
+    "too_many_requests": Verdict.THROTTLED,
     "internal": Verdict.RETRY,
     "request_timeout": Verdict.RETRY,
     "service_unavailable": Verdict.RETRY,
@@ -77,9 +88,9 @@ def verdict(status: int, error_type: str | None) -> Verdict:
     known = VERDICTS.get(error_type or "")
     if known is not None:
         return known
-    if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
-        return Verdict.RETRY
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Verdict.THROTTLED
+    if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Verdict.RETRY
     if status == HTTPStatus.UNAUTHORIZED:
         return Verdict.RENEW
@@ -95,16 +106,75 @@ class RetryableError(Exception):
         self.retry_after = retry_after
 
 
-def waits() -> Generator[float, Any, None]:
-    """Seconds to wait before each next try; `backoff` sends in what went wrong."""
-    failure = yield 0.0
-    for attempt in itertools.count():
-        if isinstance(failure, RetryableError) and failure.retry_after is not None:
-            # A little more than asked: many clients were told the same.
-            failure = yield failure.retry_after + random.uniform(0.0, 0.25)  # noqa: S311 - no secret
+class ThrottledError(RetryableError):
+    """Too many requests. It says nothing of this one, and uses up none of its tries."""
+
+
+class Patience:
+    """How long one call waits for its next try, and when it gives up."""
+
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+        self._timer = timer
+        self._began = timer()
+        self._failures = 0
+        self._refusals = 0
+
+    @property
+    def tries(self) -> int:
+        return self._failures + self._refusals
+
+    def wait(self, failure: RetryableError) -> float | None:
+        """Seconds until the next try, or None where there is none."""
+        if isinstance(failure, ThrottledError):
+            self._refusals += 1
+            if self._timer() - self._began >= PATIENCE_SECONDS:
+                return None
+            doublings, longest = self._refusals - 1, LONGEST_THROTTLE_SECONDS
         else:
-            ceiling = min(2.0**attempt, LONGEST_BACKOFF_SECONDS)
-            failure = yield random.uniform(ceiling / 2, ceiling)  # noqa: S311 - no secret
+            self._failures += 1
+            if self._failures >= MAX_TRIES:
+                return None
+            doublings, longest = self._failures - 1, LONGEST_BACKOFF_SECONDS
+        if failure.retry_after is not None:
+            # A little more than asked: many clients were told the same.
+            return failure.retry_after + random.uniform(0.0, 0.25)  # noqa: S311 - no secret
+        ceiling = min(2.0**doublings, longest)
+        return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - no secret
+
+
+class Pace:
+    """The least time between two requests, learned from refusals: LiveChat publishes no limit.
+
+    As fast as replies come until a request is refused; then half as fast as they went since the
+    last refusal, and one per cent faster with each reply.
+    """
+
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+        self._timer = timer
+        self._gap = 0.0
+        self._last = self._since = timer()
+        self._replies = 0
+
+    def due(self) -> float:
+        """Seconds until the next request may leave."""
+        return max(self._last + self._gap - self._timer(), 0.0)
+
+    def sent(self) -> None:
+        self._last = self._timer()
+
+    def replied(self) -> None:
+        self._replies += 1
+        self._gap = self._gap * _FASTER if self._gap > _NO_PACE_SECONDS else 0.0
+
+    def throttled(self) -> None:
+        if not self._replies:
+            return  # it is still the same refusal
+        mean = (self._timer() - self._since) / self._replies
+        # The mean has the waits in it. A tenth of it over many replies was no pace to speak of.
+        is_pace = self._gap > (mean / 10 if self._replies >= _MANY_REPLIES else 0)
+        gap = self._gap if is_pace else mean
+        self._gap = min(gap * _SLOWER, SLOWEST_PACE_SECONDS)
+        self._since, self._replies = self._timer(), 0
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:

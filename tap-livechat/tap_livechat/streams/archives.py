@@ -1,36 +1,39 @@
 """`visitors`, `chats` and `chat_events` from one pass over `list_archives`.
 
 The SDK syncs streams one after the other. The first of the three that it comes to drives the pass
-for all that are selected; the others then find it done. Of each page, every stream writes its
-rows; after that one STATE moves all their bookmarks.
+for all that are selected; the others then find it done. Every stream writes its rows of what was
+read; after that one STATE moves all their bookmarks.
 
-What a pass costs: ceil(threads / page size) requests, one for the chats that are still open, and
-at most one for each window beyond the first (see `windows.split`).
+A pass asks, in this order:
+
+    list_chats       which threads are open, and what LiveChat's time is: ceil(open / 100) requests
+    list_archives    by `chat_ids`: those that were open and are no more; none where all are known
+    list_archives    by time: the window, ceil(threads / page size) requests, at least one, and one
+                     more where the list ends before `found_chats` have come
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
-from tap_livechat.api import payloads, replies
+from tap_livechat.api import paging, payloads, replies
 from tap_livechat.api.methods import LIST_ARCHIVES, LIST_CHATS
 from tap_livechat.errors import RefusedError
 from tap_livechat.records import schemas, thread, visitor
 from tap_livechat.streams import windows
-from tap_livechat.streams.lookahead import Lookahead
 from tap_livechat.streams.stream import Batch, LiveChatStream, Record
+from tap_livechat.streams.windows import OpenThread, OpenThreads, Window
 from tap_livechat.timestamps import latest, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-    from datetime import datetime
     from typing import ClassVar
 
     from singer_sdk.helpers.types import Context
@@ -39,13 +42,19 @@ if TYPE_CHECKING:
     from tap_livechat.api.client import Client
     from tap_livechat.streams.directory import Agents, Groups
     from tap_livechat.streams.stream import Session
-    from tap_livechat.streams.windows import Window
 
 Payload = dict[str, Any]
 
 _MICROSECOND = timedelta(microseconds=1)
 _NO_THREAD = payloads.Thread()
 _NOTICES = frozenset({"system_message", "system"})
+_OPEN_CHATS_LIMIT = 100
+_CHAT_IDS_LIMIT = 1000
+# A row that comes again within so many pages is passed over.
+_RECENT_PAGES = 10
+# Pages without anything new, one after the other, before it is an endless list. Each is billed.
+_IDLE_PAGES = 10
+_ESTIMATE_MAY_BE_OFF = 0.05
 
 
 @dataclass(slots=True)
@@ -85,170 +94,164 @@ class ArchivePass:
         return self._session.client
 
     def run(self, streams: Sequence[ArchiveStream]) -> None:
-        """Write everything new to `streams`, page by page, each page with its STATE."""
-        starts = {stream.name: stream.start for stream in streams}
-        session = self._session
-        window = windows.run_window(
-            [stream.bookmark for stream in streams],
-            session.lookback,
-            session.start_date,
-            session.now,
-        )
-        if window.is_empty:
-            return
+        """Write everything new to `streams`, batch by batch, each with its STATE."""
         for stream in streams:
+            stream.check_state()
             stream.write_schema_once()
-        # Asked before the first page: a chat that closes while we read is then counted as open.
-        open_since = self.open_since()
-        held = {stream.name: windows.Held(open_since, stream.open_since) for stream in streams}
-        progress = windows.Progress(window.start)
-        with ExitStack() as metrics:
-            counters = {
-                stream.name: metrics.enter_context(stream.get_record_counter())
+        listed, now = self._open_threads()
+        for stream in streams:
+            stream.check_time(now)
+        window = windows.run_window((s.start for s in streams), now, self._session.end_date)
+        with ExitStack() as counters:
+            feeds = [
+                _Feed(stream, listed, counters.enter_context(stream.get_record_counter()).increment)
                 for stream in streams
-            }
-            for page in self.pages(window, progress):
-                with session.termination.held():
-                    for stream in streams:
-                        records = stream.records(_since(starts[stream.name], page))
-                        stream.write(records)
-                        stream.save(progress.position, held[stream.name])
-                        counters[stream.name].increment(len(records))
-                    streams[0].write_state()
-            with session.termination.held():
-                for stream in streams:
-                    stream.save(window.end, held[stream.name])
-                streams[0].write_state()
+            ]
+            self._forget(feeds, listed, now)
+            for rows in self._closed(feeds, listed, window):
+                self._write(feeds, rows, None)
+            if not window.is_empty:
+                for rows, position in self.rows(window):
+                    self._write(feeds, rows, position)
+            self._write(feeds, [], None if window.is_empty else window.end)
 
-    def pages(self, window: Window, progress: windows.Progress) -> Iterator[list[Row]]:
-        """The rows of the window, by the page, in order; moves `progress` before each."""
-        session = self._session
-        progress.enter(window)
-        _, first = self._page(window, None)
-        rows = self._rows(first)
-        progress.saw([row.thread.created_at for row in rows], window)
-        yield rows
-        if not first.next_page_id:
-            progress.finish(window)
-            return
-        planner = self._planner(window, first.found_chats, rows, progress)
-        last_page = rows
-        for part, pages in Lookahead(
-            # Without a plan the rest of this window is read, and no row of it twice.
-            planner.plan if planner else partial(next, iter((window,)), None),
-            lambda part: self._follow(part, None if planner else first.next_page_id),
-            replies.archives,
-            lambda part, page: self._learn(planner, part, page),
-            session.max_concurrent_requests,
-        ):
-            if planner:
-                progress.enter(part)
-            # A part begins where the page before it ended.
-            seen = {row.thread.id for row in last_page if row.thread.id}
-            for page in pages:
-                rows = self._rows(page)
-                last_page = rows or last_page
-                rows = [row for row in rows if row.thread.id not in seen]
-                progress.saw([row.thread.created_at for row in rows], part)
-                yield rows
-            progress.finish(part)
+    def _write(self, feeds: Sequence[_Feed], rows: list[Row], position: datetime | None) -> None:
+        with self._session.termination.held():
+            for feed in feeds:
+                feed.write(rows, position)
+            feeds[0].stream.write_state()
+
+    def _open_threads(self) -> tuple[OpenThreads, datetime]:
+        """What is open, and LiveChat's time when it was so.
+
+        Not by group: a chat that is handed to one of ours tomorrow is open in another today. The
+        newest come first: should pages shift while we read, those are not missed.
+        """
+        filters: Payload = {"active": True, "include_chats_without_threads": False}
+        payload = {"filters": filters, "sort_order": "desc", "limit": _OPEN_CHATS_LIMIT}
+        threads: OpenThreads = {}
+        now = None
+        for page in paging.follow(self._client, LIST_CHATS, payload, replies.open_chats):
+            now = now or self._client.now()
+            for chat_id, thread_id, started_at in page.threads:
+                threads[thread_id] = OpenThread(chat_id, started_at, now)
+        return self._within(threads), now or self._client.now()
+
+    def _within(self, threads: OpenThreads) -> OpenThreads:
+        """Of a period with an end: what began in it. What did not is another period's."""
+        first, last = self._session.start_date, self._session.end_date
+        if last is None:
+            return threads
+        return {
+            thread_id: each
+            for thread_id, each in threads.items()
+            if each.started_at < last and (first is None or each.started_at >= first)
+        }
+
+    def _forget(self, feeds: Iterable[_Feed], listed: OpenThreads, now: datetime) -> None:
+        gone: set[str] = set()
+        for feed in feeds:
+            outdated = windows.outdated(feed.threads, listed, now)
+            feed.drop(outdated)
+            gone |= outdated
+        if gone:
+            self._client.warn(
+                f"list_archives: {len(gone)} chats that were open came to no archive in "
+                f"{windows.FORGOTTEN_AFTER.days} days (deleted, or moved to groups that the token "
+                "does not see); they are waited for no more"
+            )
+
+    def _closed(
+        self, feeds: Sequence[_Feed], listed: OpenThreads, window: Window
+    ) -> Iterator[list[Row]]:
+        """The archived form of threads that were open, by the ids of their chats."""
+        groups = frozenset(self._session.group_ids)
+        wanted: OpenThreads = {}
+        for feed in feeds:
+            wanted |= windows.closed(feed.threads, listed, window)
+        started: dict[str, datetime] = {}
+        for each in wanted.values():
+            before = started.get(each.chat_id, each.started_at)
+            started[each.chat_id] = min(before, each.started_at)
+        oldest_first = sorted(started, key=started.__getitem__)
+        for number in range(0, len(oldest_first), _CHAT_IDS_LIMIT):
+            chat_ids = oldest_first[number : number + _CHAT_IDS_LIMIT]
+            # The chat may have years of other threads.
+            since = started[chat_ids[0]] - _MICROSECOND
+            filters = {"chat_ids": chat_ids, "from": render(since)}
+            for page in paging.follow(
+                self._client, LIST_ARCHIVES, self._question(filters), replies.archives
+            ):
+                for chats in page:
+                    rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
+                    # Those that ended in another group than ours.
+                    foreign = {row.thread.id for row in rows if not _is_of(row.chat, groups)}
+                    for feed in feeds:
+                        feed.drop(foreign)
+                    yield [row for row in rows if row.thread.id not in foreign]
+
+    def rows(self, window: Window) -> Iterator[tuple[list[Row], datetime | None]]:
+        """The window's rows in order, each batch with how far everything has been read."""
+        since: datetime | None = window.start
+        ended_with: str | None = ""
+        reading = _Reading()
+        counted = None
+        while True:
+            found, listed, last = None, 0, _NO_THREAD
+            for page in self._pages(since, window.end):
+                found = page.found_chats if found is None else found
+                reading.turn_page()
+                for chats in page:
+                    listed += len(chats)
+                    last = chats[-1].thread or _NO_THREAD
+                    rows = reading.take(chats)
+                    if not self._has_warned:
+                        self._warn_of_partial_access(rows)
+                    yield rows, reading.position
+            counted = found or 0 if counted is None else counted
+            # A list may end early: once more from where it ended.
+            if listed >= (found or 0) or last.id == ended_with:
+                break
+            since, ended_with = last.created_at or since, last.id
+        missing = counted - reading.count
+        # It is an estimate, LiveChat says.
+        if missing > counted * _ESTIMATE_MAY_BE_OFF:
+            self._client.warn(
+                f"list_archives: LiveChat counts {counted} chats and, asked once more, lists "
+                f"{missing} fewer; if they are missing, run again without a state"
+            )
+
+    def _pages(self, since: datetime | None, until: datetime) -> Iterator[replies.ArchivesPage]:
+        filters: Payload = {"to": render(until)}
+        if since is not None:
+            # A microsecond early: `from` may be exclusive, and a row on the edge is not lost.
+            filters["from"] = render(since - _MICROSECOND)
+        if self._session.group_ids:
+            filters["group_ids"] = self._session.group_ids
+        pages = paging.follow(
+            self._client, LIST_ARCHIVES, self._question(filters), replies.archives
+        )
+        return paging.ahead(pages) if self._session.max_concurrent_requests > 1 else pages
+
+    def _question(self, filters: Payload) -> Payload:
+        return {"filters": filters, "sort_order": "asc", "limit": self._session.page_size}
 
     def trial(self, stream: ArchiveStream) -> Iterator[list[Record]]:
-        """One stream's records without reading ahead: a trial run stops early, and pages cost."""
-        for rows in self._from_the_beginning(stream):
+        """One stream's records, nothing else: a trial run stops early, and requests cost."""
+        for rows, _ in self.rows(Window(stream.start, self._client.now())):
             yield stream.records(rows)
 
     def first(self, streams: Sequence[ArchiveStream], limit: int) -> None:
         """Write the first threads to all streams, and move no bookmark."""
         for stream in streams:
             stream.write_schema_once()
-        for rows in self._from_the_beginning(streams[0]):
+        for rows, _ in self.rows(Window(streams[0].start, self._client.now())):
             with self._session.termination.held():
                 for stream in streams:
                     stream.write(stream.records(rows[:limit]))
             limit -= len(rows)
             if limit <= 0:
                 return
-
-    def _from_the_beginning(self, stream: ArchiveStream) -> Iterator[list[Row]]:
-        return (self._rows(page) for _, page in self._follow(stream.window, None))
-
-    def open_since(self) -> datetime | None:
-        """The start of the oldest thread that is still open, in one request.
-
-        Sorted by the start of the last thread, oldest first: it is on the first page.
-        """
-        filters: Payload = {"active": True, "include_chats_without_threads": False}
-        if self._session.group_ids:
-            filters["group_ids"] = self._session.group_ids
-        payload = {"filters": filters, "sort_order": "asc", "limit": 100}
-        chats = self._client.call(LIST_CHATS, payload, replies.chats_summary)
-        last = (chat.last_thread_summary or chat.last_thread_info for chat in chats)
-        starts = (thread.created_at for thread in last if thread and thread.active)
-        return min((start for start in starts if start is not None), default=None)
-
-    def _planner(
-        self,
-        window: Window,
-        found: int | None,
-        first_page: Sequence[Row],
-        progress: windows.Progress,
-    ) -> windows.Planner | None:
-        """How to cut the rest of the window; None if it is short, or its rows are in no order."""
-        session = self._session
-        left = (found or 0) - len(first_page)
-        count = windows.parts(max(left, 0), session.page_size, session.max_concurrent_requests)
-        since = progress.newest_in_order
-        first = first_page[0].thread.created_at if first_page else None
-        if count == 1 or since is None or first is None or since >= window.end:
-            return None
-        seconds = (since - first).total_seconds()
-        density = len(first_page) / seconds if seconds else None
-        return windows.Planner(windows.Window(since, window.end), left, count, density)
-
-    @staticmethod
-    def _learn(planner: windows.Planner | None, part: Window, page: payloads.Archives) -> None:
-        if planner:
-            planner.learn(part, page.found_chats or 0)
-
-    def _follow(
-        self, window: Window, page_id: str | None
-    ) -> Iterator[tuple[bytes, payloads.Archives]]:
-        """The window's pages from `page_id` on, or from its beginning: as sent, and decoded."""
-        seen = set()
-        while True:
-            as_sent, page = self._page(window, page_id)
-            yield as_sent, page
-            page_id = page.next_page_id
-            if not page_id:
-                return
-            if page_id in seen:
-                raise RefusedError(
-                    "list_archives: LiveChat repeats a page; run again, or set a smaller page_size"
-                )
-            seen.add(page_id)
-
-    def _page(self, window: Window, page_id: str | None) -> tuple[bytes, payloads.Archives]:
-        payload: Payload = {"page_id": page_id}
-        if page_id is None:
-            filters: Payload = {"to": render(window.end)}
-            if window.start is not None:
-                # A microsecond early: `from` may be exclusive, and a row on the edge is not lost.
-                filters["from"] = render(window.start - _MICROSECOND)
-            if self._session.group_ids:
-                filters["group_ids"] = self._session.group_ids
-            payload = {
-                "filters": filters,
-                "sort_order": "asc",
-                "limit": self._session.page_size,
-            }
-        return self._client.call(LIST_ARCHIVES, payload, replies.archives_as_sent)
-
-    def _rows(self, page: payloads.Archives) -> list[Row]:
-        rows = [Row.of(chat) for chat in page.chats or ()]
-        if not self._has_warned:
-            self._warn_of_partial_access(rows)
-        return rows
 
     def _warn_of_partial_access(self, rows: Iterable[Row]) -> None:
         scopes = self._client.authenticator.scopes
@@ -262,11 +265,89 @@ class ArchivePass:
             )
 
 
+class _Reading:
+    """How far a window has been read.
+
+    LiveChat does not say by which of a thread's times it filters and sorts. The start of the last
+    thread is safe if the threads came in that order; if ever they do not, only the end of the
+    window is.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._idle = 0
+        self._recent: deque[set[str | None]] = deque([set()], maxlen=_RECENT_PAGES)
+        self._start: datetime | None = None
+        self._in_order = True
+
+    @property
+    def position(self) -> datetime | None:
+        """Everything before it has been read; None where nobody knows."""
+        return self._start if self._in_order else None
+
+    def turn_page(self) -> None:
+        self._idle = 0 if self._recent[-1] else self._idle + 1
+        if self._idle > _IDLE_PAGES:
+            raise RefusedError("list_archives: LiveChat's pages do not end; run again")
+        if self._recent[-1]:
+            self._recent.append(set())
+
+    def take(self, chats: Iterable[payloads.Chat]) -> list[Row]:
+        """Those that have not come of late."""
+        rows = []
+        for row in map(Row.of, chats):
+            thread_id, start = row.thread.id, row.thread.created_at
+            if any(thread_id in page for page in self._recent):
+                continue
+            self._recent[-1].add(thread_id)
+            rows.append(row)
+            self._in_order &= start is not None and start >= (self._start or start)
+            self._start = start
+        self.count += len(rows)
+        return rows
+
+
+class _Feed:
+    """One stream of the pass: where it goes on, and which open threads it remembers."""
+
+    def __init__(
+        self, stream: ArchiveStream, listed: OpenThreads, count: Callable[[int], None]
+    ) -> None:
+        self.stream = stream
+        self.threads: OpenThreads = stream.open_threads | listed
+        self._start = stream.start
+        self._no_further = stream.open_since
+        self._count = count
+
+    def drop(self, thread_ids: Iterable[str | None]) -> None:
+        for thread_id in thread_ids:
+            self.threads.pop(thread_id or "", None)
+
+    def write(self, rows: list[Row], position: datetime | None) -> None:
+        records = self.stream.records([row for row in rows if self._wants(row)])
+        self.stream.write(records)
+        self._count(len(records))
+        self.drop(row.thread.id for row in rows if not row.thread.active)
+        if position and self._no_further:
+            position = min(position, self._no_further)
+        self.stream.save(position, self.threads)
+
+    def _wants(self, row: Row) -> bool:
+        """Not what it had before: a stream that was selected later reads further back."""
+        return (
+            self._start is None
+            or row.last_activity_at is None
+            or row.last_activity_at >= self._start
+            or row.thread.id in self.threads
+        )
+
+
 class ArchiveStream(LiveChatStream):
     """One of the three; what they share is the pass."""
 
     method = LIST_ARCHIVES
     smallest: ClassVar[Payload] = {"limit": 1}
+    state_of: ClassVar[tuple[str, ...]] = ("group_ids",)
 
     def __init__(self, tap: Tap, session: Callable[[], Session], archives: ArchivePass) -> None:
         self.archives = archives
@@ -288,12 +369,12 @@ class ArchiveStream(LiveChatStream):
         if self.ABORT_AT_RECORD_COUNT is not None:
             yield from super()._sync_records(context, write_messages=write_messages)
         elif not self.archives.is_done:
-            self.archives.is_done = True
             streams = [stream for stream in self.archives.streams if stream.selected]
             if self.session.limit is None:
                 self.archives.run(streams)
             else:
                 self.archives.first(streams, self.session.limit)
+            self.archives.is_done = True
 
 
 class PeopleStream(ArchiveStream):
@@ -314,6 +395,7 @@ class ArchiveVisitors(PeopleStream):
     primary_keys = ("visitor_id",)
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.VISITOR
+    state_of = ("visitor_source", "group_ids")
 
     def records(self, rows: Iterable[Row]) -> list[Record]:
         visitors: dict[str, Record] = {}
@@ -379,8 +461,7 @@ def _has_hidden_neighbour(thread: payloads.Thread) -> bool:
     return bool(before) and thread.previous_accessible_thread_id not in (before, UNSET)
 
 
-def _since(start: datetime | None, rows: list[Row]) -> list[Row]:
-    """Without what a stream had before: one that was selected later reads further back."""
-    if start is None:
-        return rows
-    return [row for row in rows if row.last_activity_at is None or row.last_activity_at >= start]
+def _is_of(chat: payloads.Chat, groups: frozenset[int]) -> bool:
+    """Whether it ended in one of these groups; no groups are all of them."""
+    own = visitor.group_ids(chat)
+    return not groups or not own or not groups.isdisjoint(own)

@@ -4,6 +4,10 @@ Neither says when a customer was last changed. `list_customers` has three times 
 lists are read side by side and merged by time; a customer who is on several of them is written
 once, off the first. Reading needs no upper bound: it stops at the window's end, since what changes
 while we read moves behind it.
+
+A customer who becomes active while we read leaves their place, and where pages are counted by rows
+all others move up: the next page would miss one. So each page is asked for as the first one, from
+the last time seen (`anchored`), and costs one row that comes twice.
 """
 
 from __future__ import annotations
@@ -11,27 +15,37 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tap_livechat.api import replies
 from tap_livechat.api.methods import LIST_CDP_CUSTOMERS, LIST_CUSTOMERS
 from tap_livechat.errors import RefusedError
 from tap_livechat.records import schemas, visitor
 from tap_livechat.streams.stream import Batch, LiveChatStream, Record
+from tap_livechat.streams.windows import Window, run_window
 from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tap_livechat.api import payloads
-    from tap_livechat.streams.windows import Window
 
 Payload = dict[str, Any]
-
+T = TypeVar("T")
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # Pages without anybody new, one after the other, before it is an endless list. Each is billed.
 _IDLE_PAGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """One page: each row with its key and the time that it is sorted by."""
+
+    rows: list[tuple[datetime | None, str, T]]
+    next_page_id: str | None
+    total: int  # of all that was asked for, as LiveChat counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +69,72 @@ class VisitorStream(LiveChatStream):
     primary_keys = ("visitor_id",)
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.VISITOR
+    state_of = ("visitor_source", "group_ids", "include_customers_without_chats")
 
     @property
     def most_records(self) -> int | None:
         return self.session.limit
 
-    def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
-        """The window's visitors in the order of the time that put them in it."""
+    def timed(self) -> Iterator[tuple[datetime, Record]]:
+        """The visitors from `start` on, in the order of the time that put them there."""
         raise NotImplementedError
 
+    def anchored(
+        self, ask: Callable[[datetime | None, str | None], Listed[T]]
+    ) -> Iterator[tuple[datetime, T]]:
+        """All rows from `start` on, in the order of their time.
+
+        Page ids only serve for more rows at one moment than fit a page.
+        """
+        since, page_id, idle, count = self.start, None, 0, 0
+        seen: set[str] = set()
+        while True:
+            page = ask(since, page_id)
+            newest, here = since, set[str]()
+            fresh = False
+            for moment, key, row in page.rows:
+                if moment is not None and (newest is None or moment > newest):
+                    newest, here = moment, set()
+                here.add(key)
+                if key not in seen:
+                    fresh = True
+                    # Without a time: where LiveChat lists it.
+                    yield moment or newest or _LONG_AGO, row
+            count += len(page.rows)
+            if not page.next_page_id and count >= page.total:
+                return
+            idle = 0 if fresh else idle + 1
+            if not page.next_page_id and not fresh:
+                self.session.client.warn(
+                    f"list_customers: LiveChat counts {page.total} customers and lists {count}"
+                )
+                return
+            if idle > _IDLE_PAGES:
+                raise RefusedError("list_customers: LiveChat's pages do not end; run again")
+            if newest == since and page.next_page_id:
+                page_id = page.next_page_id
+                seen |= here
+            else:
+                since, page_id, count, seen = newest, None, 0, here
+
+    @cached_property
+    def window(self) -> Window:
+        """To be asked for after the first reply: that one tells LiveChat's time."""
+        now = self.session.client.now()
+        self.check_time(now)
+        return run_window([self.start], now, self.session.end_date)
+
     def batches(self) -> Iterator[Batch]:
-        window = self.window
-        if window.is_empty:
-            return
+        self.check_state()
         size = self.session.page_size
         records: list[Record] = []
-        for moment, record in self.timed(window):
+        moment = None
+        for moment, record in self.timed():
             records.append(record)
             if len(records) == size:
                 yield Batch(records, moment)
                 records = []
-        yield Batch(records, window.end)
+        yield Batch(records, self.window.end)
 
 
 class CustomerVisitors(VisitorStream):
@@ -84,37 +143,34 @@ class CustomerVisitors(VisitorStream):
     method = LIST_CUSTOMERS
     smallest: ClassVar[Payload] = {"limit": 1}
 
-    def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
+    def timed(self) -> Iterator[tuple[datetime, Record]]:
         # From the beginning on, the list by creation has everybody.
-        count = 1 if window.start is None else len(LISTS)
-        lists = [self._listed(window, number) for number in range(count)]
+        count = 1 if self.start is None else len(LISTS)
+        lists = [self._listed(number) for number in range(count)]
         merged = heapq.merge(*lists, key=lambda found: found[0])
         return ((moment, visitor.from_customer(customer)) for moment, customer in merged)
 
-    def _listed(self, window: Window, number: int) -> Iterator[tuple[datetime, payloads.User]]:
+    def _listed(self, number: int) -> Iterator[tuple[datetime, payloads.User]]:
         """One list, without the customers that an earlier one has."""
-        before = _LONG_AGO
-        for customer in self._customers(LISTS[number], window):
-            times: list[datetime | None] = [getattr(customer, each.time) for each in LISTS]
-            moment = times[number]
-            if moment is None:
-                if window.start is not None:
-                    continue  # its other times put it on the other lists
-                moment = before
-            before = moment
-            if moment >= window.end:
+        for moment, customer in self.anchored(partial(self._page, LISTS[number])):
+            if moment >= self.window.end:
                 return
-            if not any(_is_in(window, time) for time in times[:number]):
+            times: list[datetime | None] = [getattr(customer, each.time) for each in LISTS]
+            if times[number] is None and self.start is not None:
+                continue  # its other times put it on the other lists
+            if not any(_is_in(self.window, time) for time in times[:number]):
                 yield moment, customer
 
-    def _customers(self, order: CustomerList, window: Window) -> Iterator[payloads.User]:
+    def _page(
+        self, order: CustomerList, since: datetime | None, page_id: str | None
+    ) -> Listed[payloads.User]:
         session = self.session
         filters: Payload = {
             # Its default is not documented.
             "include_customers_without_chats": session.include_customers_without_chats
         }
-        if window.start is not None:
-            filters[order.time] = {"gte": render(window.start)}
+        if since is not None:
+            filters[order.time] = {"gte": render(since)}
         if session.group_ids:
             filters["chat_group_ids"] = {"values": session.group_ids}
         payload: Payload = {
@@ -123,72 +179,45 @@ class CustomerVisitors(VisitorStream):
             "sort_order": "asc",
             "limit": session.page_size,
         }
-        seen = set()
-        while True:
-            reply = session.client.call(LIST_CUSTOMERS, payload, replies.customers)
-            yield from reply.customers or ()
-            page_id = reply.next_page_id
-            if not page_id:
-                return
-            if page_id in seen:
-                raise RefusedError("list_customers: LiveChat repeats a page; run again")
-            seen.add(page_id)
+        if page_id:
             payload = {"page_id": page_id}
+        reply = session.client.call(LIST_CUSTOMERS, payload, replies.customers)
+        rows = [(getattr(each, order.time), each.id or "", each) for each in reply.customers or ()]
+        return Listed(rows, reply.next_page_id, reply.total_customers or 0)
 
 
 class CdpVisitors(VisitorStream):
-    """The Customer Data Platform, for accounts with the Text App.
-
-    Its pages are numbers: a customer who becomes active while we read leaves the list, all others
-    move up, and the next page would miss one. So each page is asked for as the first one, from the
-    last time seen; page numbers only serve for more customers at one moment than fit a page.
-    """
+    """The Customer Data Platform, for accounts with the Text App. Its page ids are numbers."""
 
     method = LIST_CDP_CUSTOMERS
     smallest: ClassVar[Payload] = {"results_per_page": 1}
 
-    def timed(self, window: Window) -> Iterator[tuple[datetime, Record]]:
-        since, page, idle = window.start, 1, 0
-        seen: set[object] = set()
-        while True:
-            reply = self._page(since, window.end, page)
-            newest = since
-            here: set[object] = set()
-            for customer in reply.customers or ():
-                listed_by = customer.statistics.last_activity_at if customer.statistics else None
-                # One that has no time (it is optional) comes where it stands, and moves nothing.
-                moment = listed_by or newest or _LONG_AGO
-                key = customer.customer_id
-                if key is None:
-                    continue
-                if listed_by and (newest is None or moment > newest):
-                    newest, here = moment, set()
-                here.add(key)
-                if key not in seen and moment < window.end:
-                    yield moment, visitor.from_cdp(customer)
-            if not reply.next_page_id:
+    def timed(self) -> Iterator[tuple[datetime, Record]]:
+        for moment, customer in self.anchored(self._page):
+            if moment >= self.window.end:
                 return
-            idle = idle + 1 if newest == since and here <= seen else 0
-            if idle > _IDLE_PAGES:
-                raise RefusedError("list_customers: LiveChat's pages do not end; run again")
-            if newest == since:
-                seen |= here
-                page += 1
-            else:
-                since, page, seen = newest, 1, here
+            yield moment, visitor.from_cdp(customer)
 
-    def _page(self, since: datetime | None, until: datetime, page: int) -> payloads.CdpCustomers:
-        span = {"to": render(until)}
+    def _page(self, since: datetime | None, page_id: str | None) -> Listed[payloads.CdpCustomer]:
+        filters = []
         if since is not None:
-            span["from"] = render(since)
-        clause = {"field": "last_activity", "operator": "range", "range": span}
+            span = {"from": render(since)}
+            clause = {"field": "last_activity", "operator": "range", "range": span}
+            filters = [{"operator": "AND", "clauses": [clause]}]
         payload: Payload = {
-            "filters": [{"operator": "AND", "clauses": [clause]}],
+            "filters": filters,
             "sort": {"last_activity": "asc"},
             "results_per_page": self.session.page_size,
-            "page_id": str(page),
+            "page_id": page_id or "1",
         }
-        return self.session.client.call(LIST_CDP_CUSTOMERS, payload, replies.cdp_customers)
+        reply = self.session.client.call(LIST_CDP_CUSTOMERS, payload, replies.cdp_customers)
+        rows = [
+            (each.statistics.last_activity_at if each.statistics else None, each.customer_id, each)
+            for each in reply.customers or ()
+            if each.customer_id
+        ]
+        total = reply.total if isinstance(reply.total, int) else 0
+        return Listed(rows, str(reply.next_page_id or "") or None, total)
 
 
 def _is_in(window: Window, moment: datetime | None) -> bool:

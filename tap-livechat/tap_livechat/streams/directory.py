@@ -32,6 +32,11 @@ class DirectoryStream(LiveChatStream):
     _found: list[Record] | ScopeError | None = None
     _names: dict[Any, str] | None = None
 
+    def prepare(self) -> None:
+        """Asks before the SCHEMA: a token that may not see the list leaves no trace of it."""
+        if self.selected:
+            self.listed()
+
     def batches(self) -> Iterator[Batch]:
         yield Batch(self.listed())
 
@@ -59,7 +64,8 @@ class DirectoryStream(LiveChatStream):
                 records = self.listed()
             except ScopeError as error:
                 records = []
-                self.session.client.warn(f"chats have no names of {self.name}: {error}")
+                if not self.selected:  # else the stream tells it
+                    self.session.client.warn(f"chats have no names of {self.name}: {error}")
             self._names = {each["id"]: each["name"] for each in records if each["name"]}
         return self._names
 

@@ -1,15 +1,18 @@
 """What our streams share: bookmarks that we set ourselves, and records written by the batch.
 
 The SDK moves a bookmark with every record, to the record's replication key. Ours follows what has
-been read (`windows.Progress`), and moves with a batch of records: the batch, the bookmark and the
-STATE leave together, and a signal waits until they have left.
+been read, and moves with a batch of records: the batch, the bookmark and the STATE leave together,
+and a signal waits until they have left.
+
+A bookmark says what it belongs to (`state_of`): under other settings it would pass over what was
+never read.
 """
 
 from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -18,10 +21,10 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
-from tap_livechat.errors import SettingsError, StateError
+from tap_livechat.errors import ScopeError, SettingsError, StateError
 from tap_livechat.records import schemas
 from tap_livechat.streams import windows
-from tap_livechat.timestamps import is_plausible, parse, render
+from tap_livechat.timestamps import is_plausible, latest, parse, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -47,11 +50,11 @@ class Session:
     lookback: timedelta
     start_date: datetime | None
     limit: int | None  # of visitors or threads, for a look at the first ones
+    end_date: datetime | None
     page_size: int
     max_concurrent_requests: int
     group_ids: list[int]
     include_customers_without_chats: bool
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class LiveChatStream(Stream):
     method: ClassVar[Method]
     smallest: ClassVar[dict[str, Any]] = {}  # what to send for the smallest reply
     on_request: ClassVar[tuple[str, ...]] = ()  # fields that are not selected by default
+    # The settings that say what is among the stream's records.
+    state_of: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, tap: Tap, session: Callable[[], Session]) -> None:
         self._make_session = session
@@ -92,6 +97,22 @@ class LiveChatStream(Stream):
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - the SDK's
         for batch in self.batches():
             yield from batch.records
+
+    def sync(self, context: Context | None = None) -> None:  # type: ignore[misc] # final, but the only place to leave a stream out
+        """As the SDK's; what nobody selected, and the token may not read, is left out."""
+        try:
+            self.prepare()
+            super().sync(context)
+        except ScopeError as error:
+            # Always our own tap, which the SDK's type does not know.
+            tap = cast("Any", self._tap)
+            if tap.has_selection:
+                raise
+            tap.left_out[self.name] = error
+            self.logger.warning("Stream %s is left out: %s", self.name, error)
+
+    def prepare(self) -> None:
+        """What has to be known before the stream's SCHEMA is written."""
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
         # The SDK announces each error that it raises again; the command line tells it in full.
@@ -129,7 +150,7 @@ class LiveChatStream(Stream):
                 with self.session.termination.held():
                     self.write(records)
                     if limit is None and batch.position is not None:
-                        self.save(batch.position)
+                        self.save(batch.position, {})
                         self.write_state()
                 counter.increment(len(records))
                 if limit is not None and written >= limit:
@@ -213,28 +234,79 @@ class LiveChatStream(Stream):
 
     @property
     def start(self) -> datetime | None:
+        """Where this run goes on."""
         return windows.start_of(self.bookmark, self.session.lookback, self.session.start_date)
 
+    def check_state(self) -> None:
+        """Before the first request, which is billed.
+
+        Raises:
+            StateError: The state was made with other settings, or is no state.
+        """
+        _ = self.bookmark, self.open_threads
+        was = self.stream_state.get("belongs_to") if self.is_incremental else None
+        if not isinstance(was, dict):
+            return  # version 0.1 did not say
+        for name, value in self._belongs_to.items():
+            if was.get(name, value) != value:
+                raise StateError(
+                    f"state of {self.name}: it was made with another {name}; set that back, or "
+                    f"remove {self.name} from the state to read it anew (or its belongs_to alone, "
+                    "to go on: what only the new setting shows is then missing before now)"
+                )
+
+    def check_time(self, now: datetime) -> None:
+        """`now` is LiveChat's.
+
+        Raises:
+            LiveChatError: It was to begin in the future, and would read nothing until then.
+        """
+        soon = now + windows.CLOCK_TOLERANCE
+        if (bookmark := self.bookmark) and bookmark > soon:
+            raise StateError(
+                f"state of {self.name}: its bookmark {render(bookmark)} lies in the future "
+                f"(LiveChat's clock: {render(now)}); set replication_key_value to the time of the "
+                "last good run"
+            )
+        if (first := self.session.start_date) and first > soon:
+            raise SettingsError(
+                f"setting start_date: {render(first)} lies in the future (LiveChat's clock: "
+                f"{render(now)}); nothing would be read until then"
+            )
+
     @property
-    def window(self) -> windows.Window:
-        session = self.session
-        return windows.run_window(
-            [self.bookmark], session.lookback, session.start_date, session.now
-        )
+    def _belongs_to(self) -> dict[str, Any]:
+        settings = {name: self.config.get(name) for name in self.state_of}
+        if "group_ids" in settings:
+            settings["group_ids"] = sorted(self.session.group_ids)
+        return settings | self.session.client.authenticator.identity()
+
+    @property
+    def open_threads(self) -> windows.OpenThreads:
+        """What was open when the bookmark was set, and has not been seen archived since."""
+        kept = self.stream_state.get("open_threads") if self.is_incremental else None
+        try:
+            return windows.from_state(kept or {})
+        except ValueError:
+            raise StateError(
+                f"state of {self.name}: open_threads is of another form; pass the last STATE that "
+                "the target wrote"
+            ) from None
 
     @property
     def open_since(self) -> datetime | None:
-        """The start of the oldest chat that was open when the bookmark was set."""
+        """Version 0.1 held its bookmark there, and knew no ids."""
         return parse(self.stream_state.get("open_since")) if self.is_incremental else None
 
-    def save(self, position: datetime | None, held: windows.Held = windows.NOT_HELD) -> None:
-        """Move the bookmark; the caller writes the STATE."""
-        moment = windows.bookmark(self.bookmark, position, held.back_to)
+    def save(self, position: datetime | None, open_threads: windows.OpenThreads) -> None:
+        """Move the bookmark, never back; the caller writes the STATE."""
+        moment = latest((self.bookmark, position))
         if self.is_incremental and moment is not None:
             state = self.stream_state
             state["replication_key"] = self.replication_key
             state["replication_key_value"] = render(moment)
-            if held.open_since:
-                state["open_since"] = render(held.open_since)
-            else:
-                state.pop("open_since", None)
+            state["belongs_to"] = self._belongs_to
+            state.pop("open_since", None)
+            state.pop("open_threads", None)
+            if kept := windows.to_state(open_threads, moment):
+                state["open_threads"] = kept

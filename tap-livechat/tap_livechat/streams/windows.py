@@ -1,28 +1,30 @@
-"""The arithmetic of time: which window a run reads, how it is split, how far it has come. Pure.
+"""How far a run reads: one window of time, and the chats that are open. Pure.
 
-Windows are half-open, [start, end). LiveChat does not say whether its `to` is inclusive, so each
-window is sent its exact edges: a row on an edge may come twice, and cannot be lost.
+A window is half-open, [start, end). LiveChat does not say whether its `to` is inclusive, so it is
+sent its exact edges: a row on an edge may come twice, and cannot be lost.
+
+The bookmark goes on to the window's end whatever is open. A thread that was seen open is remembered
+by its id until its archived form has been seen: however long it lasts, and whenever it is archived.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tap_livechat.timestamps import parse, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 # What is written now may be listed a moment later.
 SAFETY_LAG = timedelta(seconds=15)
-# Parts shorter than this are not worth a partly filled page.
-FEWEST_PAGES = 10
-# So many pages may be held ready for their turn, by all parts that are read ahead together.
-AHEAD_PAGES = 112
-_SHORTEST = timedelta(seconds=1)
-_ODD_MICROSECOND = 500_001
+# Two of LiveChat's own servers may differ so much.
+CLOCK_TOLERANCE = timedelta(minutes=1)
+# Such a chat was deleted, or went where the token does not see it. Asking for it is billed.
+FORGOTTEN_AFTER = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,13 @@ class Window:
 
 
 def run_window(
-    starts: Iterable[datetime | None], lookback: timedelta, first: datetime | None, now: datetime
+    starts: Iterable[datetime | None], now: datetime, last: datetime | None = None
 ) -> Window:
-    """One window for streams that got as far as `starts`; `first` is the setting `start_date`."""
-    earliest: datetime | None = None
-    for number, start in enumerate(starts):
-        from_here = start_of(start, lookback, first)
-        if from_here is None:
-            earliest = None
-            break
-        if number == 0 or (earliest is not None and from_here < earliest):
-            earliest = from_here
-    return Window(earliest, now - SAFETY_LAG)
+    """One window for streams that go on from `starts`; `last` is the setting `end_date`."""
+    known = list(starts)
+    earliest = min((start for start in known if start is not None), default=None)
+    end = now - SAFETY_LAG
+    return Window(None if None in known else earliest, end if last is None else min(end, last))
 
 
 def start_of(
@@ -60,144 +57,64 @@ def start_of(
     return start if first is None else max(start, first)
 
 
-def parts(rows: int, page_size: int, concurrency: int) -> int:
-    """In how many parts to read so many rows.
-
-    Each part may end with a page that is partly filled, so n parts cost at most n - 1 requests
-    more than one. Two connections, as by default, make no more than two parts, however long: what
-    cannot be held ready waits, and no request is paid for speed. More connections make two parts
-    each where there is enough, so that one that turns out long does not keep all others waiting,
-    and cut further what cannot be held ready (`most_pages`).
-    """
-    pages = math.ceil(rows / page_size)
-    enough = pages // FEWEST_PAGES
-    if concurrency == 1 or enough < 2:  # noqa: PLR2004 - two is plural
-        return 1
-    if concurrency == 2:  # noqa: PLR2004 - as above
-        # The row that the first page ended with comes again: on full pages it would take one more.
-        return 1 if rows % page_size == 0 else 2
-    wanted = 2 * concurrency if enough >= 2 * concurrency else concurrency
-    return max(min(wanted, enough), math.ceil(pages / most_pages(concurrency)))
-
-
-def most_pages(concurrency: int) -> int:
-    """How long a part of several connections may be: while one is written, the others are ready."""
-    return max(FEWEST_PAGES, AHEAD_PAGES // (concurrency - 1))
-
-
-class Planner:
-    """Cuts a window into parts of about the same number of rows, one when it is asked for.
-
-    How the rows lie in time is not known beforehand. The first page tells how dense they are at
-    the start, and each part's own estimate how dense they are there. The last part takes all that
-    is left, so wrong estimates cost time, and never more parts than were meant.
-    """
-
-    def __init__(self, window: Window, rows: int, count: int, density: float | None) -> None:
-        """`density` in rows per second, as on the first page."""
-        self._start = window.start
-        self._end = window.end
-        self._parts_left = count
-        self._rows_left = float(max(rows, 1))
-        self._expected: dict[Window, float] = {}
-        self._density = max(density or 0.0, self._even_density)
-
-    def plan(self) -> Window | None:
-        if not self._parts_left:
-            return None
-        start, end = self._start, self._end
-        rows = self._rows_left / self._parts_left
-        if self._parts_left > 1 and start is not None:
-            step = max(timedelta(seconds=rows / self._density), _SHORTEST)
-            # Off the full second, where a row would lie on the edge and be read from both sides.
-            end = min(end, (start + step).replace(microsecond=_ODD_MICROSECOND))
-        self._parts_left = 0 if end == self._end else self._parts_left - 1
-        self._start = end
-        part = Window(start, end)
-        self._expected[part] = rows
-        self._rows_left -= rows
-        return part
-
-    def learn(self, part: Window, rows: int) -> None:
-        """`rows` as LiveChat estimates them for this part."""
-        self._rows_left = max(self._rows_left + self._expected.pop(part) - rows, 1.0)
-        if self._parts_left and part.start is not None:
-            seconds = (part.end - part.start).total_seconds()
-            self._density = max(rows / seconds, self._even_density)
-
-    @property
-    def _even_density(self) -> float:
-        """As if what is left were spread evenly over the time that is left."""
-        if self._start is None:
-            return 1.0
-        seconds = (self._end - self._start).total_seconds()
-        return self._rows_left / max(seconds, _SHORTEST.total_seconds())
-
-
-class Progress:
-    """How far a pass has come, as one moment: everything before it has been written.
-
-    LiveChat does not say by which of a thread's times it filters and sorts. The start of the last
-    thread written is safe if the threads came in that order; if ever they do not, only the edge
-    of a window that was read to its end is.
-    """
-
-    def __init__(self, start: datetime | None) -> None:
-        self.position = start
-        self._edge = start
-        self._newest: datetime | None = None
-        self._in_order = True
-
-    def enter(self, window: Window) -> None:
-        self._edge = window.start
-        self._newest = None
-        self._in_order = True
-
-    def saw(self, starts: Sequence[datetime | None], window: Window) -> None:
-        for start in starts:
-            if start is None or (self._newest is not None and start < self._newest):
-                self._in_order = False
-            else:
-                self._newest = start
-        if self._in_order and self._newest is not None:
-            self._advance(min(self._newest, window.end))
-
-    @property
-    def newest_in_order(self) -> datetime | None:
-        return self._newest if self._in_order else None
-
-    def finish(self, window: Window) -> None:
-        self._advance(window.end)
-
-    def _advance(self, moment: datetime) -> None:
-        if self.position is None or moment > self.position:
-            self.position = moment
-
-
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What the bookmark must not pass: chats that are open, or were when the last run looked.
+class OpenThread:
+    """A thread that was open when we looked."""
 
-    A chat that has closed since may not be in the archives yet, and is not among the open ones any
-    more. The next run finds it.
+    chat_id: str
+    started_at: datetime
+    seen_at: datetime  # when it was last seen open
+
+
+OpenThreads = dict[str, OpenThread]
+"""By the thread's id."""
+
+
+def from_state(value: Any) -> OpenThreads:
+    """What `to_state` made.
+
+    Raises:
+        ValueError: It is something else.
     """
+    threads = {}
+    try:
+        for thread_id, (chat_id, started, seen) in value.items():
+            started_at, seen_at = parse(started), parse(seen)
+            if not isinstance(chat_id, str) or started_at is None or seen_at is None:
+                raise ValueError("not a chat and two times")
+            threads[thread_id] = OpenThread(chat_id, started_at, seen_at)
+    except (AttributeError, TypeError):
+        raise ValueError("no object of lists") from None
+    return threads
 
-    open_since: datetime | None = None  # the start of the oldest one that is open now
-    before: datetime | None = None  # of the oldest one that was
 
-    @property
-    def back_to(self) -> datetime | None:
-        return min((m for m in (self.open_since, self.before) if m is not None), default=None)
+def to_state(threads: Mapping[str, OpenThread], bookmark: datetime) -> dict[str, Any]:
+    """Those that a run from this bookmark on would not come across: `{thread: [chat, …]}`."""
+    return {
+        thread_id: [each.chat_id, render(each.started_at), render(each.seen_at)]
+        for thread_id, each in threads.items()
+        if each.started_at <= bookmark
+    }
 
 
-NOT_HELD = Held()
+def outdated(
+    remembered: Mapping[str, OpenThread], listed: Mapping[str, OpenThread], now: datetime
+) -> set[str]:
+    """Threads that are open no more, and were not archived in all this time."""
+    return {
+        thread_id
+        for thread_id, each in remembered.items()
+        if thread_id not in listed and each.seen_at < now - FORGOTTEN_AFTER
+    }
 
 
-def bookmark(
-    previous: datetime | None, position: datetime | None, back_to: datetime | None
-) -> datetime | None:
-    """Never back behind `previous` for reading its lookback again, never past `back_to`."""
-    reached = max((m for m in (previous, position) if m is not None), default=None)
-    if reached is None or back_to is None:
-        return reached
-    return min(reached, back_to)
+def closed(
+    remembered: Mapping[str, OpenThread], listed: Mapping[str, OpenThread], window: Window
+) -> OpenThreads:
+    """Those that are open no more, and that the window does not bring."""
+    return {
+        thread_id: each
+        for thread_id, each in remembered.items()
+        if thread_id not in listed
+        and (window.is_empty or (window.start is not None and each.started_at < window.start))
+    }

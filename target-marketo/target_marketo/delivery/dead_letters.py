@@ -19,12 +19,13 @@ from target_marketo.privacy import mask, printable
 from target_marketo.store.error_log import PERSON, Delivery, Failure
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable
 
     from target_marketo.delivery.entry import Entry, Received
     from target_marketo.delivery.summary import Summary
-    from target_marketo.mapping.field_types import Refused
-    from target_marketo.mapping.mapper import StreamPlan
+    from target_marketo.mapping.plan import StreamPlan
+    from target_marketo.mapping.refusals import Refused
     from target_marketo.store.error_log import ErrorLog
 
 _SHOWN_OF_A_KIND = 3
@@ -90,12 +91,27 @@ class Rejections:
         self._unstored += rejections
         self._summary.rejected += len(rejections)
         for rejection in rejections:
-            self._tell(rejection)
-            if self._stores:
-                stream = printable(rejection.received.stream)
-                self._people.add(stream, self._error_log.hash(rejection.key))
+            self._tell(rejection, self._summary.refusals, "Rejected")
+            self._wait_for(rejection)
         if len(self._unstored) >= _STORED_AT_ONCE:
             self.store()
+
+    def leave_out(self, rejections: Iterable[Rejection]) -> None:
+        """Notes values that their records are delivered without; `store` settles their tickets.
+
+        No person is rejected by that. A delivery that has the field resolves it.
+        """
+        for rejection in rejections:
+            self._unstored.append(rejection)
+            self._tell(rejection, self._summary.left_out, "Left out a value of")
+            self._wait_for(rejection)
+        if len(self._unstored) >= _STORED_AT_ONCE:
+            self.store()
+
+    def _wait_for(self, rejection: Rejection) -> None:
+        if self._stores:
+            stream = printable(rejection.received.stream)
+            self._people.add(stream, self._error_log.hash(rejection.key))
 
     def arrived(self, entry: Entry) -> None:
         """A person is in Marketo as the records of `entry` want it."""
@@ -129,17 +145,18 @@ class Rejections:
         self._unstored.clear()
         self._made_good.clear()
 
-    def _tell(self, rejection: Rejection) -> None:
+    def _tell(self, rejection: Rejection, counts: Counter[tuple[str, str, str]], what: str) -> None:
         """The first few of a kind are shown, the rest is counted: the error log has them all."""
         stream = printable(rejection.received.stream)
         kind = (stream, rejection.code, rejection.field)
-        self._summary.refusals[kind] += 1
-        if self._summary.refusals[kind] > _SHOWN_OF_A_KIND:
+        counts[kind] += 1
+        if counts[kind] > _SHOWN_OF_A_KIND:
             return
         field = f", field {rejection.field}" if rejection.field else ""
         request = f" (request {rejection.request_id}, position {rejection.position})"
         logger.warning(
-            "Rejected %s of stream %s: code %s%s: %s%s",
+            "%s %s of stream %s: code %s%s: %s%s",
+            what,
             mask(rejection.key),
             stream,
             rejection.code,

@@ -15,29 +15,38 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from target_marketo.delivery.entry import Buffer, Entry
-from target_marketo.delivery.interface import Call, Done
+from target_marketo.delivery.interface import Call, Done, Stale
 from target_marketo.delivery.packing import Pending
 from target_marketo.delivery.settlement import (
     Rejection,
+    Standstill,
     are_about,
     cure_of,
+    cure_of_row,
     end_of_run,
-    gives_up,
     sort,
 )
 from target_marketo.delivery.workers import Workers
 from target_marketo.governor import Cancelled
 from target_marketo.mapping.rules import Duplicates, decide
 from target_marketo.marketo.call import MAX_ROWS
-from target_marketo.marketo.errors import MarketoError, OutcomeUnknown, SendFewer, of_row
+from target_marketo.marketo.errors import (
+    MarketoError,
+    OutcomeUnknown,
+    SendFewer,
+    Unavailable,
+    of_row,
+)
 from target_marketo.marketo.replies import Answer
 
 if TYPE_CHECKING:
@@ -47,14 +56,15 @@ if TYPE_CHECKING:
     from target_marketo.delivery.entry import PersonId, Received
     from target_marketo.delivery.interface import Leads
     from target_marketo.delivery.summary import Summary
-    from target_marketo.mapping.field_types import Refused
-    from target_marketo.mapping.mapper import Mapped, StreamPlan
+    from target_marketo.mapping.plan import Mapped, StreamPlan
+    from target_marketo.mapping.refusals import Refused
 
 CREATE, UPDATE = "createOnly", "updateOnly"
 
-_AFTER_RESET_SECONDS = 1.0  # a server that lost its client may still be writing
 _AFTER_RACE_SECONDS = 0.0
-_AFTER_TRANSIENT_SECONDS = 5.0
+_AFTER_TRANSIENT_SECONDS = 5.0  # the first time, then twice as long each time
+_ASKED_AGAIN_SECONDS = 60.0  # how often for the fields, at most
+_FRESH_SECONDS = 60.0  # how old what Marketo was seen to hold may be when it is written to
 # What a field that is not there (any more) is answered with: when asked for, and when written.
 _LOOKUP_REFUSED, _NO_SUCH_FIELD = "1003", "1006"
 # What a key that several people have is answered with.
@@ -73,7 +83,8 @@ class Options:
     max_concurrent: int = 5
     duplicates: Duplicates = Duplicates.NEWEST
     partition: str | None = None
-    request_timeout: float = 120.0
+    outage_patience: float = 1800.0
+    max_bytes: int = 32_000_000  # of records that are under way
     dry_run: bool = False
 
 
@@ -89,8 +100,9 @@ class Loader:
         arrived: Called with each person who is as the records want it.
         inbox: Where worker threads put a `Done`; the owner hands it to `handle`.
         check: Says what is wrong with a row, if anything is, before it leaves.
-        gone: Says whether a field that Marketo does not know ends the run.
+        gone: Asks Marketo whether a field has gone; if so the run ends.
         report: Called with each decision of a dry run.
+        workers: Who makes the calls.
     """
 
     def __init__(
@@ -107,6 +119,7 @@ class Loader:
         check: Callable[[Mapping[str, Any]], Refused | None] = lambda _: None,
         gone: Callable[[], bool] = lambda: False,
         report: Callable[[Entry], None] = lambda _: None,
+        workers: Workers | None = None,
     ) -> None:
         self._leads = leads
         self._options = options
@@ -118,8 +131,11 @@ class Loader:
         self._now = now
         self._check = check
         self._gone = gone
+        self._asked_at = -math.inf  # for the fields
         self._report = report
-        self._workers = Workers(options.max_concurrent)
+        self._workers = workers or Workers(options.max_concurrent)
+        self._most_flying = options.max_concurrent + 1  # one is there when another ends
+        self._standstill = Standstill(options.outage_patience)
         self._buffers: dict[str, Buffer] = {}
         self._served: StreamPlan | None = None
         self._active: dict[PersonId, Entry] = {}
@@ -128,6 +144,9 @@ class Loader:
         self._held: list[tuple[float, int, list[Entry]]] = []
         self._again: deque[list[Entry]] = deque()
         self._held_number = itertools.count()
+        self._writes: deque[tuple[Call, Callable[[], Any]]] = deque()  # to be made, before
+        self._lookups: deque[tuple[Call, Callable[[], Any]]] = deque()  # these
+        self._bytes = 0  # of the records under way
         self._flying = 0
         self._lookups_flying = 0
         self._stopped = False
@@ -136,7 +155,16 @@ class Loader:
     @property
     def busy(self) -> bool:
         """Enough is under way: no more records for now."""
-        return self._flying > self._options.max_concurrent + 1
+        return bool(self._writes or self._lookups) or self._is_full
+
+    @property
+    def _is_full(self) -> bool:
+        return self._bytes >= self._options.max_bytes
+
+    @property
+    def bytes(self) -> int:
+        """What the records under way take of memory."""
+        return self._bytes
 
     @property
     def flying(self) -> int:
@@ -152,6 +180,7 @@ class Loader:
     def add(self, plan: StreamPlan, mapped: Mapped, received: Received) -> None:
         """Takes in one mapped record; may start a call."""
         person = plan.person(mapped.key)
+        self._bytes += received.weight
         if plan is not self._served:
             self._serve(plan)
         active = self._active.get(person)
@@ -211,10 +240,10 @@ class Loader:
             self._look_up(self._again.popleft())
         for buffer in self._buffers.values():
             aged = buffer.oldest is not None and now - buffer.oldest >= self._options.max_age
-            while buffer.entries and (ending or aged or buffer.full):
+            while buffer.entries and (ending or aged or buffer.full or self._is_full):
                 self._look_up(buffer.take())
         # At the end, rows that lookups still bring may fill up a call.
-        self._send_ripe(all_of_it=ending and not self._lookups_flying)
+        self._send_ripe(all_of_it=self._is_full or (ending and not self._lookups_flying))
 
     def handle(self, done: Done) -> None:
         """Takes in the end of a call."""
@@ -224,7 +253,9 @@ class Loader:
             self._lookups_flying -= 1
         if isinstance(result, Cancelled):
             return  # not sent: its records stay unsettled, and the next run brings them again
-        if isinstance(result, MarketoError):
+        if isinstance(result, Stale):
+            self._decide_anew(call)
+        elif isinstance(result, MarketoError):
             self._failed(call, result)
         elif isinstance(result, Exception):
             self.failure = self.failure or result
@@ -232,10 +263,13 @@ class Loader:
             self._written(call, result)
         else:
             self._found(call, result)
+        self._dispatch()
 
     def stop(self) -> None:
         """Starts no more calls; those under way still arrive in the inbox."""
         self._stopped = True
+        self._writes.clear()
+        self._lookups.clear()
 
     # Lookups
 
@@ -256,11 +290,16 @@ class Loader:
         by_key: dict[str, list[dict[str, Any]]] = {}
         for lead in leads:
             by_key.setdefault(str(lead.get(call.key_field, "")).lower(), []).append(lead)
-        away = self._now() - call.started
+        self._not_for_company(call)
         for entry in call.entries:
-            entry.since += away  # the age limit is about waiting for company, not for Marketo
             entry.leads = by_key.get(entry.person[1], [])
         self._decide(call.entries)
+
+    def _not_for_company(self, call: Call) -> None:
+        """The age limit is about waiting for company, not for Marketo."""
+        away = self._now() - call.started
+        for entry in call.entries:
+            entry.since += away
 
     # Decisions
 
@@ -316,7 +355,9 @@ class Loader:
 
     # Writes
 
-    def _send(self, action: str, key_field: str, entries: list[Entry]) -> None:
+    def _send(
+        self, action: str, key_field: str, entries: list[Entry], started: float | None = None
+    ) -> None:
         if self._options.dry_run:
             for entry in entries:
                 self._report(entry)
@@ -325,25 +366,50 @@ class Loader:
         rows = [row for entry in entries for row in entry.rows]
         lookup_field = key_field if action == CREATE else "id"
         partition = self._options.partition if action == CREATE else None
-        call = Call(action, key_field, entries, self._now())
-        self._start(call, lambda: self._leads.sync(action, lookup_field, rows, partition))
+        call = Call(action, key_field, entries, self._now() if started is None else started)
+        self._start(
+            call,
+            lambda: self._leads.sync(
+                action, lookup_field, rows, partition, when_granted=lambda: self._is_fresh(call)
+            ),
+        )
+
+    def _is_fresh(self, call: Call) -> None:
+        """Asked by a worker when its slot is granted: it may have waited for that for long.
+
+        Raises:
+            Stale: Others may have written to these people since.
+        """
+        if self._now() - call.started > _FRESH_SECONDS:
+            raise Stale
+
+    def _decide_anew(self, call: Call) -> None:
+        # So few slots that a write waits a minute for one: fewer calls wait for them then.
+        self._most_flying = max(1, self._most_flying // 2)
+        self._not_for_company(call)
+        self._look_up(call.entries)
 
     def _written(self, call: Call, answer: Answer) -> None:
         if call.action == UPDATE and not are_about(answer.rows, call.entries):
             mixed_up = OutcomeUnknown("results of other rows", request_id=answer.request_id)
             self._outcome_unknown(call, mixed_up)
             return
+        self._standstill.got_through()
+        self._most_flying = min(self._most_flying + 1, self._options.max_concurrent + 1)
         sorted_out = sort(call.entries, answer.rows)
         self._end(sorted_out.ended)
         if sorted_out.fatal:
             error = end_of_run(sorted_out.fatal[0], call.action, answer.request_id)
             self.failure = self.failure or error
-        if _NO_SUCH_FIELD in sorted_out.refused and self._gone():
-            return
+        unknown_field = sorted_out.refused.get(_NO_SUCH_FIELD)
+        if unknown_field and not self._has_its_fields(call):
+            del sorted_out.refused[_NO_SUCH_FIELD]
+            self._hold([entry for entry, _ in unknown_field], self._until_asked_again())
         for code, entries in sorted_out.refused.items():
-            self._refuse(entries, code, of_row(code).cure, answer.request_id)
+            self._refuse(entries, code, cure_of_row(code), answer.request_id)
         self._hold(sorted_out.again, _AFTER_RACE_SECONDS)
-        self._hold(sorted_out.later, _AFTER_TRANSIENT_SECONDS)
+        for tries, later in sorted_out.later.items():
+            self._hold(later, _AFTER_TRANSIENT_SECONDS * 2 ** (tries - 1))
 
     def _failed(self, call: Call, error: MarketoError) -> None:
         """A call that brought no result for its rows."""
@@ -351,22 +417,33 @@ class Loader:
             self._outcome_unknown(call, error)
         elif isinstance(error, SendFewer):
             self._send_fewer(call, error)
+        elif error.code == _NO_SUCH_FIELD and not self._has_its_fields(call):
+            self._hold(call.entries, self._until_asked_again())
         else:
             self.failure = self.failure or error
 
     def _outcome_unknown(self, call: Call, error: OutcomeUnknown) -> None:
         """Looks the people up again once the call can no longer be at work on them."""
-        if gives_up(call.entries, error):
+        now = self._now()
+        rest = self._standstill.failed(call.entries, error, now)
+        if self._standstill.blames(call.entries, now):
             self._give_up(call, error, error.code or "unknown")
-            return
-        wait = self._options.request_timeout if error.after_timeout else _AFTER_RESET_SECONDS
-        self._hold(call.entries, wait)
+        elif self._standstill.lasts(now):
+            minutes = self._options.outage_patience / 60
+            text = f"no write has got through for {minutes:.0f} minutes; the last: {error}"
+            self.failure = self.failure or Unavailable(text, code=error.code)
+        else:
+            self._hold(call.entries, rest)
 
     def _send_fewer(self, call: Call, error: SendFewer) -> None:
-        if call.action is None and error.code == _LOOKUP_REFUSED and self._gone():
-            return
+        has_its_fields = True
+        if call.action is None and error.code == _LOOKUP_REFUSED:
+            has_its_fields = self._has_its_fields(call)
         if len(call.entries) == 1:
-            self._give_up(call, error, error.code)
+            if has_its_fields:
+                self._give_up(call, error, error.code)
+            else:
+                self._hold(call.entries, self._until_asked_again())
             return
         half = (len(call.entries) + 1) // 2
         for entries in (call.entries[:half], call.entries[half:]):
@@ -375,7 +452,22 @@ class Loader:
                 continue
             for entry in entries:
                 entry.batch_limit = half
-            self._send(call.action, call.key_field, entries)
+            self._send(call.action, call.key_field, entries, call.started)
+
+    def _has_its_fields(self, call: Call) -> bool:
+        """Whether Marketo, asked since the call was made, has every field of it.
+
+        If not, the run ends, or it is too early to ask once more.
+        """
+        if self._asked_at > call.started:
+            return True
+        if self._until_asked_again():
+            return False
+        self._asked_at = self._now()
+        return not self._gone()
+
+    def _until_asked_again(self) -> float:
+        return max(0.0, self._asked_at + _ASKED_AGAIN_SECONDS - self._now())
 
     def _give_up(self, call: Call, error: MarketoError, code: str) -> None:
         """The call's one person goes to the error log."""
@@ -436,6 +528,7 @@ class Loader:
     def _release(self, entry: Entry) -> None:
         """Later records of the person may go on."""
         del self._active[entry.person]
+        self._bytes -= entry.weight
         parked = self._parked.pop(entry.person, None)
         if parked is not None:
             self._buffers[entry.person[0]].put(parked)
@@ -443,6 +536,19 @@ class Loader:
     def _start(self, call: Call, work: Callable[[], Any]) -> None:
         if self._stopped or self.failure is not None:
             return  # the people stay active, unsettled: the next run brings them again
-        self._flying += 1
         self._lookups_flying += call.action is None
-        self._workers.start(work, lambda result: self._inbox.put(Done(call, result)))
+        (self._lookups if call.action is None else self._writes).append((call, work))
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Hands calls to the workers. Writes go first: what was decided grows old."""
+        if self._stopped or self.failure is not None:
+            return
+        while self._flying < self._most_flying and (self._writes or self._lookups):
+            call, work = (self._writes or self._lookups).popleft()
+            self._flying += 1
+            self._workers.start(work, partial(self._over, call))
+
+    def _over(self, call: Call, result: Any) -> None:
+        """Told by the worker."""
+        self._inbox.put(Done(call, result))

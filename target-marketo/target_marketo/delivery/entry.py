@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_marketo.mapping.record_reader import is_nested_deeply, read_for_the_log
+from target_marketo.mapping.lenient_json import is_nested_deeply, read_for_the_log
 from target_marketo.mapping.rules import Decision, Step, fold
 
 if TYPE_CHECKING:
     from target_marketo.delivery.checkpoint import Ticket
-    from target_marketo.mapping.mapper import Mapped, StreamPlan
+    from target_marketo.mapping.plan import Mapped, StreamPlan
     from target_marketo.mapping.record_reader import Record
+
+_RECORD_BYTES = 300  # what is kept of a record besides its line: objects, and mapped values
 
 PersonId = tuple[str, str]  # key field, key as Marketo compares it
 
@@ -32,6 +34,11 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     stream: str
     written: Record | bytes
     number: int = 0
+
+    @property
+    def weight(self) -> int:
+        """What it takes of memory until it is settled, in bytes."""
+        return _RECORD_BYTES + (len(self.written) if isinstance(self.written, bytes) else 0)
 
     @property
     def record(self) -> Record:
@@ -71,11 +78,17 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     rows: list[bytes] = []  # what is to be sent
     size: int = 0  # in bytes, of the rows and the commas between them
     batch_limit: int = 0  # people in one call; shrinks while a bad row is being isolated
-    attempts: int = 0  # writes whose outcome was not final
+    attempts: int = 0  # writes that Marketo answered with something that may pass
+    losses: int = 0  # writes whose outcome nobody knows
+    through: int = 0  # how many writes of others had got through by the last of these
+    losses_alone: int = 0  # those of a call without anybody else
+    sightings: int = 0  # how often writes of others got through between two of the losses
+    weight: int = 0  # what the records take of memory, in bytes
 
     def add(self, plan: StreamPlan, mapped: Mapped, received: Received) -> None:
         """Applies one more record, after those that are here."""
         self.received.append(received)
+        self.weight += received.weight
         steps, rules = self.steps, plan.rules
         if steps and steps[-1].rules is rules:
             steps[-1] = Step(rules, fold(rules, steps[-1].values, mapped.values))

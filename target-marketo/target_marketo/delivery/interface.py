@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from target_marketo.delivery.entry import Entry
     from target_marketo.marketo.replies import Answer
@@ -21,14 +21,32 @@ class Leads(Protocol):
         """Everybody whose key is among the values."""
 
     def sync(
-        self, action: str, lookup_field: str, rows: Sequence[bytes], partition: str | None = None
+        self,
+        action: str,
+        lookup_field: str,
+        rows: Sequence[bytes],
+        partition: str | None = None,
+        *,
+        when_granted: Callable[[], None],
     ) -> Answer:
-        """Writes people; one row of the answer for each row sent."""
+        """Writes people; one row of the answer for each row sent.
+
+        `when_granted` is called each time that the call may be made, just before it is sent; what
+        it raises ends the call, unsent.
+        """
+
+
+class Stale(Exception):
+    """What was decided is too old to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call on its way; `action` is None for a lookup."""
+    """One call on its way; `action` is None for a lookup.
+
+    A write `started` when its rows no longer waited for company: since then what Marketo holds may
+    have changed.
+    """
 
     action: str | None
     key_field: str

@@ -24,6 +24,8 @@ class Summary:
     filled: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     refusals: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # stream, code, field
+    left_out: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # likewise
+    skipped_because: Counter[str] = field(default_factory=Counter)  # of those that have a key
 
     @property
     def settled(self) -> int:
@@ -32,11 +34,15 @@ class Summary:
 
     def line(self, calls: Counter[str], throttled: Counter[str]) -> str:
         """The one line at the end of a run."""
+        without_key = self.skipped - self.skipped_because.total()
+        others = "".join(f", {count} {why}" for why, count in sorted(self.skipped_because.items()))
+        left_out = self.left_out.total()
+        values = f", {left_out} values left out" if left_out else ""
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(calls.items()))
         return (
             f"{self.received} records received: {self.created} people created, "
             f"{self.updated} updated, {self.unchanged_people} unchanged; "
-            f"{self.skipped} records skipped without key, {self.rejected} rejected; "
+            f"{without_key} records skipped without key{others}, {self.rejected} rejected{values}; "
             f"{calls.total()} calls ({kinds or 'none'}), {throttled.total()} throttled"
         )
 

@@ -41,6 +41,11 @@ class Reduced(msgspec.Struct, frozen=True):
         calls = max(float(floor), base * factor)
         return Reduced(calls=calls, cut_at=now, clean_since=clean_since)
 
+    def begin(self, calls: float, *, limit: int, floor: int, now: float) -> Reduced:
+        """So many, for others use the rest; if that is all, it is not reduced."""
+        calls = max(calls, float(floor))
+        return replace(self, calls=None if calls >= limit else calls, clean_since=now)
+
     def after_time(self, *, limit: int, step: float, every: float, now: float) -> Reduced:
         """Grow by `step` for each stretch of `every` seconds without a refusal."""
         stretches = int((now - self.clean_since) / every)

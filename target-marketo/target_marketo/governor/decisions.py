@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from target_marketo.governor import day as days
-from target_marketo.governor.fairness import must_yield
-from target_marketo.governor.outcome import Outcome
-from target_marketo.governor.pace import next_call_at
-from target_marketo.governor.window import free_at
+from target_marketo.governor.limits import Outcome
+from target_marketo.governor.others import APART_SECONDS, Reading, left_over
+from target_marketo.governor.others import rate as others_rate
+from target_marketo.governor.places import free_at, must_yield, next_call_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -82,10 +82,19 @@ class Now:
 
 
 def admit(
-    state: State, rows: Collection[Row], process: str, limits: Limits, now: Now
+    state: State,
+    rows: Collection[Row],
+    process: str,
+    limits: Limits,
+    now: Now,
+    *,
+    reads_usage: bool = False,
 ) -> Admitted | Wait | Spent:
-    """Whether `process` may make one call at `now`; `state` is up to date (`refresh`)."""
-    quota = _quota(state, limits, now)
+    """Whether `process` may make one call at `now`; `state` is up to date (`refresh`).
+
+    One that reads the API's own count is let through our own daily limit from time to time.
+    """
+    quota = _quota(state, limits, now, reads_usage=reads_usage)
     if isinstance(quota, Wait | Spent):
         return quota
     blocked = (
@@ -109,10 +118,19 @@ def refresh(state: State, limits: Limits, now: Now) -> State:
     )
 
 
-def granted(state: State, row: Row, limits: Limits, *, tries_quota: bool) -> State:
+def granted(
+    state: State,
+    row: Row,
+    limits: Limits,
+    now: Now,
+    *,
+    tries_quota: bool,
+    reads_usage: bool = False,
+) -> State:
     """After a call was admitted under the lease `row`."""
     lease, until = row.id, row.busy_until
-    counted = replace(state.day, ours=state.day.ours + 1)
+    called_at = state.day.called_at if reads_usage else now.utc.timestamp()
+    counted = replace(state.day, ours=state.day.ours + 1, called_at=called_at)
     if tries_quota:
         counted = replace(counted, probe=lease, probe_until=until)
     breaker = state.breaker
@@ -180,6 +198,34 @@ def settle(
     return state
 
 
+def note_usage(state: State, total: int, ours: int | None, limits: Limits, now: Now) -> State:
+    """After the API said how many calls were made today, by all users and by ours.
+
+    With an earlier reading, the others' calls in between say what they leave of the window; without
+    one it is a guess of half of it, until a second reading a window later.
+    """
+    ours = state.day.ours if ours is None else ours
+    reading = Reading(now.utc.timestamp(), max(0, total - ours))
+    state = replace(state, day=state.day.note(total, now.utc))
+    earlier = state.reading
+    if earlier is not None and 0 <= reading.at - earlier.at < APART_SECONDS:
+        return state
+    others = others_rate(earlier, reading)
+    known = others is not None
+    calls = (
+        limits.ceiling / 2 if others is None else left_over(limits.ceiling, limits.seconds, others)
+    )
+    is_a_guess = state.guessed_at is not None and state.rate.cut_at <= state.guessed_at
+    if state.rate.calls is not None and not is_a_guess:
+        calls = min(calls, state.rate.calls)
+    return replace(
+        state,
+        reading=reading,
+        guessed_at=None if known else now.store,
+        rate=state.rate.begin(calls, limit=limits.calls, floor=RATE_FLOOR, now=now.store),
+    )
+
+
 def _whole(slots: Reduced) -> Reduced:
     """Slots grow one by one: from 7 and not from 7.9, or the first step would be lost or double."""
     return replace(slots, calls=float(int(slots.calls or 1)))
@@ -201,10 +247,12 @@ def _settle_day(state: State, lease: str, outcome: Outcome, now: Now) -> days.Da
     return replace(day, probe=None) if mine else day
 
 
-def _quota(state: State, limits: Limits, now: Now) -> Spent | Wait | Quota:
+def _quota(state: State, limits: Limits, now: Now, *, reads_usage: bool) -> Spent | Wait | Quota:
     day = state.day
     if day.everybody >= limits.daily:
-        return Spent(days.day_ends(now.utc), by_us=True)
+        ask_again = day.ask_again_at()
+        if not reads_usage or now.utc < ask_again:
+            return Spent(min(days.day_ends(now.utc), max(ask_again, now.utc)), by_us=True)
     again = day.try_again_at()
     if again is None:
         return Quota.LEFT

@@ -12,10 +12,8 @@ import logging
 import os
 import secrets
 import socket
-from collections import Counter
-from dataclasses import dataclass, field
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -27,6 +25,7 @@ from target_marketo.governor.decisions import (
     Why,
     admit,
     granted,
+    note_usage,
     refresh,
     settle,
 )
@@ -34,19 +33,17 @@ from target_marketo.governor.errors import (
     BudgetSpent,
     Cancelled,
     LeaseLost,
-    OutageTooLong,
     StoreUnavailable,
 )
-from target_marketo.governor.fairness import delay
-from target_marketo.governor.jitter import full_jitter
-from target_marketo.governor.outcome import Outcome
-from target_marketo.governor.patience import Patience
+from target_marketo.governor.lease import Denied, Ended, Lease, Wanted
+from target_marketo.governor.limits import Outcome
+from target_marketo.governor.noticed import Noticed
+from target_marketo.governor.places import MARGIN_SECONDS, delay
 from target_marketo.governor.report import report
-from target_marketo.governor.retries import RetryBudget
+from target_marketo.governor.retries import Patience, full_jitter
 from target_marketo.governor.state import State
 from target_marketo.governor.turnstile import Turnstile, rest
 from target_marketo.governor.usage import Usage, usage
-from target_marketo.governor.window import MARGIN_SECONDS
 from target_marketo.store.database import StoreError
 from target_marketo.store.leases import Row
 
@@ -59,62 +56,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 POLL_SECONDS = 1.0
 """How often to ask for what nobody can foretell, when no other process is about."""
 
 LATE_SECONDS = 0.25
 """How late a process may ask again before it no longer counts as waiting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to make one call, to be sent by `send_before` and over by `until`.
-
-    Both are on this process's monotonic clock.
-    """
-
-    id: str
-    granted: float
-    send_before: float
-    until: float
-    _governor: Governor = field(repr=False, compare=False)
-
-    def check(self) -> None:
-        """To be called just before the call is sent.
-
-        Raises:
-            LeaseLost: this process was frozen for too long; the lease is given back.
-        """
-        self._governor.check(self)
-
-    def seconds_left(self) -> float:
-        """How long the call may still be at work, should nobody hear of its end."""
-        return self._governor.seconds_left(self)
-
-
-@dataclass(slots=True)
-class Stats:
-    """Of this process, since it started."""
-
-    acquired: int = 0
-    waited_seconds: float = 0.0
-    attempts: int = 0
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class _Denied:
-    why: Why
-    seconds: float
-
-
-@dataclass(slots=True, eq=False)
-class _Ended:
-    """A call that ended, which the store is to be told; `tried` if that was tried once."""
-
-    lease: Lease
-    outcome: Outcome
-    tried: bool = False
 
 
 _WOKEN_BY_RELEASE = {Why.SLOT, Why.OUTAGE, Why.RESET, Why.TURN}
@@ -141,28 +89,31 @@ class Governor:
     ) -> None:
         self.instance = instance
         self.limits = limits
-        self.stats = Stats()
         self._leases = leases
         self._random = random
         self._clock = clock or SystemClock()
         self._store_patience = store_patience_seconds
-        self._outage_patience = outage_patience_seconds
-        self._outage = Patience(outage_patience_seconds)
         self._host, self._pid = socket.gethostname(), os.getpid()
         self._process = f"{self._host}:{self._pid}:{secrets.token_hex(4)}"
         self._turnstile = Turnstile(self._clock)
+        self._noticed = Noticed(instance, limits, outage_patience_seconds)
         self._released = Event()
-        self._retries = RetryBudget()
         self._visit = Lock()  # guards the store: one transaction of this process at a time
-        self._lock = Lock()  # guards stats, _unsettled and _sleeper_settles
-        self._unsettled: list[_Ended] = []
+        self._lock = Lock()  # guards all below
+        self._open: set[str] = set()
+        self._unsettled: list[Ended] = []
         self._sleeper_settles = False
-        self._breaker_open = False
 
     def acquire(
-        self, cancelled: Callable[[], bool] | None = None, *, longer_by: float = 0.0
+        self,
+        cancelled: Callable[[], bool] | None = None,
+        *,
+        longer_by: float = 0.0,
+        reads_usage: bool = False,
     ) -> Lease:
         """Block until a call may be made; one that may last longer than most says by how much.
+
+        One that `reads_usage` is let through our own daily limit from time to time.
 
         Raises:
             BudgetSpent: none may be made today.
@@ -171,16 +122,15 @@ class Governor:
             Cancelled: `cancelled()` was true.
         """
         cancelled = cancelled or _never
-        started = self._clock.monotonic()
         with self._turnstile.turn(cancelled):
             try:
-                lease = self._wait_for_lease(cancelled, self.limits.lease_seconds + longer_by)
+                wanted = Wanted(self.limits.lease_seconds + longer_by, reads_usage)
+                lease = self._wait_for_lease(cancelled, wanted)
             except BaseException:
                 self._settle_now()
                 raise
         with self._lock:
-            self.stats.acquired += 1
-            self.stats.waited_seconds += self._clock.monotonic() - started
+            self._open.add(lease.id)
         return lease
 
     def check(self, lease: Lease) -> None:
@@ -194,18 +144,22 @@ class Governor:
         """As `Lease.seconds_left`."""
         return max(0.0, lease.until - self._clock.monotonic())
 
-    def release(self, lease: Lease, outcome: Outcome) -> None:
+    def release(self, lease: Lease, outcome: Outcome, *, at_work: bool = False) -> None:
         """Tell what became of the call. Never raises: what the store refuses is kept for later.
+
+        One that may still be `at_work`, although somebody answered, holds no place, but stays under
+        way to the end of its lease.
 
         If it is never kept, the lease runs out by itself.
         """
-        ended = _Ended(lease, outcome)
+        ended = Ended(lease, outcome, at_work)
         with self._lock:
-            self.stats.outcomes[outcome] += 1
+            if lease.id not in self._open:
+                return  # given back already
+            self._open.remove(lease.id)
             self._unsettled.append(ended)
             left_to_another = self._sleeper_settles
-        if outcome is Outcome.OK:
-            self._retries.earn()
+        self._noticed.outcome(outcome, self._clock.monotonic())
         if not left_to_another:
             self._settle_now(ended)
         self._released.set()
@@ -216,23 +170,33 @@ class Governor:
         To be asked once per retry of Outcome.OK replies that ask for one (713, 604, …), of UNKNOWN
         and of UNAVAILABLE. While the breaker is open it paces the retries, and they cost nothing.
         """
-        return self._breaker_open or self._retries.spend()
+        return self._noticed.retry_allowed()
 
-    def note_usage(self, total_calls_today: int) -> None:
+    def wants_usage(self) -> bool:
+        """Whether the API's own count should be read now, by whoever asks first.
+
+        So it is a window after a run began with a guess of what others use, and as the day's budget
+        nears its end.
+        """
+        return self._noticed.wants_usage(self._clock.monotonic(), self._clock.utc())
+
+    def note_usage(self, total_calls_today: int, ours: int | None = None) -> None:
         """What the API says that all integrations have used today, this call included.
+
+        `ours` is what it says of our own user, if it does.
 
         Raises:
             StoreUnavailable: it could not be written.
         """
-        try:
+
+        def note(_ledger: Ledger, state: State, now: Now) -> State:
+            return note_usage(state, total_calls_today, ours, self.limits, now)
+
+        def keep() -> None:
             with self._visit:
-                self._transact(
-                    lambda _ledger, state, _now: replace(
-                        state, day=state.day.note(total_calls_today)
-                    )
-                )
-        except StoreError as error:
-            raise StoreUnavailable(str(error)) from None
+                self._transact(note)
+
+        self._patiently(keep)
 
     def snapshot(self) -> Usage:
         """What is going on on the instance.
@@ -256,51 +220,67 @@ class Governor:
         Raises:
             StoreUnavailable: it could not be read.
         """
-        try:
+
+        def look() -> dict[str, float]:
             with self._leases.transaction(self.instance) as ledger:
                 now = ledger.now
                 return {
-                    row.id: row.busy_until - now
+                    row.id: until - now
                     for row in ledger.rows.values()
-                    if row.busy_until > now
+                    if (until := max(row.busy_until, row.work_until)) > now
                 }
-        except StoreError as error:
-            raise StoreUnavailable(str(error)) from None
 
-    def _wait_for_lease(self, cancelled: Callable[[], bool], seconds: float) -> Lease:
+        return self._patiently(look)
+
+    def _patiently(self, visit: Callable[[], T]) -> T:
+        """Visits the store; one that is locked, or starts anew, is waited for."""
+        patience = Patience(self._store_patience)
+        while True:
+            try:
+                return visit()
+            except StoreError as error:
+                if patience.lost(self._clock.monotonic()):
+                    raise StoreUnavailable(str(error)) from None
+                self._sleep(self._pause(patience), _never)
+
+    def _pause(self, patience: Patience) -> float:
+        return full_jitter(patience.count, base=0.1, cap=2.0, random=self._random)
+
+    def _wait_for_lease(self, cancelled: Callable[[], bool], wanted: Wanted) -> Lease:
         store = Patience(self._store_patience)
         while not cancelled():
+            self._noticed.put_up_with_refusals()
             self._released.clear()
             try:
-                answer = self._attempt(seconds)
+                answer = self._attempt(wanted)
             except StoreError as error:
                 if store.lost(self._clock.monotonic()):
                     raise StoreUnavailable(f"{error}; no call is made without it") from None
-                pause = full_jitter(store.count, base=0.1, cap=2.0, random=self._random)
-                self._sleep(pause, cancelled)
+                self._sleep(self._pause(store), cancelled)
                 continue
             store.reset()
             if isinstance(answer, Lease):
                 return answer
             if isinstance(answer, Spent):
                 raise BudgetSpent(self._spent(answer))
-            if answer.why is Why.OUTAGE and self._outage.lost(self._clock.monotonic()):
-                minutes = self._outage_patience / 60
-                raise OutageTooLong(f"{self.instance} has not answered for {minutes:.0f} minutes")
+            if answer.why is Why.OUTAGE:
+                self._noticed.put_up_with_outage(self._clock.monotonic())
             if answer.why in _WOKEN_BY_RELEASE:
                 self._sleep_until_release(answer.seconds, cancelled)
             else:
                 self._sleep(answer.seconds, cancelled)
         raise Cancelled("cancelled while waiting for a call")
 
-    def _attempt(self, seconds: float) -> Lease | Spent | _Denied:
+    def _attempt(self, wanted: Wanted) -> Lease | Spent | Denied:
         # Read before the store's clock is: a process frozen in between has less time, never more.
         asked = self._clock.monotonic()
-        answers: list[Lease | Spent | _Denied] = []
+        answers: list[Lease | Spent | Denied] = []
 
         def ask(ledger: Ledger, state: State, now: Now) -> State:
             rows = ledger.rows.values()
-            answer = admit(state, rows, self._process, self.limits, now)
+            answer = admit(
+                state, rows, self._process, self.limits, now, reads_usage=wanted.reads_usage
+            )
             if isinstance(answer, Spent):
                 answers.append(answer)
                 return state
@@ -309,25 +289,25 @@ class Governor:
                 answers.append(denied)
                 until = now.store + denied.seconds + LATE_SECONDS
                 return replace(state, waiting={**state.waiting, self._process: until})
-            row = self._row(secrets.token_hex(8), now.store, seconds)
+            row = self._row(secrets.token_hex(8), now.store, wanted.seconds)
             ledger.put(row)
-            send_before, until = asked + self.limits.grace_seconds, asked + seconds
-            answers.append(Lease(row.id, row.granted, send_before, until, self))
+            send_before, until = asked + self.limits.grace_seconds, asked + wanted.seconds
+            answers.append(Lease(row.id, row.granted, wanted.seconds, send_before, until, self))
             waiting = {who: at for who, at in state.waiting.items() if who != self._process}
             return granted(
                 replace(state, waiting=waiting),
                 row,
                 self.limits,
+                now,
                 tries_quota=answer.tries_quota,
+                reads_usage=wanted.reads_usage,
             )
 
-        with self._lock:
-            self.stats.attempts += 1
         with self._visit:
             self._transact(ask)
         return answers[0]
 
-    def _denied(self, wait: Wait, state: State, ledger: Ledger, now: Now) -> _Denied:
+    def _denied(self, wait: Wait, state: State, ledger: Ledger, now: Now) -> Denied:
         processes = {row.process for row in ledger.rows.values()} | state.waiting.keys()
         processes.add(self._process)
         if wait.until is not None:
@@ -336,7 +316,7 @@ class Governor:
             until_free = POLL_SECONDS
         else:
             until_free = 0.0 if wait.why in {Why.SLOT, Why.TURN} else POLL_SECONDS / 4
-        return _Denied(wait.why, delay(until_free, len(processes), self._random))
+        return Denied(wait.why, delay(until_free, len(processes), self._random))
 
     def _row(self, lease_id: str, now: float, seconds: float) -> Row:
         """As if the call took all the time it may, for a killed process holds its places too."""
@@ -377,17 +357,16 @@ class Governor:
         finally:
             for ended in unsettled:
                 ended.tried = True
-        self._breaker_open = state.breaker.is_open
-        if not self._breaker_open:
-            self._outage.reset()
+        self._noticed.state(state, now.store, self._clock.monotonic())
         report(self.instance, self.limits, before, state)
 
-    def _settle(self, ledger: Ledger, state: State, ended: _Ended, now: Now) -> State:
+    def _settle(self, ledger: Ledger, state: State, ended: Ended, now: Now) -> State:
         lease, outcome = ended.lease, ended.outcome
         row = replace(
             self._row(lease.id, lease.granted, 0.0),
             busy_until=now.store,
             window_until=now.store + self.limits.seconds + MARGIN_SECONDS,
+            work_until=lease.granted + lease.seconds if ended.at_work else 0.0,
         )
         if outcome is Outcome.NOT_SENT:
             ledger.drop(lease.id)
@@ -403,7 +382,7 @@ class Governor:
     def _now(self, ledger: Ledger) -> Now:
         return Now(ledger.now, self._clock.utc())
 
-    def _settle_now(self, ended: _Ended | None = None) -> None:
+    def _settle_now(self, ended: Ended | None = None) -> None:
         """Tell the store of the calls that ended; for `ended`, another thread may have done so."""
         with self._visit:
             if not self._unsettled or (ended is not None and ended.tried):
@@ -430,7 +409,10 @@ class Governor:
     def _spent(self, spent: Spent) -> str:
         until = spent.until.strftime("%Y-%m-%d %H:%M UTC")
         if spent.by_us:
-            return f"{self.limits.daily:,} calls were made today, the daily limit, until {until}"
+            return (
+                f"{self.limits.daily:,} calls were made today, which is `max_daily_calls`; "
+                f"{self.instance} is asked again at {until}"
+            )
         return f"the daily quota of {self.instance} is spent; it may be back at {until}"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from target_marketo.governor.jitter import ceiling
+from target_marketo.governor.retries import ceiling
 
 if TYPE_CHECKING:
     from random import Random

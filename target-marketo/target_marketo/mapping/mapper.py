@@ -1,183 +1,88 @@
-"""The `streams` setting and Marketo's describe, made into a checked plan of fields. Pure.
+"""The plans of streams, made of the `streams` setting, Marketo's describe and each SCHEMA. Pure.
 
-Everything that can be wrong with a mapping is found here, before the first row: each problem is one
-`SettingError` that names the setting and the cure.
+Both ends of a mapping are checked here, before the first row, for the run and for `marketo-ops
+check` alike: what cannot work is one `SettingError` that names the setting and the cure, what may
+work after all is a warning of the plan.
 """
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from target_marketo.mapping import field_types
-from target_marketo.mapping.field_types import Refused
-from target_marketo.mapping.record_reader import Properties
+from target_marketo.mapping import field_types, marketo_fields, streams_setting
+from target_marketo.mapping.by_names import by_names
+from target_marketo.mapping.default_streams import DEFAULT_STREAMS, OTHER_STREAMS
+from target_marketo.mapping.plan import PlannedField, StreamPlan
+from target_marketo.mapping.refusals import Unfit
 from target_marketo.mapping.row_check import row_check
-from target_marketo.mapping.rules import Kind, Rule, Rules, Write
+from target_marketo.mapping.rules import Rule, Rules, Write
+from target_marketo.mapping.schema_check import StreamSchema, may_fit, shown
+from target_marketo.mapping.streams_setting import FieldEntry, StreamEntry, hint, raise_first
+from target_marketo.mapping.texts import limit_of
+from target_marketo.mapping.values import Kind
 from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from target_marketo.mapping.record_reader import Record, Row
-    from target_marketo.mapping.rules import Value
+    from target_marketo.mapping.refusals import Refused
+    from target_marketo.mapping.streams_setting import Tell
+    from target_marketo.mapping.values import Value
     from target_marketo.marketo.replies import Field
 
-# What people who chat with us become, unless `streams` says otherwise.
-DEFAULT_STREAMS: dict[str, Any] = {
-    "visitors": {
-        "key": "email",
-        "fields": {
-            "email": "email",
-            "firstName": {"from": "first_name", "write": "if_empty", "truncate": True},
-            "lastName": {"from": "last_name", "write": "if_empty", "truncate": True},
-            "phone": {"from": "phone", "write": "if_empty", "truncate": True},
-            "city": {
-                "from": "city", "write": "if_empty", "group": "geography", "truncate": True
-            },
-            "state": {
-                "from": "region", "write": "if_empty", "group": "geography", "truncate": True
-            },
-            "country": {
-                "from": "country", "write": "if_empty", "group": "geography", "truncate": True
-            },
-            "postalCode": {
-                "from": "postal_code", "write": "if_empty", "group": "geography", "truncate": True
-            },
-            "leadSource": {"value": "LiveChat", "write": "on_create"},
-        },
-    },
-}  # fmt: skip
-
-# Option of a field -> its type, and how the type is called in an error.
-_OPTIONS: dict[str, tuple[type, str]] = {
-    "from": (str, "the name of a property"),
-    "value": (object, "a value"),
-    "write": (str, "a text"),
-    "group": (str, "the name of a group"),
-    "clear": (bool, "true or false"),
-    "truncate": (bool, "true or false"),
-    "delimiter": (str, "a text"),
-}
 _KEY_TYPES = frozenset({"email", "integer", "string", "phone", "text", "url"})
-
-
-class Mapped(msgspec.Struct, frozen=True, gc=False):
-    """A record as a step towards one person."""
-
-    key: str
-    values: Mapping[str, Value]
-
-
-class _PlannedField(NamedTuple):
-    name: str
-    source: str
-    convert: Callable[[Any], Value]
-    fits: int  # of a text with up to so many characters only the blanks are stripped
-    clear: bool
-
-
-class _Taken(NamedTuple):
-    """A planned field, and where a row has its value."""
-
-    name: str
-    place: int
-    dig: Callable[[Row], Any] | None  # for a path into nested values
-    convert: Callable[[Any], Value]
-    fits: int
-    clear: bool
-
-
-@dataclass(frozen=True)
-class StreamPlan:
-    """How the records of one stream become steps: the key field, the rules, the conversions."""
-
-    stream: str
-    key: str
-    rules: Rules
-    lookup_fields: tuple[str, ...]
-    planned: tuple[_PlannedField, ...]  # without the key's field, if that is the key as it is
-    constants: Mapping[str, Value]
-    key_is_value: bool
-    key_source: str
-    key_constant: Any
-    convert_key: Callable[[Any], Value]
-    key_properties: tuple[str, ...] = ()
-    properties: Properties = field(init=False)
-    _read_key: Callable[[Row], Any] = field(init=False)
-    _taken: tuple[_Taken, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        sources = [self.key_source, *(planned.source for planned in self.planned)]
-        found = Properties(self.stream, sources, self.key_properties)
-        object.__setattr__(self, "properties", found)
-        object.__setattr__(self, "_read_key", found.getter(self.key_source))
-        taken = (
-            _Taken(each.name, found.place(each.source), found.digger(each.source), *each[2:])
-            for each in self.planned
-        )
-        object.__setattr__(self, "_taken", tuple(taken))
-
-    def has_key_among(self, properties: Container[str]) -> bool:
-        """Whether records with these properties can have the key at all."""
-        return self.key_source in properties or self.key_source.split(".")[0] in properties
-
-    def key_of(self, row: Row) -> Any:
-        """The key as the record has it."""
-        return self._read_key(row) if self.key_constant is None else self.key_constant
-
-    def map(self, record: Record) -> Mapped | Refused | None:
-        """As `step`, for a record that was read in full."""
-        return self.step(self.properties.row(record))
-
-    def step(self, row: Row) -> Mapped | Refused | None:
-        """The record as a step; None if it has no key, which is normal for visitors."""
-        if lacking := self.properties.lacking(row):
-            reason = f"the record has no `{lacking}`, a key of its stream"
-            return Refused("missing_key", "", reason)
-        raw = self.key_of(row)
-        if raw is None:
-            return None
-        name = self.key
-        try:
-            key = self.convert_key(raw)
-            if key is None:
-                return None
-            values = {**self.constants}
-            if self.key_is_value:
-                values[name] = key
-            for name, place, dig, convert, fits, clear in self._taken:
-                value = row[place] if dig is None else dig(row)
-                if type(value) is str and len(value) <= fits:
-                    value = value.strip() or None
-                elif value is not None:
-                    value = convert(value)
-                if value is not None or clear:
-                    values[name] = value
-        except field_types.Unfit as unfit:
-            return Refused(unfit.code, name, str(unfit))
-        return Mapped(str(key), values)
-
-    def person(self, key: str) -> tuple[str, str]:
-        """The key as Marketo compares it: e-mails in any case are one person."""
-        return self.key, key.lower()  # not casefold, to which ß is ss
+_MEASURED = frozenset({Kind.NUMBER, Kind.DATE, Kind.DATETIME})
+# What a field's type must be for `write` or an option, and what to say otherwise.
+_NEEDS = (
+    (lambda e: e.write in (Write.GREATEST, Write.LEAST), _MEASURED, "a number or a date"),
+    (lambda e: e.write is Write.APPEND, frozenset({Kind.TEXT}), "a string or a text"),
+    (lambda e: e.truncate, frozenset({Kind.TEXT}), "a string or a text"),
+)
 
 
 class Mapper:
-    """Makes the plan of each stream from the `streams` setting and describe."""
+    """Makes the plan of each stream.
 
-    def __init__(self, streams: Mapping[str, Any] | None, described: Iterable[Field]) -> None:
-        self._streams = DEFAULT_STREAMS if streams is None else streams
+    Args:
+        streams: The setting; without one, or with an empty one, streams go by names.
+        described: Marketo's fields.
+        rejects_unfit: A value that does not fit refuses its record, not its field alone.
+        skips_deleted: Records that say that they are deleted make no step.
+        activity_types: Custom activity type -> attribute -> data type, as far as they are known.
+        tell: What to do with each problem of the setting; as a rule the first one is raised.
+    """
+
+    def __init__(
+        self,
+        streams: Mapping[str, Any] | None,
+        described: Iterable[Field],
+        *,
+        rejects_unfit: bool = False,
+        skips_deleted: bool = True,
+        activity_types: Mapping[str, Mapping[str, str]] | None = None,
+        tell: Tell = raise_first,
+    ) -> None:
         self._fields = {field.name: field for field in described}
-        if not isinstance(self._streams, dict):
-            raise SettingError("`streams` must be an object: stream name -> {key, fields}")
+        self._rejects_unfit = rejects_unfit
+        self._skips_deleted = skips_deleted
+        self._activity_types = activity_types or {}
         self._check: Callable[[Mapping[str, Any]], Refused | None] | None = None
         self._planned: dict[str, Field] = {}
+        self._is_default = streams is None or streams == {}
+        setting = DEFAULT_STREAMS if self._is_default else streams
         # All entries are checked at once, whatever streams the tap will send.
-        self._plans = {name: self._from_entry(name) for name in self._streams}
+        entries, self._others_by_names = streams_setting.read(setting, tell)
+        self._others_by_names |= self._is_default
+        # Nobody wrote the built-in mapping: what Marketo lacks of it is told when it is used.
+        self._lacking: list[str] = []
+        tell = self._lacking.append if self._is_default else tell
+        self._plans = {name: self._from_entry(entry, tell) for name, entry in entries.items()}
+
+    @property
+    def entries(self) -> frozenset[str]:
+        """The streams that somebody wrote an entry for."""
+        return frozenset() if self._is_default else frozenset(self._plans)
 
     def plan(
         self,
@@ -192,14 +97,30 @@ class Mapper:
         Records of a stream that is open-ended may have others too.
 
         Raises:
-            SettingError: The mapping names a property that the stream does not have.
+            SettingError: The mapping cannot work for this stream.
         """
+        schema = StreamSchema(properties, is_open=open_ended or not properties)
+        return self.plan_of(stream, schema, key_properties)
+
+    def plan_of(
+        self, stream: str, schema: StreamSchema, key_properties: Iterable[str] = ()
+    ) -> StreamPlan:
+        """As `plan`, of a SCHEMA that was read."""
         plan = self._plans.get(stream)
+        notes = []
+        if plan is None and (why := self._left_out(stream, schema)):
+            return replace(self._empty(stream), notes=(why,))
         if plan is None:
-            plan = self._by_names(stream, properties)
-        elif properties and not open_ended:
-            self._check_sources(stream, properties)
-        return replace(plan, key_properties=tuple(key_properties))
+            found = by_names(stream, schema, self._fields)
+            plan = self._from_entry(found.entry, raise_first)
+            notes = [f"Stream {stream} goes by names: {found.told}"]
+        return replace(
+            plan,
+            key_properties=tuple(key_properties),
+            notes=tuple(notes),
+            warnings=(*(() if notes else self._lacking), *self._checked(plan, schema)),
+            key_is_doubtful=not _has_key(plan, schema),
+        )
 
     def check(self, row: Mapping[str, Any]) -> Refused | None:
         """What is wrong with a row that is about to leave, if anything is."""
@@ -207,56 +128,75 @@ class Mapper:
             self._check = row_check(self._planned.values())
         return self._check(row)
 
-    def _from_entry(self, stream: str) -> StreamPlan:
-        where = f"`streams.{stream}`"
-        entry = self._streams[stream]
-        if not isinstance(entry, dict):
-            raise SettingError(f"{where} must be an object with `fields`")
-        if unknown := set(entry) - {"key", "fields"}:
-            raise SettingError(f"{where} knows `key` and `fields`, not `{min(unknown)}`")
-        entries = entry.get("fields")
-        if not isinstance(entries, dict) or not entries:
-            raise SettingError(f"{where} needs `fields`: Marketo field -> property of the stream")
-        options = {
-            name: _options(f"streams.{stream}.fields.{name}", spec)
-            for name, spec in entries.items()
-        }
-        return self._plan(stream, entry.get("key", "email"), options)
+    def _left_out(self, stream: str, schema: StreamSchema) -> str:
+        """Why a stream without an entry is left out; empty if it goes by names."""
+        if self._is_default and OTHER_STREAMS.get(stream) in schema.properties:
+            return f"Stream {stream} is left out: without `streams`, people come of visitors alone"
+        if self._others_by_names:
+            return ""
+        return (
+            f"Stream {stream} is left out: `streams` has no entry for it"
+            f'{hint(stream, self._plans)}; `"*": by_names` would map it by its names'
+        )
+
+    def _empty(self, stream: str) -> StreamPlan:
+        return StreamPlan(
+            stream=stream,
+            key="email",
+            rules=Rules(()),
+            lookup_fields=("id", "email"),
+            planned=(),
+            constants={},
+            key_is_value=False,
+            key_source="email",
+            key_constant=None,
+            convert_key=lambda _: None,
+            entry=StreamEntry(stream),
+            skips_deleted=False,
+            is_left_out=True,
+        )
+
+    # Marketo's end
 
     def _described(self, where: str, name: str) -> Field:
         field = self._fields.get(name)
         if field is None:
-            nearest = _nearest(name, self._fields)
-            hint = f"; did you mean `{nearest}`?" if nearest else ""
-            raise SettingError(f"{where}: Marketo has no field `{name}`{hint}")
+            raise SettingError(f"{where}: Marketo has no field `{name}`{hint(name, self._fields)}")
         return field
 
-    def _plan(self, stream: str, key: Any, entries: Mapping[str, dict[str, Any]]) -> StreamPlan:
-        where = f"`streams.{stream}`"
-        if not isinstance(key, str):
-            raise SettingError(f"{where}.key must be the name of a Marketo field")
-        key_field = self._described(f"{where}.key", key)
-        if not key_field.searchable or key_field.data_type not in _KEY_TYPES:
-            raise SettingError(f"{where}.key: Marketo cannot search people by `{key}`")
+    def _from_entry(self, entry: StreamEntry, tell: Tell) -> StreamPlan:
+        """The plan of an entry, without the fields that are wrong where `tell` goes on."""
+        where = f"`streams.{entry.stream}`"
+        key = entry.key
+        try:
+            key_field = self._key_field(f"{where}.key", key)
+        except SettingError as error:
+            tell(str(error))
+            return self._empty(entry.stream)
         # A new person needs the key, whether or not `fields` says so.
-        entries = {key: {"from": key, "write": Write.ON_CREATE}} | dict(entries)
+        given = {key: FieldEntry(key, key, write=Write.ON_CREATE)}
+        given |= {each.name: each for each in entry.fields}
         self._check = None
         planned, constants, rules = [], {}, []
-        for name, options in entries.items():
-            field = self._described(f"{where}.fields", name)
+        for name, each in given.items():
+            try:
+                field = self._described(f"{where}.fields", name)
+                rule = self._rule(f"{where}.fields", field, each, is_key=name == key)
+                convert, fits = _converter(field, each)
+                if each.source is None:
+                    constants[name] = _constant(field, each, convert)
+            except SettingError as error:
+                tell(str(error))
+                continue
             self._planned[name] = field
-            rules.append(self._rule(f"{where}.fields", field, options))
-            convert, fits = _converter(field, options, rules[-1])
-            if "value" in options:
-                constants[name] = _constant(field, options, convert)
-            elif name != key or not _as_key(options):
-                source, clear = options["from"], options.get("clear", False)
-                planned.append(_PlannedField(name, source, convert, fits, clear))
-        key_options = entries[key]
+            rules.append(rule)
+            if each.source is not None and (name != key or not _as_key(each)):
+                planned.append(PlannedField(name, each.source, convert, fits, each.clear))
+        _check_groups(where, rules, tell)
         return StreamPlan(
-            stream=stream,
+            stream=entry.stream,
             key=key,
-            rules=Rules(tuple(rules)),
+            rules=Rules(tuple(rules), creates=entry.create),
             lookup_fields=tuple(
                 dict.fromkeys(
                     ["id", key, *(r.field for r in rules if r.write is not Write.ON_CREATE)]
@@ -264,159 +204,148 @@ class Mapper:
             ),
             planned=tuple(planned),
             constants={name: each for name, each in constants.items() if each is not None},
-            key_is_value=_as_key(key_options),
-            key_source=str(key_options.get("from", key)),
-            key_constant=key_options.get("value"),
+            key_is_value=_as_key(given[key]),
+            key_source=given[key].source or key,
+            key_constant=given[key].value,
             convert_key=_key_converter(key_field),
+            entry=entry,
+            rejects_unfit=self._rejects_unfit,
+            skips_deleted=self._skips_deleted,
+            attribute_types=self._activity_types.get(entry.activity.type, {})
+            if entry.activity
+            else {},
         )
 
-    def _rule(self, where: str, field: Field, options: Mapping[str, Any]) -> Rule:
-        name, write = field.name, Write(options.get("write", "always"))
-        if name in field_types.COMPANY_FIELDS:
-            raise SettingError(
-                f"{where}: `{name}` belongs to the company, which Marketo does not write "
-                "together with people; take it out"
-            )
-        if field.read_only or name in field_types.SYSTEM_FIELDS:
+    def _key_field(self, where: str, key: str) -> Field:
+        field = self._described(where, key)
+        if not field.searchable or field.data_type not in _KEY_TYPES:
+            raise SettingError(f"{where}: Marketo cannot search people by `{key}`")
+        return field
+
+    def _rule(self, where: str, field: Field, entry: FieldEntry, *, is_key: bool) -> Rule:
+        name, kind = field.name, field_types.kind_of(field.data_type)
+        if (field.read_only or name in marketo_fields.SYSTEM) and not (is_key and name == "id"):
             raise SettingError(f"{where}: `{name}` is read-only in Marketo; take it out")
-        kind = field_types.kind_of(field.data_type)
-        if kind is Kind.BOOLEAN and write is Write.IF_EMPTY:
+        if kind is Kind.BOOLEAN and entry.write is Write.IF_EMPTY:
             raise SettingError(
                 f"{where}: `{name}` is a boolean, and Marketo reads an unset one as false, so "
                 "`if_empty` cannot tell them apart; use `always` or `on_create`"
             )
-        if write in (Write.GREATEST, Write.LEAST) and kind not in (
-            Kind.NUMBER, Kind.DATE, Kind.DATETIME,
-        ):  # fmt: skip
-            raise SettingError(
-                f"{where}: `{name}` is a {field.data_type}; `{write}` needs a number or a date"
-            )
-        if write is Write.APPEND and kind is not Kind.TEXT:
-            raise SettingError(
-                f"{where}: `{name}` is a {field.data_type}; `append` needs a string or a text"
-            )
-        if options.get("truncate") and kind is not Kind.TEXT:
-            raise SettingError(
-                f"{where}: `{name}` is a {field.data_type}; `truncate` needs a string or a text"
-            )
+        for applies, kinds, wanted in _NEEDS:
+            if applies(entry) and kind not in kinds:
+                option = "truncate" if entry.truncate and kind is not Kind.TEXT else entry.write
+                raise SettingError(
+                    f"{where}: `{name}` is a {field.data_type}; `{option}` needs {wanted}"
+                )
+        appends = entry.write is Write.APPEND
         return Rule(
             field=name,
-            write=write,
+            write=entry.write,
             kind=kind,
-            group=options.get("group"),
-            delimiter=options.get("delimiter", ";"),
-            constant="value" in options,
+            group=entry.group,
+            delimiter=entry.delimiter,
+            limit=limit_of(field.data_type, field.length) if appends else None,
+            when_full=entry.when_full,
+            constant=entry.source is None,
         )
 
-    def _check_sources(self, stream: str, properties: Mapping[str, Any]) -> None:
-        for name, spec in self._streams[stream]["fields"].items():
-            source = spec if isinstance(spec, str) else spec.get("from")
-            if source is None or source in properties or source.split(".")[0] in properties:
-                continue
-            nearest = _nearest(source, properties)
-            hint = f"; did you mean `{nearest}`?" if nearest else ""
-            raise SettingError(
-                f"`streams.{stream}.fields.{name}`: the stream has no property `{source}`{hint}"
+    # The stream's end
+
+    def _checked(self, plan: StreamPlan, schema: StreamSchema) -> list[str]:
+        """What is doubtful about the sources; what cannot work is raised."""
+        if not schema.properties:
+            return []
+        where, known = f"streams.{plan.stream}", schema.names
+        appending = {rule.field for rule in plan.rules.all if rule.write is Write.APPEND}
+        warnings = []
+        for source, option in ({plan.key_source: "key"} | plan.entry.sources).items():
+            is_key = source == plan.key_source
+            near = _near(source, known, is_key=is_key)
+            said = f"`{where}.{option}`: the stream has no property `{source}`{near}"
+            declared = schema.types(source)
+            if schema.lacks_for_certain(source) or (declared is None and is_key and near):
+                if self._is_default and not is_key:
+                    warnings.append(said)
+                    continue
+                raise SettingError(said)
+            if declared is None:
+                warnings.append(f"{said}; it is taken from records that have it")
+        sources = [(each.name, each.source) for each in plan.planned]
+        if plan.key_constant is None:
+            sources.append((plan.key, plan.key_source))
+        for name, source in sources:
+            field, declared = self._planned[name], schema.types(source)
+            if declared and not may_fit(declared, field.data_type, appends=name in appending):
+                raise SettingError(
+                    f"`{where}.fields.{name}`: `{source}` is declared as {shown(declared)}, "
+                    f"which does not fit Marketo's {field.data_type}"
+                )
+        return warnings
+
+
+def _has_key(plan: StreamPlan, schema: StreamSchema) -> bool:
+    if plan.key_constant is not None:
+        return True
+    return schema.types(plan.key_source) is not None if schema.properties else False
+
+
+def _near(source: str, known: Iterable[str], *, is_key: bool) -> str:
+    near = hint(source, known)
+    if not near and is_key and "mail" in source.lower():
+        # email_address, contact_email, properties.email.value
+        found = next((name for name in known if "mail" in name.lower()), None)
+        near = f"; is it `{found}`?" if found else ""
+    return near
+
+
+def _check_groups(where: str, rules: list[Rule], tell: Tell) -> None:
+    """A group is of `if_empty` alone, or of one `greatest` and what is `newest` with it."""
+    groups: dict[str, list[Rule]] = {}
+    for rule in rules:
+        if rule.group is not None:
+            groups.setdefault(rule.group, []).append(rule)
+    for name, group in groups.items():
+        writes = [rule.write for rule in group]
+        leaders = writes.count(Write.GREATEST)
+        if Write.IF_EMPTY in writes and set(writes) != {Write.IF_EMPTY}:
+            tell(
+                f"{where}: the group `{name}` mixes `if_empty` with others; give them a group each"
             )
-
-    def _by_names(self, stream: str, properties: Mapping[str, Any]) -> StreamPlan:
-        """Properties whose names are Marketo's (first_name is firstName), geography if_empty."""
-        by_plain_name = {_plain(name): field for name, field in self._fields.items()}
-        options: dict[str, dict[str, Any]] = {}
-        for name in properties:
-            field = self._fields.get(name) or by_plain_name.get(_plain(name))
-            if (
-                field is None
-                or field.read_only
-                or field.name in field_types.COMPANY_FIELDS | field_types.SYSTEM_FIELDS
-            ):
-                continue
-            options[field.name] = {"from": name, "truncate": False}
-            if field.name in field_types.GEOGRAPHY_FIELDS:
-                options[field.name] |= {"write": "if_empty", "group": "geography"}
-        return self._plan(stream, "email", options)
+        elif Write.IF_EMPTY not in writes and leaders != 1:
+            tell(f"{where}: the group `{name}` needs one `greatest` field, and has {leaders}")
 
 
-def _options(where: str, spec: Any) -> dict[str, Any]:
-    """A field's entry with its short form written out, every option checked."""
-    options = {"from": spec} if isinstance(spec, str) else spec
-    if not isinstance(options, dict):
-        raise SettingError(f"`{where}` must be a property's name or an object")
-    if unknown := options.keys() - _OPTIONS.keys():
-        known = ", ".join(sorted(_OPTIONS))
-        raise SettingError(f"`{where}` does not know `{min(unknown)}`; known: {known}")
-    for name, value in options.items():
-        wanted, meaning = _OPTIONS[name]
-        if not isinstance(value, wanted) or value == "":
-            raise SettingError(f"`{where}.{name}` must be {meaning}")
-    if ("from" in options) == ("value" in options):
-        raise SettingError(f"`{where}` needs either `from` or `value`")
-    write = options.get("write", Write.ALWAYS)
-    if write not in list(Write):
-        raise SettingError(f"`{where}.write` is one of {', '.join(Write)}, not `{write}`")
-    _check_together(where, options, write)
-    return options
-
-
-def _check_together(where: str, options: Mapping[str, Any], write: str) -> None:
-    """Refuses options that would do nothing beside the others."""
-    for name, only in (("group", Write.IF_EMPTY), ("clear", Write.ALWAYS)):
-        if options.get(name) and write != only:
-            raise SettingError(f"`{where}.{name}` goes with `write: {only}` only")
-    for name, other, is_there in (
-        ("truncate", f"write: {Write.APPEND}", write == Write.APPEND),
-        ("clear", "value", "value" in options),
-    ):
-        if options.get(name) and is_there:
-            raise SettingError(f"`{where}.{name}` does nothing beside `{other}`; take one out")
-
-
-def _converter(
-    field: Field, options: Mapping[str, Any], rule: Rule
-) -> tuple[Callable[[Any], Value], int]:
+def _converter(field: Field, entry: FieldEntry) -> tuple[Callable[[Any], Value], int]:
     """How a value becomes the field's, and how long a text may be that needs none of that."""
-    if rule.write is Write.APPEND:
+    if entry.write is Write.APPEND:
         return field_types.items, -1
-    truncate = options.get("truncate", False)
-    limit = field_types.limit_of(field.data_type, field.length, truncate=truncate)
-    convert = field_types.converter(field.data_type, limit, rule.delimiter)
+    limit = limit_of(field.data_type, field.length, truncate=entry.truncate)
+    convert = field_types.converter(field.data_type, limit, entry.delimiter)
     return convert, field_types.text_that_fits(field.data_type, limit)
 
 
 def _key_converter(field: Field) -> Callable[[Any], Value]:
-    convert = field_types.converter(
-        field.data_type, field_types.limit_of(field.data_type, field.length, truncate=False)
-    )
+    convert = field_types.converter(field.data_type, limit_of(field.data_type, field.length))
 
     def without_comma(value: Any) -> Value:
         key = convert(value)
         if isinstance(key, str) and "," in key:
             # A comma separates the values of a lookup, and no way to escape it is documented.
-            raise field_types.Unfit("key_with_comma", "a key with a comma cannot be looked up")
+            raise Unfit("key_with_comma", "a key with a comma cannot be looked up")
         return key
 
     # No address and no number holds one.
     return without_comma if field_types.kind_of(field.data_type) is Kind.TEXT else convert
 
 
-def _as_key(options: Mapping[str, Any]) -> bool:
+def _as_key(entry: FieldEntry) -> bool:
     """Whether the key's own field takes the key as it is, converted once."""
-    plain = not options.get("truncate") and options.get("write") != Write.APPEND
-    return plain and "from" in options
+    plain = not entry.truncate and entry.write is not Write.APPEND
+    return plain and entry.source is not None
 
 
-def _constant(field: Field, options: Mapping[str, Any], convert: Callable[[Any], Value]) -> Value:
+def _constant(field: Field, entry: FieldEntry, convert: Callable[[Any], Value]) -> Value:
     try:
-        return convert(options["value"])
-    except field_types.Unfit as unfit:
+        return convert(entry.value)
+    except Unfit as unfit:
         raise SettingError(f"`value` of `{field.name}` does not fit: {unfit}") from None
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()
-
-
-def _nearest(name: str, names: Iterable[str]) -> str | None:
-    plain = {_plain(known): known for known in names}
-    found = difflib.get_close_matches(_plain(name), plain, n=1)
-    return plain[found[0]] if found else None

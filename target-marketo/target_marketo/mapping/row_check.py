@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from jsonschema_rs import Draft202012Validator, ValidationErrorKind
 
 from target_marketo.mapping import field_types
+from target_marketo.mapping.refusals import Refused
+from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +40,7 @@ _FORMATS: dict[str, Callable[[str], bool]] = {
     "marketo-date": lambda text: _DATE.fullmatch(text) is not None,
     "marketo-datetime": lambda text: _DATETIME.fullmatch(text) is not None,
     "marketo-email": field_types.is_email,
-    "marketo-text": lambda text: len(text.encode()) <= field_types.TEXT_BYTES,
+    "marketo-text": lambda text: len(text.encode()) <= TEXT_BYTES,
 }
 _REASONS = {
     "format": ("invalid_value", "not in the form that Marketo asks for"),
@@ -51,7 +53,7 @@ def row_schema(described: Iterable[Field]) -> dict[str, Any]:
     """The JSON Schema of a row with some of these fields."""
     properties: dict[str, Any] = {"id": {"type": "integer"}}
     for field in described:
-        limit = {"maxLength": field.length or field_types.STRING_CHARACTERS}
+        limit = {"maxLength": field.length or STRING_CHARACTERS}
         text = {"type": ["string", "null"], **limit}
         properties[field.name] = _TYPES.get(field.data_type, text)
     return {"type": "object", "properties": properties, "additionalProperties": False}
@@ -59,11 +61,11 @@ def row_schema(described: Iterable[Field]) -> dict[str, Any]:
 
 def row_check(
     described: Iterable[Field],
-) -> Callable[[Mapping[str, Any]], field_types.Refused | None]:
+) -> Callable[[Mapping[str, Any]], Refused | None]:
     """A function that says what is wrong with a row, if anything is."""
     validator = Draft202012Validator(row_schema(described), formats=_FORMATS, validate_formats=True)
 
-    def check(row: Mapping[str, Any]) -> field_types.Refused | None:
+    def check(row: Mapping[str, Any]) -> Refused | None:
         if validator.is_valid(row):
             return None
         error = next(validator.iter_errors(row))
@@ -72,6 +74,6 @@ def row_check(
         if isinstance(error.kind, ValidationErrorKind.Format):
             kind = "maxLength" if error.kind.format == "marketo-text" else kind
         code, reason = _REASONS.get(kind, ("wrong_type", "does not fit"))
-        return field_types.Refused(code, str((error.instance_path or ["?"])[-1]), reason)
+        return Refused(code, str((error.instance_path or ["?"])[-1]), reason)
 
     return check

@@ -12,6 +12,7 @@ records of a stream beforehand: that has the effect that applying both has.
 | greatest  | it is greater than Marketo's, or Marketo has none               |
 | least     | it is smaller than Marketo's, or Marketo has none               |
 | append    | the delimited list in Marketo lacks it                          |
+| newest    | the `greatest` field of its group is written                    |
 
 A record that brings no value for a field leaves the field alone. `None` is a value only for fields
 with `clear`, and empties the field.
@@ -20,17 +21,19 @@ with `clear`, and empties the field.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from target_marketo.mapping.values import AsOf, Kind, comparable, is_empty, same
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-Value: TypeAlias = "str | int | float | bool | tuple[str, ...] | None"
-Values: TypeAlias = "Mapping[str, Value]"
+    from target_marketo.mapping.texts import Limit
+    from target_marketo.mapping.values import Value, Values
+
 Person: TypeAlias = "dict[str, Value]"
 
 
@@ -43,17 +46,14 @@ class Write(StrEnum):
     GREATEST = "greatest"
     LEAST = "least"
     APPEND = "append"
+    NEWEST = "newest"
 
 
-class Kind(Enum):
-    """How two values of a field are compared."""
+class WhenFull(StrEnum):
+    """What gives way when an item does not fit into a list any more."""
 
-    TEXT = auto()
-    EMAIL = auto()  # Marketo finds e-mails in any case: a change of case alone is no change
-    NUMBER = auto()
-    BOOLEAN = auto()
-    DATE = auto()
-    DATETIME = auto()
+    LEAVE = "leave"  # the item
+    DROP_OLDEST = "drop_oldest"
 
 
 class Duplicates(StrEnum):
@@ -77,28 +77,48 @@ class Rule:
     kind: Kind = Kind.TEXT
     group: str | None = None
     delimiter: str = ";"
+    limit: Limit | None = None  # of a delimited list
+    when_full: WhenFull = WhenFull.LEAVE
     constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """Fields that are written together with the one that tells how new they are."""
+
+    leader: Rule
+    followers: tuple[Rule, ...]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of one stream."""
+    """The rules of one stream; `creates` is false where its records make nobody."""
 
     all: tuple[Rule, ...]
+    creates: bool = True
     alone: tuple[Rule, ...] = field(init=False)
     lists: tuple[Rule, ...] = field(init=False)  # those that append
-    groups: tuple[tuple[Rule, ...], ...] = field(init=False)
+    groups: tuple[tuple[Rule, ...], ...] = field(init=False)  # of if_empty
+    newest: tuple[Newest, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         names = dict.fromkeys(rule.group for rule in self.all if rule.group)
-        object.__setattr__(self, "alone", tuple(rule for rule in self.all if not rule.group))
+        grouped = [tuple(rule for rule in self.all if rule.group == name) for name in names]
         appending = tuple(rule for rule in self.all if rule.write is Write.APPEND)
+        object.__setattr__(self, "alone", tuple(rule for rule in self.all if not rule.group))
         object.__setattr__(self, "lists", appending)
-        object.__setattr__(
-            self,
-            "groups",
-            tuple(tuple(rule for rule in self.all if rule.group == name) for name in names),
-        )
+        object.__setattr__(self, "groups", tuple(each for each in grouped if not _led(each)))
+        newest = tuple(_as_newest(each) for each in grouped if _led(each))
+        object.__setattr__(self, "newest", newest)
+
+
+def _led(group: Sequence[Rule]) -> bool:
+    return any(rule.write is Write.GREATEST for rule in group)
+
+
+def _as_newest(group: Sequence[Rule]) -> Newest:
+    (leader,) = (rule for rule in group if rule.write is Write.GREATEST)
+    return Newest(leader, tuple(rule for rule in group if rule is not leader))
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -116,56 +136,19 @@ class Update(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """What becomes of a person: at most one of create, updates and too_many is set.
+    """What becomes of a person: at most one of create, updates, too_many and nobody is set.
 
-    `kept` names the fields where the record brought another value and Marketo's stays.
+    `kept` names the fields where the record brought another value and Marketo's stays. `nobody` is
+    true where none is there and no step may create one. `twins` is how many people share the key,
+    where several do.
     """
 
     create: Values | None = None
     updates: tuple[Update, ...] = ()
     too_many: int = 0
     kept: tuple[str, ...] = ()
-
-
-def is_empty(value: object) -> bool:
-    """Nothing there. Marketo reads an unset boolean as false, so a boolean is never empty."""
-    return value is None or (isinstance(value, (str, tuple)) and not value)
-
-
-def _instant(value: object) -> datetime:
-    moment = datetime.fromisoformat(str(value))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-# How a value that is not empty compares. Marketo answers times in whole seconds.
-_COMPARED: dict[Kind, Callable[[object], Any]] = {
-    Kind.TEXT: str,
-    Kind.EMAIL: lambda value: str(value).lower(),
-    Kind.NUMBER: lambda value: float(str(value)),
-    Kind.DATE: lambda value: date.fromisoformat(str(value)[:10]),
-    Kind.DATETIME: lambda value: _instant(value).replace(microsecond=0),
-}
-
-
-def comparable(kind: Kind, value: object) -> Any:
-    """The value as something that compares as its kind does: times as times, never as strings.
-
-    Raises:
-        ValueError: The value is not of that kind.
-    """
-    if kind is Kind.BOOLEAN:
-        return bool(value)  # Marketo reads an unset boolean as false
-    return None if is_empty(value) else _COMPARED[kind](value)
-
-
-def same(kind: Kind, left: object, right: object) -> bool:
-    """Whether two values of a field mean the same."""
-    if left == right and type(left) is type(right):
-        return True
-    try:
-        return bool(comparable(kind, left) == comparable(kind, right))
-    except ValueError:
-        return False
+    nobody: bool = False
+    twins: int = 0
 
 
 def _beats(rule: Rule, value: Value, current: Value) -> bool:
@@ -179,17 +162,35 @@ def _beats(rule: Rule, value: Value, current: Value) -> bool:
 
 
 def _items(rule: Rule, value: Value) -> tuple[str, ...]:
-    """The items of a delimited list, each once, in order."""
+    """The items of a delimited list, in order."""
     parts = value if isinstance(value, tuple) else (str(value or ""),)
     # A record's item may hold the delimiter: once it is in Marketo, that parts it.
     found = (item.strip() for part in parts for item in part.split(rule.delimiter))
-    return tuple(dict.fromkeys(item for item in found if item))
+    return tuple(item for item in found if item)
 
 
 def _appended(rule: Rule, value: Value, current: Value) -> Value:
-    held = _items(rule, current)
-    lacking = tuple(item for item in _items(rule, value) if item not in held)
-    return rule.delimiter.join(held + lacking) if lacking else current
+    held = dict.fromkeys(_items(rule, current))
+    before = tuple(held)
+    lacking = [item for item in _items(rule, value) if item not in held]
+    joined = rule.delimiter.join(held | dict.fromkeys(lacking)) if lacking else current
+    if not lacking or rule.limit is None or rule.limit.fits(str(joined)):
+        return joined
+    for item in _items(rule, value):
+        if item not in held and rule.limit.fits(item):
+            held[item] = None
+            while len(held) > 1 and not rule.limit.fits(rule.delimiter.join(held)):
+                if rule.when_full is WhenFull.LEAVE:
+                    del held[item]
+                    break
+                del held[next(iter(held))]
+    return current if tuple(held) == before else rule.delimiter.join(held)
+
+
+def _together(rule: Rule, earlier: Value, later: Value) -> Value:
+    both = _items(rule, earlier) + _items(rule, later)
+    # An item that the list drops in between is a new one when it comes again.
+    return both if rule.when_full is WhenFull.DROP_OLDEST else tuple(dict.fromkeys(both))
 
 
 def _better(rule: Rule, value: Value, current: Value) -> Value:
@@ -212,9 +213,7 @@ _TOGETHER: dict[Write, Callable[[Rule, Value, Value], Value]] = {
     Write.ON_CREATE: lambda _, earlier, __: earlier,
     Write.GREATEST: lambda rule, earlier, later: _better(rule, later, earlier),
     Write.LEAST: lambda rule, earlier, later: _better(rule, later, earlier),
-    Write.APPEND: lambda rule, earlier, later: tuple(
-        dict.fromkeys(_items(rule, earlier) + _items(rule, later))
-    ),
+    Write.APPEND: _together,
 }
 
 
@@ -231,7 +230,27 @@ def fold(rules: Rules, earlier: Values, later: Values) -> dict[str, Value]:
     for group in rules.groups:
         if not any(rule.field in folded for rule in group):
             folded |= {rule.field: later[rule.field] for rule in group if rule.field in later}
+    for newest in rules.newest:
+        _fold_newest(newest, folded, later)
     return folded
+
+
+def _fold_newest(newest: Newest, folded: dict[str, Value], later: Values) -> None:
+    """The later record counts if its leader is greater than all before it: so in Marketo, too.
+
+    What an earlier one said and the later one does not goes on counting as of its own time.
+    """
+    leader = newest.leader
+    new, old = later.get(leader.field), folded.get(leader.field)
+    if new is None or not _beats(leader, new, old):
+        return
+    for rule in newest.followers:
+        name = rule.field
+        if name in later:
+            folded[name] = later[name]
+        elif name in folded and not isinstance(folded[name], AsOf):
+            folded[name] = AsOf(old, folded[name])
+    folded[leader.field] = new
 
 
 # A list that has the item keeps nothing back; what only a creation writes is not even looked up.
@@ -259,6 +278,30 @@ def apply(step: Step, person: Person, *, new: bool) -> list[str]:
                 for rule in brought
                 if not same(rule.kind, step.values[rule.field], person.get(rule.field))
             ]
+    for newest in step.rules.newest:
+        kept += _apply_newest(newest, step.values, person)
+    return kept
+
+
+def _apply_newest(newest: Newest, values: Values, person: Person) -> list[str]:
+    leader = newest.leader
+    brought, held = values.get(leader.field), person.get(leader.field)
+    if brought is None:
+        return []
+    kept = []
+    for rule in newest.followers:
+        if rule.field not in values:
+            continue
+        said = values[rule.field]
+        value, at = (said.value, said.at) if isinstance(said, AsOf) else (said, brought)
+        if _beats(leader, at, held):
+            person[rule.field] = value
+        elif not same(rule.kind, value, person.get(rule.field)):
+            kept.append(rule.field)
+    if _beats(leader, brought, held):
+        person[leader.field] = brought
+    elif not same(leader.kind, brought, held):
+        kept.append(leader.field)
     return kept
 
 
@@ -285,15 +328,24 @@ def _chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[
 
 
 def _creation(steps: Sequence[Step]) -> Decision:
-    # To a person who is not there yet the first step brings all its values: none has a rival.
-    first = steps[0]
+    # To a person who is not there yet the first step brings all its values: none has a rival. Steps
+    # that create nobody wait for one that does.
+    first = next((step for step in steps if step.rules.creates), None)
+    if first is None:
+        return Decision(nobody=True)
     person: Person = dict(first.values)
     for rule in first.rules.lists:
         if rule.field in person:
             person[rule.field] = _appended(rule, person[rule.field], None)
+    for newest in first.rules.newest:
+        for rule in newest.followers:
+            value = person.get(rule.field)
+            if isinstance(value, AsOf):
+                person[rule.field] = value.value
     kept: list[str] = []
-    for step in steps[1:]:
-        kept += apply(step, person, new=False)
+    for step in steps:
+        if step is not first:
+            kept += apply(step, person, new=False)
     if not all(person.values()):
         person = {name: value for name, value in person.items() if not is_empty(value)}
     return Decision(create=person, kept=tuple(kept))
@@ -315,7 +367,7 @@ def decide(
     if not leads:
         return _creation(steps)
     if len(leads) > 1 and duplicates is Duplicates.REJECT:
-        return Decision(too_many=len(leads))
+        return Decision(too_many=len(leads), twins=len(leads))
     updates = []
     kept = []
     for lead in _chosen(leads, duplicates):
@@ -323,4 +375,5 @@ def decide(
         kept += stayed
         if changed:
             updates.append(Update(int(lead["id"]), changed))
-    return Decision(updates=tuple(updates), kept=tuple(kept))
+    twins = len(leads) if len(leads) > 1 else 0
+    return Decision(updates=tuple(updates), kept=tuple(kept), twins=twins)

@@ -49,6 +49,8 @@ class Token:
     def __post_init__(self) -> None:
         self._guards_token = threading.Lock()
         self._value: str | None = None
+        self.user = ""
+        """Ours, as Marketo's usage call names its users; empty if it does not tell."""
         self._ends = 0.0
 
     def get(self) -> str:
@@ -77,6 +79,8 @@ class Token:
                 raise Unavailable("the identity service sent no token: check `identity`")
             if seconds >= _ENDING_SECONDS or attempt == _ATTEMPTS - 1:
                 self._ends = self.now() + float(seconds)
+                user = reply.get("scope")
+                self.user = user if isinstance(user, str) else ""
                 return token
             self.sleep(float(seconds) + 1.0)  # about to end: the next one lasts an hour
         raise AssertionError("the loop returns")
@@ -103,10 +107,10 @@ class Token:
                     body = None
                 if reply.status == requests.codes.ok and isinstance(body, dict):
                     return body
-                kind = f"HTTP {reply.status}"
+                kind = f"it answered HTTP {reply.status}; check `identity`"
             if attempt < _ATTEMPTS - 1:
                 self.sleep(2.0**attempt)
-        raise Unavailable(f"the identity service cannot be used ({kind}): check `identity`")
+        raise Unavailable(f"Marketo's identity service gives no access token: {kind}")
 
     def _send(self, method: str, **options: Any) -> Reply:
         request = prepare(self.session, method, f"{self.identity}/oauth/token", **options)

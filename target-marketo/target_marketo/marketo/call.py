@@ -53,6 +53,7 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
 _FRESH_TOKENS = 2
+_LONGEST_WAIT = 30.0
 _NOTHING = b'{"result": []}'
 _OUTCOME = {
     Class.RATE: Outcome.RATE_LIMITED,
@@ -82,6 +83,7 @@ class Request:
     writes: bool = False
     family: Family = Family.PEOPLE
     timeout: float | None = None
+    reads_usage: bool = False
 
 
 @dataclass
@@ -132,6 +134,8 @@ class Caller:
             MarketoError: Any other: nothing was written.
             GovernorError: No call may be made.
         """
+        if self.governor.wants_usage() and not request.reads_usage:
+            self.learn_usage()
         give_up_at = self.now() + self.patience_seconds
         refused = failed = 0
         while True:
@@ -162,26 +166,40 @@ class Caller:
             self._wait(failed)
             failed += 1
 
+    def learn_usage(self) -> int:
+        """How many calls every user of the instance has made today; the governor learns it too."""
+        request = Request("usage", "GET", "/v1/stats/usage.json", reads_usage=True)
+        used = self.call(request, replies.used_today)
+        self.governor.note_usage(used.total, used.by_user.get(self.token.user))
+        return used.total
+
     def _wait(self, attempt: int) -> None:
-        """Full jitter, in pieces short enough for a signal not to wait for."""
-        until = self.now() + full_jitter(attempt, base=1.0, cap=30.0, random=self.random)
+        """Full jitter, in pieces short enough for a signal not to wait for.
+
+        Where more fails than the retry budget allows, as long as a wait may be.
+        """
+        jitter = full_jitter(attempt, base=1.0, cap=_LONGEST_WAIT, random=self.random)
+        until = self.now() + (jitter if self.governor.retry_allowed() else _LONGEST_WAIT)
         while (left := until - self.now()) > 0 and not self.stopping():
             self.sleep(min(left, 0.5))
 
     def _once(self, request: Request, token: str, understand: Callable[[bytes], T]) -> T:
         timeout = request.timeout or self.timeout
         longer_by = max(0.0, timeout - self.timeout)
-        lease = self.governor.acquire(self.stopping, longer_by=longer_by)
-        outcome = Outcome.NOT_SENT
+        lease = self.governor.acquire(
+            self.stopping, longer_by=longer_by, reads_usage=request.reads_usage
+        )
+        outcome, at_work = Outcome.NOT_SENT, False
         try:
             reply = self._exchange(request, token, lease, timeout)
             content = self._success(request, reply, lease)
             outcome = Outcome.OK
         except MarketoError as error:
             outcome = _outcome_of(error)
+            at_work = isinstance(error, OutcomeUnknown) and error.at_work_seconds > 0
             raise
         finally:
-            self.governor.release(lease, outcome)
+            self.governor.release(lease, outcome, at_work=at_work)
         return _read(understand, content)
 
     def _exchange(self, request: Request, token: str, lease: Lease, timeout: float) -> Reply:
@@ -200,9 +218,11 @@ class Caller:
         except NotSent as error:
             raise Unavailable(f"no call to Marketo: {error}") from None
         except TransportError as error:
+            is_late = isinstance(error, TimedOut)
+            cure = "; if that stays, raise `request_timeout_seconds`" if is_late else ""
             raise OutcomeUnknown(
-                f"Marketo's answer to {request.kind} is lost: {error}",
-                after_timeout=isinstance(error, TimedOut),
+                f"Marketo's answer to {request.kind} is lost: {error}{cure}",
+                after_timeout=is_late,
                 at_work_seconds=lease.seconds_left(),
             ) from None
 
@@ -258,7 +278,7 @@ def _read(understand: Callable[[bytes], T], content: bytes) -> T:
 
 
 def _outcome_of(error: MarketoError) -> Outcome:
-    if isinstance(error, OutcomeUnknown) and (error.at_work_seconds or not error.code):
+    if isinstance(error, OutcomeUnknown) and not error.code:
         return Outcome.UNKNOWN
     if not error.code:
         return Outcome.UNAVAILABLE if isinstance(error, Unavailable) else Outcome.NOT_SENT

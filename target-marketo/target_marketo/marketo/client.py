@@ -1,12 +1,11 @@
-"""One instance of Marketo: its calls, and what only Marketo knows of everybody's."""
+"""One instance of Marketo: its calls, room by room, and those of others that it waits for."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.marketo import replies
-from target_marketo.marketo.call import Caller, Request
+from target_marketo.marketo.call import Caller
 from target_marketo.marketo.leads import Leads
 
 if TYPE_CHECKING:
@@ -52,13 +51,6 @@ class Marketo(Caller):
     ) -> Answer:
         """As `Leads.sync`."""
         return self.leads.sync(action, lookup_field, rows, partition, when_granted=when_granted)
-
-    def learn_usage(self) -> int:
-        """How many calls every user of the instance has made today; the governor learns it too."""
-        request = Request("usage", "GET", "/v1/stats/usage.json")
-        total = self.call(request, replies.used_today)
-        self.governor.note_usage(total)
-        return total
 
     def under_way(self) -> Collection[str]:
         """The calls, of whichever process, that may be at work now."""

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from target_marketo.marketo.call import Caller
     from target_marketo.marketo.replies import Answer, Field
 
-SYNC_SECONDS = 90.0
-"""How long Marketo itself may take over a write (Adobe: "Leads"): a shorter time-out takes calls
-for lost that are still to come.
-"""
+WRITE_SECONDS = 90  # how long Marketo may be at work on a sync (Adobe: "Leads")
 
 _PATH = "/v1/leads.json"
 

@@ -53,6 +53,7 @@ class Field(msgspec.Struct, frozen=True):
     length: int | None = None
     read_only: bool = False
     searchable: bool = False
+    display_name: str = ""
 
 
 class Head(msgspec.Struct, rename="camel"):
@@ -106,6 +107,7 @@ class _Rest(msgspec.Struct, rename="camel"):
 
 class _Described(msgspec.Struct, rename="camel"):
     data_type: str
+    display_name: str = ""
     length: int | None = None
     rest: _Rest | None = None
 
@@ -116,6 +118,7 @@ class _DescribedReply(msgspec.Struct):
 
 class _DescribedAnew(msgspec.Struct, rename="camel"):
     name: str
+    display_name: str = ""
     data_type: str | None = None
     length: int | None = None
     updateable: bool = True
@@ -130,8 +133,14 @@ class _DescriptionReply(msgspec.Struct):
     result: Annotated[list[_Description], msgspec.Meta(min_length=1)]
 
 
+class _User(msgspec.Struct, rename="camel"):
+    user_id: str
+    count: int
+
+
 class _Day(msgspec.Struct):
     total: int
+    users: list[_User] = []
 
 
 class _DaysReply(msgspec.Struct):
@@ -170,6 +179,7 @@ def description(content: bytes) -> list[Field]:
             length=field.length,
             read_only=not field.updateable,
             searchable=field.name in alone,
+            display_name=field.display_name,
         )
         for field in answer.fields
     ]
@@ -184,14 +194,25 @@ def with_types(content: bytes, fields: list[Field]) -> list[Field]:
             second = known.get(row.rest.name)
             read_only = row.rest.read_only or (second is not None and second.read_only)
             searchable = second is not None and second.searchable
-            result.append(Field(row.rest.name, row.data_type, row.length, read_only, searchable))
+            name, label = row.rest.name, row.display_name
+            described = Field(name, row.data_type, row.length, read_only, searchable, label)
+            result.append(described)
     return result
 
 
-def used_today(content: bytes) -> int:
-    """The calls of all users of the instance, today."""
+class Used(NamedTuple):
+    """The calls of all users of the instance, today, and of each API user."""
+
+    total: int
+    by_user: dict[str, int]
+
+
+def used_today(content: bytes) -> Used:
+    """What the usage call says."""
     days = _DAYS.decode(content).result
-    return days[0].total if days else 0
+    if not days:
+        return Used(0, {})
+    return Used(days[0].total, {user.user_id: user.count for user in days[0].users})
 
 
 def partitions(content: bytes) -> list[str]:

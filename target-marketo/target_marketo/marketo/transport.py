@@ -2,7 +2,7 @@
 
 A reply may be of any size, packed or not; how the time is kept stands in connections.py.
 
-    TransportError    the text is safe to show: it holds no address; it ends in what to do
+    TransportError    the text is safe to show: it holds no address
     ├── NotSent       nothing reached the server
     ├── TimedOut      the server may still be at work
     └── Broken        the reply is not whole; the request may have been carried out
@@ -56,11 +56,20 @@ _SAYS: tuple[tuple[str, str], ...] = (
     ("certificate is not yet valid", "its certificate is not valid yet: is the clock right?"),
     ("CERTIFICATE_VERIFY_FAILED", _NOT_TRUSTED),
     ("CA certificate bundle", "there is no file where SSL_CERT_FILE or REQUESTS_CA_BUNDLE points"),
-    ("SSLError", "no TLS connection: check `endpoint`, and the proxy if there is one"),
-    ("NameResolutionError", "its host name is not known: check `endpoint`, or this host's DNS"),
-    ("ConnectTimeoutError", "no connection in time: check `endpoint`, and this host's firewall"),
+    (
+        "SSLError",
+        "no TLS connection: check `endpoint` and `identity`, and the proxy if there is one",
+    ),
+    (
+        "NameResolutionError",
+        "its host name is not known: check `endpoint` and `identity`, or this host's DNS",
+    ),
+    (
+        "ConnectTimeoutError",
+        "no connection in time: check `endpoint` and `identity`, and this host's firewall",
+    ),
 )
-_NO_CONNECTION = "no connection: check `endpoint`, and this host's network"
+_NO_CONNECTION = "no connection: check `endpoint` and `identity`, and this host's network"
 
 
 class TransportError(Exception):
@@ -134,9 +143,7 @@ def _told(error: Exception, timeout: float, *, sent: bool | None, late: bool) ->
     if sent is False or (sent is None and _was_not_sent(error)):
         return NotSent(_cure(error))
     if late or _is_timeout(error):
-        return TimedOut(
-            f"no answer within {timeout:g} s; if it stays, raise `request_timeout_seconds`"
-        )
+        return TimedOut(f"no answer within {timeout:g} s")
     return Broken(
         "the connection broke before the answer was whole; if it stays, see what stands between "
         "this host and Marketo"

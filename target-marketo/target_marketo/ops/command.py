@@ -19,8 +19,8 @@ _config = click.option(
     "files",
     multiple=True,
     metavar="FILE",
-    help="The target's configuration, as target-marketo takes it; ENV stands for the environment. "
-    "Without it: meltano.yml, .env and TARGET_MARKETO_* variables.",
+    help="The target's configuration, as target-marketo takes it; a file is complete. With "
+    "ENV, or without it: TARGET_MARKETO_* variables, .env, then meltano.yml.",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -63,7 +63,7 @@ def commands() -> None:
     "tap_files",
     multiple=True,
     metavar="FILE",
-    help="The tap's configuration; without it meltano.yml, .env and TAP_LIVECHAT_* variables.",
+    help="The tap's configuration; without it TAP_LIVECHAT_* variables, .env, then meltano.yml.",
 )
 @_json
 def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) -> None:
@@ -77,6 +77,39 @@ def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) 
     results = run_checks(files, tap_files)
     show(results, as_json=as_json)
     sys.exit(0 if results.ok else 1)
+
+
+@commands.command()
+@_config
+@click.argument("pattern", default="")
+@_json
+def fields(files: tuple[str, ...], pattern: str, *, as_json: bool) -> None:
+    """Marketo's fields of people, or those whose API name or label holds PATTERN.
+
+    A call or two to Marketo, once a day.
+    """
+    from target_marketo.ops.mapping_report import fields as listing  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        listing.show(listing.listed(settings, database, pattern), as_json=as_json)
+
+
+@commands.command()
+@_config
+@_json
+def mapping(files: tuple[str, ...], *, as_json: bool) -> None:
+    """What comes of each stream: sources, rules, counts of the last run, and what nothing maps.
+
+    Names and counts, never a value. A call or two to Marketo, once a day.
+    """
+    from target_marketo.ops.mapping_report import mapping as reporting  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        reporting.show(reporting.report(settings, database), as_json=as_json)
 
 
 @commands.group(cls=_KindsByDefault)
@@ -191,10 +224,10 @@ def replay(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Send rejected records again: marketo-ops replay | target-marketo --config=ENV
+    """Send rejected records again: marketo-ops replay | target-marketo
 
     Writes Singer messages. In a Meltano project:
-    meltano invoke marketo-ops replay | meltano invoke target-marketo
+    uv run meltano invoke marketo-ops replay | uv run meltano invoke target-marketo
     """
     from target_marketo.ops.errors_log import replay as replaying  # noqa: PLC0415
     from target_marketo.ops.errors_log.entries import Filter  # noqa: PLC0415

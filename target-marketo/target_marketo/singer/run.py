@@ -13,6 +13,8 @@ from collections import Counter, deque
 from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from msgspec.structs import replace
+
 from target_marketo.delivery import preview
 from target_marketo.delivery.checkpoint import Checkpoint
 from target_marketo.delivery.dead_letters import Rejections
@@ -20,12 +22,15 @@ from target_marketo.delivery.engine import Loader, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.interface import Done
 from target_marketo.delivery.rejection_limit import Judge
+from target_marketo.delivery.settlement import Rejection
 from target_marketo.delivery.summary import Summary
 from target_marketo.governor import BudgetSpent, GovernorError
 from target_marketo.governor.errors import AnotherWrites
-from target_marketo.mapping.field_types import Refused
-from target_marketo.mapping.mapper import Mapped
-from target_marketo.mapping.record_reader import read_leniently
+from target_marketo.mapping.lenient_json import read_leniently
+from target_marketo.mapping.plan import Mapped
+from target_marketo.mapping.refusals import Refused, Skip
+from target_marketo.mapping.schema_check import StreamSchema
+from target_marketo.mapping.watch import Watch
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
 from target_marketo.privacy import printable
 from target_marketo.problems import SettingError
@@ -38,8 +43,8 @@ from target_marketo.writes.described import Described
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from target_marketo.delivery.settlement import Rejection
-    from target_marketo.mapping.mapper import Mapper, StreamPlan
+    from target_marketo.mapping.mapper import Mapper
+    from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.record_reader import Row
     from target_marketo.marketo.call import Calls
     from target_marketo.marketo.client import Marketo
@@ -55,6 +60,7 @@ _PATIENCE_SECONDS = 1800.0
 _WIND_UP_SECONDS = 25.0
 _REPORT_SECONDS = 60.0
 _LINES_AT_ONCE = 100
+_MAX_STATE_BYTES = 16_000_000  # of STATE that waits for records
 
 logger = logging.getLogger("target-marketo")
 
@@ -113,6 +119,7 @@ class Run:
         self._described = Described(settings, marketo, cache)
         self._states = StateOutput(output or sys.stdout)
         self._judging = Judge(self.summary, settings.max_rejected_percent)
+        self.watch = Watch(settings.max_rejected_percent)
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self._checkpoint = Checkpoint()
@@ -127,7 +134,7 @@ class Run:
                 max_concurrent=settings.max_concurrent_calls,
                 duplicates=settings.duplicates,
                 partition=settings.partition_name,
-                request_timeout=settings.request_timeout_seconds,
+                outage_patience=_PATIENCE_SECONDS,
                 dry_run=settings.dry_run,
             ),
             self.summary,
@@ -174,6 +181,14 @@ class Run:
         """What was asked of Marketo."""
         return self._marketo.calls
 
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What came, stream by stream: names and counts, no value of a record."""
+        filled, kept = self.summary.filled, self.summary.kept
+        return {
+            printable(seen.plan.stream): seen.document(filled, kept) for seen in self.watch.seen
+        }
+
     def interrupt(self, number: int) -> None:
         """A signal came: wind up. May be called from a signal handler; a second one is ignored."""
         if self._signal:
@@ -207,6 +222,7 @@ class Run:
         earlier = self._marketo.under_way()
         self._marketo.learn_usage()
         self._mapper = self._described.mapper()
+        self.watch = Watch(self._settings.max_rejected_percent, self._mapper.entries)
         self._may_leave_at_once = False
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
@@ -233,14 +249,23 @@ class Run:
         feed.start()
         while not self._stopping:
             ending = self._input_ended and not self._backlog
-            self._loader.tick(ending=ending)
+            self._loader.tick(ending=ending or self._holds_much_state)
             self._write_state()
             if ending and self._loader.idle:
                 return
-            working = bool(self._backlog) and not self._loader.busy
+            working = bool(self._backlog) and not self._busy
             if working:
                 self._work_off(feed)
             self._take_in(0.0 if working else self._patience())
+
+    @property
+    def _busy(self) -> bool:
+        """No more records for now: enough calls, or enough memory, are in use."""
+        return self._loader.busy or self._holds_much_state
+
+    @property
+    def _holds_much_state(self) -> bool:
+        return self._checkpoint.bytes >= _MAX_STATE_BYTES
 
     def _work_off(self, feed: Feed) -> None:
         for _ in range(min(_LINES_AT_ONCE, len(self._backlog))):
@@ -351,19 +376,20 @@ class Run:
         if message.stream is None or message.schema is None:
             raise Malformed("is a SCHEMA without stream or schema")
         assert self._mapper is not None  # noqa: S101 - _prepare comes before the loop
-        open_ended = message.schema.get("additionalProperties") is True
-        properties = message.schema.get("properties")
-        if properties is None:
-            properties = {}
-        if not isinstance(properties, dict):
-            raise Malformed("is a SCHEMA whose properties are no object")
-        plan = self._mapper.plan(
-            message.stream, properties, message.key_properties or (), open_ended=open_ended
-        )
+        try:
+            schema = StreamSchema.of(message.schema)
+        except ValueError:
+            raise Malformed("is a SCHEMA whose properties are no object") from None
+        except RecursionError:
+            raise Malformed("is nested too deeply") from None
+        plan = self._mapper.plan_of(message.stream, schema, message.key_properties or ())
+        self.watch.schema(plan, schema)
+        for line in self.watch.untold(plan.notes):
+            logger.info("%s", printable(line))
+        for line in self.watch.untold(plan.warnings):
+            logger.warning("%s", printable(line))
         self._plans[message.stream] = plan
         self._plan = None
-        if properties and not open_ended and not plan.has_key_among(properties):
-            logger.info("Stream %s has no %s: nobody comes of it", printable(plan.stream), plan.key)
 
     def _state(self, message: Message) -> None:
         value = bytes(message.value)
@@ -394,15 +420,37 @@ class Run:
             mapped = plan.step(row)
         except RecursionError:
             mapped = Refused("wrong_type", "", "a value is nested too deeply")
+        self.watch.record(plan, mapped, line)
         if isinstance(mapped, Mapped):
+            if mapped.left_out:
+                self._leave_out(mapped, received)
             self._loader.add(plan, mapped, received)
-        elif mapped is None:
+        elif mapped is None or isinstance(mapped, Skip):
             summary.skipped += 1
+            if mapped is not None:
+                summary.skipped_because[str(mapped)] += 1
             self._checkpoint.settled([received.ticket])
         else:
             self._reject([self._rejections.refuse(plan, received, mapped)])
 
     # The error log
+
+    def _leave_out(self, mapped: Mapped, received: Received) -> None:
+        """Keeps the record, with a ticket of its own for each field that it goes without."""
+        self._rejections.leave_out(
+            Rejection(
+                replace(received, ticket=self._checkpoint.received()),
+                mapped.key,
+                each.code,
+                each.field,
+                each.reason,
+                "",
+                None,
+                part=f"field:{each.field}",
+            )
+            for each in mapped.left_out
+        )
+        self._judge()
 
     def _reject(self, taken: list[Rejection]) -> None:
         """Takes over records that Marketo will not take."""
@@ -411,7 +459,7 @@ class Run:
 
     def _judge(self) -> None:
         """Stops a run whose mapping is wrong while no bookmark has moved."""
-        if not self._hopeless and (verdict := self._judging.verdict):
+        if not self._hopeless and (verdict := self._judging.verdict or self.watch.verdict):
             self._hopeless = True
             self._failure = Stop(verdict)
 
@@ -425,6 +473,8 @@ class Run:
             return
         ended = self._input_ended and not self._backlog
         if self._judging.doubts(ended=ended, stopping=self._stopping):
+            return
+        if self.watch.doubts(ended=ended):
             return
         state = self._checkpoint.take()
         if state is not None:
@@ -449,13 +499,22 @@ class Run:
         except StoreError as error:
             self._failure = self._failure or error
 
-    def _end(self) -> None:
+    def _tell(self) -> None:
+        """What the run did, and what nothing came of."""
         fields = self.summary.fields_line()
         if fields:
             logger.info("Fields: %s", fields)
         for (stream, code, field), count in sorted(self.summary.refusals.items()):
             logger.warning("Rejected in all: %s x code %s, %s %s", count, code, stream, field)
+        for (stream, code, field), count in sorted(self.summary.left_out.items()):
+            logger.warning("Left out in all: %s x code %s, %s %s", count, code, stream, field)
+        if self._input_ended and self._failure is None:
+            for line in self.watch.warnings():
+                logger.warning("%s", printable(line))
         logger.info("%s", self._summary_line())
+
+    def _end(self) -> None:
+        self._tell()
         failure = self._failure
         self._metrics.end(succeeded=not self._signal and failure is None)
         if self._signal:
@@ -468,6 +527,8 @@ class Run:
             raise Stop(f"{failure}; the next run goes on where this one ends", EXIT_BUDGET)
         if failure is not None:
             raise failure
+        if error := self.watch.error():
+            raise Stop(printable(error))
         if self._states.is_gone:
             raise Stop("STATE could not be written: run again, with an output that is kept")
         if self.summary.settled != self.summary.received:

@@ -16,8 +16,21 @@ if TYPE_CHECKING:
 
     from target_marketo.singer.run import Run
     from target_marketo.store.run_ledger import RunLedger
+    from target_marketo.store.seen import SeenStreams
 
 logger = logging.getLogger("target-marketo")
+
+
+@contextmanager
+def seen(streams: SeenStreams, number: str, run: Run, days: int) -> Iterator[None]:
+    """Keeps what the block's run saw of its streams, whatever its end."""
+    try:
+        yield
+    finally:
+        try:
+            streams.store(number, run.seen, days)
+        except StoreError as lost:
+            logger.warning("What this run saw of its streams is not kept: %s", lost)
 
 
 @contextmanager

@@ -22,8 +22,15 @@ class StateOutput:
         if self._output is None:
             self.is_gone = True
             return
+        line = state + b"\n"
         try:
-            self._output.write(state.decode() + "\n")
+            # Past the text layer: the bookmark is the tap's, in whatever bytes it came, and no
+            # encoding of the terminal's may change or refuse it.
+            binary = getattr(self._output, "buffer", None)
+            if binary is None:  # a test's string buffer
+                self._output.write(line.decode(errors="surrogateescape"))
+            else:
+                binary.write(line)
             self._output.flush()
         except (OSError, ValueError):
             self.is_gone = True

@@ -25,7 +25,7 @@ import time
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, make_url
 from sqlalchemy.exc import (
@@ -41,15 +41,23 @@ from target_marketo.store.columns import add_missing_columns
 from target_marketo.store.filesystem import network_filesystem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import PoolProxiedConnection
+
+T = TypeVar("T")
 
 METADATA = MetaData()
 """All tables of the store; each module adds its own."""
 
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 30.0
 """How long a transaction waits for another's lock before it is a `StoreError`."""
+
+HURRIED_SECONDS = 1.0
+"""The same for a process that was told to end."""
+
+AWAY_SECONDS = 10.0
+"""How long a server that answered before may be away, as while it is started anew."""
 
 FROZEN_SECONDS = 5.0
 """PostgreSQL ends a transaction whose client was silent for so long: its process was frozen."""
@@ -58,6 +66,8 @@ POLL_SECONDS = (0.001, 0.004)
 """How often to try for SQLite's write lock. It is given to whoever tries first, and SQLite itself
 tries ever more seldom: of several busy processes, one would wait for seconds.
 """
+
+_AWAY_POLL_SECONDS = (0.05, 0.2)
 
 RESTED_SECONDS = 1.0
 """A connection to PostgreSQL that was idle for so long is tried before it is used."""
@@ -81,7 +91,9 @@ class Database:
 
     def __init__(self, url: URL, store_key: str | None = None) -> None:
         self.store_key = store_key
-        self._engine = _sqlite(url) if _is_sqlite(url) else _postgresql(url)
+        self._haste = _Haste()
+        self._engine = _sqlite(url, self._haste) if _is_sqlite(url) else _postgresql(url)
+        self._was_there = False
         self.name: str = url.render_as_string(hide_password=True)
         self.is_sqlite: bool = _is_sqlite(url)
         self.path = Path(str(url.database)).absolute() if self.is_sqlite else None
@@ -93,10 +105,9 @@ class Database:
         If it need not be `durable`, a power failure (or the crash of a server) may undo it.
         Not to be nested: on SQLite the inner one would wait for the outer one.
         """
-        with self._errors(), self._engine.connect() as connection:
-            connection.execution_options(store_durable=durable)
-            with connection.begin():
-                yield connection
+        with self._errors(), self._begun(store_durable=durable) as connection:
+            yield connection
+            connection.commit()
 
     @contextmanager
     def write_through(self) -> Iterator[Connection]:
@@ -109,13 +120,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view; on SQLite it neither waits for a writer nor holds one up."""
-        with self._errors(), self._engine.connect() as connection:
-            if self.is_sqlite:
-                connection.execution_options(store_reads=True)
-            else:
-                connection.execution_options(isolation_level="REPEATABLE READ")
-            with connection.begin():
-                yield connection
+        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ"}
+        if self.is_sqlite:
+            options = {"store_reads": True}
+        with self._errors(), self._begun(**options) as connection:
+            yield connection
+            connection.commit()
 
     @contextmanager
     def exclusively(self, number: int, *, durable: bool = True) -> Iterator[PoolProxiedConnection]:
@@ -124,14 +134,24 @@ class Database:
         On SQLite every write is alone. What is in the connection's `info` stays as long as the
         connection does, and is gone with it after a failure.
         """
-        with self._errors():
+
+        def locked() -> PoolProxiedConnection:
             connection = self._engine.raw_connection()
             try:
                 cursor = connection.cursor()
                 if self.is_sqlite:
-                    _begin_sqlite(cursor, durable=durable)
+                    _begin_sqlite(cursor, self._haste, durable=durable)
                 else:
                     cursor.execute(_LOCK if durable else _LOCK_NOT_DURABLE, (number,))
+            except BaseException:
+                connection.invalidate()
+                connection.close()
+                raise
+            return connection
+
+        with self._errors():
+            connection = self._while_away(locked)
+            try:
                 yield connection
                 connection.commit()
             except BaseException:
@@ -173,8 +193,43 @@ class Database:
                     f"store {self.name}: {error}; what was deleted may be readable in the file"
                 ) from None
 
+    def hurry(self) -> None:
+        """From now on nothing waits for another's lock for longer than a moment."""
+        self._haste.is_hurried = True
+
     def close(self) -> None:
         self._engine.dispose()
+
+    def _begun(self, **options: Any) -> Connection:
+        """A connection in a transaction, which is undone if it is closed."""
+
+        def begin() -> Connection:
+            connection = self._engine.connect()
+            try:
+                connection.execution_options(**options)
+                connection.begin()
+                if not self.is_sqlite:
+                    connection.exec_driver_sql("SELECT 1")  # here it may be tried again
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+        return self._while_away(begin)
+
+    def _while_away(self, begin: Callable[[], T]) -> T:
+        """Begins a transaction; nothing is done yet, so it may be tried again."""
+        give_up_at = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                begun = begin()
+            except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+                if not self._was_there or not _is_away(error) or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(random.uniform(*_AWAY_POLL_SECONDS))  # noqa: S311 - no secret
+            else:
+                self._was_there = True
+                return begun
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -239,7 +294,26 @@ def _is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _sqlite(url: URL) -> Engine:
+class _Haste:
+    """How long to wait for a lock: less once the process was told to end."""
+
+    is_hurried = False
+
+    @property
+    def seconds(self) -> float:
+        return HURRIED_SECONDS if self.is_hurried else BUSY_SECONDS
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a server is being started anew, or the connection to it was cut by that."""
+    cause = getattr(error, "orig", None) or error
+    if not hasattr(cause, "sqlstate"):
+        return isinstance(cause, DisconnectionError)  # SQLite's have none, and are never away
+    lost = cause.sqlstate is None and type(cause).__name__ == "OperationalError"
+    return lost or (cause.sqlstate or "").startswith(("08", "57P"))
+
+
+def _sqlite(url: URL, haste: _Haste) -> Engine:
     path = Path(str(url.database)).absolute()
     kind = network_filesystem(path)
     if kind:
@@ -265,15 +339,15 @@ def _sqlite(url: URL) -> Engine:
         if options.get("store_reads"):
             driver.execute("BEGIN DEFERRED")
         else:
-            _begin_sqlite(driver, durable=options.get("store_durable", True))
+            _begin_sqlite(driver, haste, durable=options.get("store_durable", True))
 
     return engine
 
 
-def _begin_sqlite(connection: Any, *, durable: bool) -> None:
+def _begin_sqlite(connection: Any, haste: _Haste, *, durable: bool) -> None:
     """Begin with the write lock; as SQLite's own error, it is busy after `BUSY_SECONDS`."""
     connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    give_up_at = time.monotonic() + BUSY_SECONDS
+    began = time.monotonic()
     connection.execute("PRAGMA busy_timeout=0")
     try:
         while True:
@@ -282,7 +356,7 @@ def _begin_sqlite(connection: Any, *, durable: bool) -> None:
                 break
             except sqlite3.OperationalError as error:
                 busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() > give_up_at:
+                if not busy or time.monotonic() > began + haste.seconds:
                     raise
             time.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 - no secret
     finally:
@@ -305,7 +379,7 @@ def _private_file(path: Path) -> None:
 def _postgresql(url: URL) -> Engine:
     engine = create_engine(
         url,
-        connect_args={"connect_timeout": int(BUSY_SECONDS), "application_name": "target-marketo"},
+        connect_args={"connect_timeout": int(AWAY_SECONDS), "application_name": "target-marketo"},
     )
 
     @event.listens_for(engine, "connect")

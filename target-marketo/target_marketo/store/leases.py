@@ -1,8 +1,9 @@
 """Leases: rows that hold a place until a stated time, so that a killed process needs no clean-up.
 
-A lease has two ends: `busy_until`, for a place in flight, and `window_until`, for a place in the
-rate window. Beside the rows an instance has one document, of which the store knows nothing. Both
-are read and written in a transaction that excludes every other one on the instance:
+A lease has three ends: `busy_until`, for a place in flight, `window_until`, for a place in the rate
+window, and `work_until`, for what the call may still do when it holds neither. Beside the rows an
+instance has one document, of which the store knows nothing. Both are read and written in a
+transaction that excludes every other one on the instance:
 
     with leases.transaction("123-abc-456.example") as ledger:
         if sum(row.busy_until > ledger.now for row in ledger.rows) < 10:
@@ -58,6 +59,7 @@ LEASES = Table(
     Column("granted", Double, nullable=False),
     Column("busy_until", Double, nullable=False),
     Column("window_until", Double, nullable=False),
+    Column("work_until", Double, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
     Index("governor_leases_by_revision", "instance", "revision"),
 )
@@ -82,10 +84,11 @@ class Row(msgspec.Struct, frozen=True):
     granted: float
     busy_until: float
     window_until: float
+    work_until: float = 0.0
 
     @property
     def until(self) -> float:
-        return max(self.busy_until, self.window_until)
+        return max(self.busy_until, self.window_until, self.work_until)
 
 
 class Ledger(Protocol):
@@ -226,7 +229,8 @@ class _DatabaseLedger:
 
     def drop(self, lease_id: str) -> None:
         # It ends and is deleted later: that a row is gone, other processes would not see.
-        self._cursor.execute(self._sql.end_lease, (self.now, self.now, self._following, lease_id))
+        now = self.now
+        self._cursor.execute(self._sql.end_lease, (now, now, now, self._following, lease_id))
         self._changed = True
         if self._is_seen:
             self._seen.rows.pop(lease_id, None)
@@ -239,7 +243,7 @@ class _DatabaseLedger:
         seen = self._seen
         if seen.run_out >= SWEEP:
             kept_from = int((self.now - KEPT_SECONDS) * 1e6)
-            self._cursor.execute(self._sql.sweep, (self._instance, kept_from, self.now, self.now))
+            self._cursor.execute(self._sql.sweep, (self._instance, kept_from, *[self.now] * 3))
             seen.run_out = 0
         if self._changed:
             # Else clock_now stays older, which is safe: after a reboot, time goes on from there.
@@ -276,11 +280,7 @@ class _DatabaseLedger:
     def _prune(self) -> None:
         """Leases end for this process when they do, whoever deletes them."""
         seen, now = self._seen, self.now
-        live = {
-            row.id: row
-            for row in seen.rows.values()
-            if row.busy_until > now or row.window_until > now
-        }
+        live = {row.id: row for row in seen.rows.values() if row.until > now}
         seen.run_out += len(seen.rows) - len(live)
         seen.rows = live
         self._pruned = True
@@ -308,12 +308,12 @@ class _Statements:
         )
         self.put_lease = self._upsert(LEASES, "id", (*lease, "instance", "revision"))
         self.end_lease = (
-            f"UPDATE {LEASES} SET busy_until = {mark}, window_until = {mark}, revision = {mark}"  # noqa: S608 - as above
-            f" WHERE id = {mark}"
+            f"UPDATE {LEASES} SET busy_until = {mark}, window_until = {mark}, work_until = {mark},"  # noqa: S608 - as above
+            f" revision = {mark} WHERE id = {mark}"
         )
         self.sweep = (
             f"DELETE FROM {LEASES} WHERE instance = {mark} AND revision < {mark}"  # noqa: S608 - as above
-            f" AND busy_until <= {mark} AND window_until <= {mark}"
+            f" AND busy_until <= {mark} AND window_until <= {mark} AND work_until <= {mark}"
         )
         self.put_instance = self._upsert(INSTANCES, "instance", INSTANCES.columns.keys())
 

@@ -33,7 +33,6 @@ class Described:
         self._marketo = marketo
         self._cache = cache
         self._key = f"describe:{settings.instance}"
-        self._is_of_this_run = False
 
     def mapper(self) -> Mapper:
         """Of yesterday's description if the mapping fits that; else Marketo is asked.
@@ -45,22 +44,28 @@ class Described:
         cached = self._cache.get(self._key, _KEPT_SECONDS)
         if cached is not None:
             try:
-                return Mapper(self._settings.streams, msgspec.convert(cached, list[Field]))
+                return self._made_of(msgspec.convert(cached, list[Field]))
             except (SettingError, msgspec.ValidationError):
                 logger.info("The mapping does not fit the fields of yesterday: asking anew")
         return self._ask()
 
     def check(self) -> None:
-        """Asks whether the mapping still fits, unless this run has asked already; raises as above.
+        """Asks whether the mapping still fits; raises as above.
 
         Without that every record would be refused for a field that is gone, one by one, and its
         STATE would pass.
         """
-        if not self._is_of_this_run:
-            self._ask()
+        self._ask()
 
     def _ask(self) -> Mapper:
-        self._is_of_this_run = True
         described = self._marketo.describe()
         self._cache.put(self._key, described)
-        return Mapper(self._settings.streams, described)
+        return self._made_of(described)
+
+    def _made_of(self, described: list[Field]) -> Mapper:
+        return Mapper(
+            self._settings.streams,
+            described,
+            rejects_unfit=self._settings.unfit_values == "reject",
+            skips_deleted=self._settings.deleted == "skip",
+        )

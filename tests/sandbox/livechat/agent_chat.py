@@ -51,9 +51,13 @@ class AgentChat:
         page = self._page(
             call, asked, DEFAULT_LIMIT, lambda: self._archive_rows(call, asked.filters or None)
         )
+        ends_after = call.options.archives_end_after
+        if ends_after and page.passed >= ends_after:
+            page.next_id = None
         positions = self._store.timelines[call.options.archive_time].positions
         chats = [self._encoded_chat(positions[row], call) for row in page.rows]
-        return _page_reply("chats", chats, page, {"found_chats": _estimate(page.found)})
+        estimate = int(page.found * call.options.found_chats_factor)
+        return _page_reply("chats", chats, page, {"found_chats": estimate})
 
     def list_chats(self, call: Call) -> Reply:
         asked: parameters.ListChats | parameters.ListChats35 = (
@@ -239,6 +243,12 @@ class AgentChat:
         asked = frozenset(wanted) if isinstance(wanted, list) else None
         properties = filters.properties if filters else UNSET
         visible = call.grant.visible_groups()
+        elsewhere = call.options.transferred_from
+
+        def in_groups(position: int) -> Sequence[int]:
+            if elsewhere is None or not store.active(position, call.now):
+                return threads[position].group_ids
+            return (elsewhere,)
 
         def rows(now: int) -> Sequence[int]:
             positions = store.open_threads(now) if active else store.latest_threads(now)
@@ -247,7 +257,7 @@ class AgentChat:
                 for position in positions
                 if (active is None or store.active(position, now) is active)
                 and all(
-                    groups is None or not groups.isdisjoint(threads[position].group_ids)
+                    groups is None or not groups.isdisjoint(in_groups(position))
                     for groups in (asked, visible)
                 )
                 and (not isinstance(properties, dict) or _has(threads[position], properties))
@@ -536,11 +546,6 @@ def _fields_kept(state: CustomerState, call: Call) -> bool:
     if not lifetime or not state.visits:
         return True
     return microseconds(state.visits[-1].ended_at) + round(lifetime * SECOND) > call.now
-
-
-def _estimate(count: int) -> int:
-    """`found_chats` is "an estimated number": close, and wrong for all but small counts."""
-    return count + count // 37
 
 
 def _page_reply(name: str, rows: list[bytes], page: Page, totals: dict[str, int]) -> Reply:

@@ -36,6 +36,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     # as real time: 0 stands still until a test advances it.
     clock: str = ""
     clock_speed: float = 0.0
+    # The `Date` of replies is the clock's if `clock` is set. If not, a test has no mind to steer
+    # it: then it is this host's, as much ahead as the clock was advanced.
+    send_date: bool = True
 
     # Who may call.
     account_id: str = "b7eff798-f8df-4364-8059-649c35c9ed0c"
@@ -64,6 +67,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     to_inclusive: bool = True
     archives_include_active: bool = False
     archive_lag_seconds: float = 0.0
+    found_chats_factor: float = 38 / 37  # `found_chats` is "an estimated number"
+    archives_end_after: int = 0  # rows after which a list has no next page, whatever is left
+    transferred_from: int | None = None  # while a chat is open, it is in this group
     archives_limit_reached: bool = (
         False  # answer `limit_reached`, as a plan's limit may [facts 3.4]
     )

@@ -30,6 +30,7 @@ class Query:
 class Page:
     rows: Sequence[Any]
     found: int
+    passed: int  # rows up to this page's end
     next_id: str | None
     previous_id: str | None
 
@@ -82,7 +83,7 @@ class Pages:
                 query, now, taken[-1], cursor.skipped + len(taken), own_id, cursor.listing
             )
             next_id = self._keep(following)
-        return Page(taken, len(rows), next_id, cursor.previous)
+        return Page(taken, len(rows), cursor.skipped + len(taken), next_id, cursor.previous)
 
     def _keep(self, cursor: _Cursor) -> str:
         number = _FIRST + len(self._cursors)

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from tests.sandbox.livechat.access import Tokens
 from tests.sandbox.livechat.agent_chat import AgentChat
 from tests.sandbox.livechat.call import Call
 from tests.sandbox.livechat.cdp import CustomerDataPlatform
-from tests.sandbox.livechat.clock import Clock
+from tests.sandbox.livechat.clock import SECOND, Clock
 from tests.sandbox.livechat.control import Control
 from tests.sandbox.livechat.errors import KINDS, ApiError
 from tests.sandbox.livechat.gates import Gate, RateLimit, Refusals
@@ -63,6 +64,7 @@ class Server:
         self.crowd = self.options.crowd()
         start = moment(self.options.clock) if self.options.clock else self.crowd.end
         self.clock = Clock(microseconds(start), self.options.clock_speed)
+        self._started = microseconds(start) / SECOND
         self.store = Store(self.crowd)
         self.tokens = Tokens(self.options)
         self.journal = Journal()
@@ -172,8 +174,17 @@ class Server:
             rows=rows,
             body=body,
         )
-        whole = Response(reply, status, headers, _JSON)
+        whole = Response(reply, status, headers | self._date(), _JSON)
         return whole if fault is None else trouble.after(fault, whole, self._damage)
+
+    def _date(self) -> dict[str, str]:
+        options = self.options
+        if not options.send_date:
+            return {}
+        now = self.clock.now() / SECOND
+        if not options.clock and not options.clock_speed:
+            now += time.time() - self._started
+        return {"Date": formatdate(now, usegmt=True)}
 
     def _check(self, request: Request, name: str) -> None:
         """What is wrong with a call whatever its method."""

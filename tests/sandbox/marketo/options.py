@@ -103,6 +103,10 @@ class Options(ObjectOptions, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     same_key_twice: Literal["create_twice", "last_wins", "error_1036"] = "create_twice"
     unknown_field_level: Literal["record", "response"] = "record"
     too_long: Literal["1003", "1077", "truncate"] = "1003"
+    # What a text's limit counts; Adobe's 30,000 of a text field are bytes whatever this says.
+    text_measure: Literal["characters", "utf16", "bytes"] = "characters"
+    # What a company field of a person's row is answered, or whether it is written.
+    company_fields: Literal["1021", "accepted"] = "1021"
     read_only_field: Literal["record", "response", "ignore"] = "record"
     empty_string: Literal["clears", "stores"] = "clears"
     four_bytes: Literal["store", "1003", "replace"] = "store"  # characters such as emoji

@@ -39,6 +39,11 @@ FOUR_BYTES = re.compile(r"[\U00010000-\U0010FFFF]")
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 INTEGER = re.compile(r"[+-]?\d{1,10}", re.ASCII)
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_SIZES: dict[str, Callable[[str], int]] = {
+    "characters": len,
+    "utf16": lambda text: len(text.encode("utf-16-le", "surrogatepass")) // 2,
+    "bytes": lambda text: len(text.encode("utf-8", "surrogatepass")),
+}
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -67,7 +72,7 @@ def format_instant(seconds: float) -> str:
 
 
 def _acceptor(field: Field, options: Options) -> Accept:
-    if field.name in COMPANY:
+    if field.name in COMPANY and options.company_fields == "1021":
         return _refused("1021", field.name)
     if field.read_only:
         if options.read_only_field == "ignore":
@@ -159,7 +164,7 @@ def _general(field: Field, options: Options) -> Accept:
     read = _READERS[field.data_type]
     name = field.name
     limit = TEXT_BYTES if field.data_type == "text" else field.length
-    in_bytes = field.data_type == "text"
+    size_of = _SIZES["bytes" if field.data_type == "text" else options.text_measure]
     empty_clears = options.empty_string == "clears"
 
     def accept(value: Any) -> Any:
@@ -171,18 +176,19 @@ def _general(field: Field, options: Options) -> Accept:
             text = f"Invalid value for field '{name}' and value '{_shown(value)}'"
             raise RecordError("1003", text) from None
         if limit is not None and isinstance(result, str):
-            return _fitted(name, result, limit, in_bytes=in_bytes, too_long=options.too_long)
+            return _fitted(name, result, limit, size_of, options.too_long)
         return result
 
     return accept
 
 
-def _fitted(name: str, text: str, limit: int, *, in_bytes: bool, too_long: str) -> str:
-    size = len(text.encode()) if in_bytes else len(text)
-    if size <= limit:
+def _fitted(name: str, text: str, limit: int, size_of: Callable[[str], int], too_long: str) -> str:
+    if size_of(text) <= limit:
         return text
     if too_long == "truncate":
-        return text.encode()[:limit].decode(errors="ignore") if in_bytes else text[:limit]
+        while size_of(text) > limit:
+            text = text[:-1]
+        return text
     if too_long == "1077":
         raise RecordError("1077", name)
     raise RecordError("1003", f"Invalid value for field '{name}' and value '{text[:50]}…'")

@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from target_marketo.governor import Governor, Limits
+from target_marketo.governor import Limits
 from target_marketo.store.database import open_database
 from target_marketo.store.leases import DatabaseLeases
-from target_marketo.store.memory import MemoryLeases
+from tests.target_marketo.governor.counted import CountedGovernor
+from tests.target_marketo.governor.memory_leases import MemoryLeases
 from tests.target_marketo.governor.scripted import ScriptedClock
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class Instance:
         lease_seconds: float = 130.0,
         store_patience_seconds: float = 30.0,
         outage_patience_seconds: float = 3600.0,
-    ) -> Governor:
-        return Governor(
+    ) -> CountedGovernor:
+        return CountedGovernor(
             self.name,
             Limits(
                 calls=calls,

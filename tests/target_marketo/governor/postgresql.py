@@ -39,6 +39,13 @@ class PostgreSQL:
         """As a crash would: connections are cut and the log is replayed."""
         self._control("restart")
 
+    def go_away(self) -> None:
+        """Until `come_back`."""
+        self._control("stop")
+
+    def come_back(self) -> None:
+        self._control("restart")  # `start` would forget the options it was started with
+
     def stop(self) -> None:
         # The wheel stops the process it started, which is not the one after a restart.
         self._control("stop")

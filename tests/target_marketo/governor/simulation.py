@@ -6,11 +6,13 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
+from threading import Event
 from typing import TYPE_CHECKING
 
 from target_marketo.governor import Cancelled, Governor, Limits, Outcome, full_jitter
-from target_marketo.store.memory import MemoryLeases
 from tests.target_marketo.governor.checker import OK, RATE_LIMITED, Checker
+from tests.target_marketo.governor.counted import CountedGovernor
+from tests.target_marketo.governor.memory_leases import MemoryLeases
 from tests.target_marketo.governor.simulated_time import SimulatedTime
 
 if TYPE_CHECKING:
@@ -111,6 +113,8 @@ class Simulation:
         latency: Latency = FAST,
         outages: Sequence[tuple[float, float]] = (),
         adapts: bool = True,
+        told_late: float = 0.0,
+        tells_users: bool = True,
     ) -> None:
         self.time = SimulatedTime()
         self.random = Random(seed)
@@ -119,15 +123,27 @@ class Simulation:
         self.latency = latency
         self.outages = outages
         self.adapts = adapts
+        self.told_late, self.tells_users = told_late, tells_users
         self.figures = Figures()
-        self.governors: list[Governor] = []
+        self.governors: list[CountedGovernor] = []
+        self.counted: list[tuple[float, bool]] = []
+        """When a call was counted, and whether it was ours."""
 
     def process(
-        self, threads: int, limits: Limits, until: float, *, calls: int | None = None
+        self,
+        threads: int,
+        limits: Limits,
+        until: float,
+        *,
+        calls: int | None = None,
+        readings: Sequence[float] = (),
     ) -> Governor:
-        """A process whose threads always have another call to make, or `calls` each."""
+        """A process whose threads always have another call to make, or `calls` each.
+
+        It reads the count at these times, and begins after the last of them.
+        """
         number = len(self.governors)
-        governor = Governor(
+        governor = CountedGovernor(
             "instance.example",
             limits,
             self.leases,
@@ -135,8 +151,25 @@ class Simulation:
             random=Random(self.random.random()),
         )
         self.governors.append(governor)
+        begun = Event()
+
+        def read() -> None:
+            for at in readings:
+                self.time.sleep(at - self.time.now)
+                self.read_usage(governor)
+            begun.set()
+
+        work = self._worker(governor, number, until, calls)
+
+        def wait_and_work() -> None:
+            while not begun.is_set():
+                self.time.wait(begun, until)
+            work()
+
+        if readings:
+            self.time.spawn(read)
         for _ in range(threads):
-            self.time.spawn(self._worker(governor, number, until, calls))
+            self.time.spawn(wait_and_work if readings else work)
         return governor
 
     def others(self, rate: Callable[[float], float], until: float) -> None:
@@ -150,6 +183,12 @@ class Simulation:
                 self.time.at(following, arrive)
 
         self.time.at(draw.expovariate(rate(0.0)), arrive)
+
+    def read_usage(self, governor: Governor) -> None:
+        """One call, and what the API says of the calls so far."""
+        governor.release(governor.acquire(reads_usage=True), OUTCOMES[self._call(0)])
+        told = [ours for at, ours in self.counted if at <= self.time.now - self.told_late]
+        governor.note_usage(len(told), sum(told) if self.tells_users else None)
 
     def run(self) -> Figures:
         self.time.run()
@@ -165,6 +204,8 @@ class Simulation:
         def work() -> None:
             left, refusals = calls, 0
             while not over() and left != 0:
+                if governor.wants_usage():
+                    self.read_usage(governor)
                 try:
                     lease = governor.acquire(over)
                 except Cancelled:
@@ -189,6 +230,7 @@ class Simulation:
             self.time.sleep(after)
             return UNAVAILABLE
         verdict = self.checker.arrive(self.time.now)
+        self.counted.append((self.time.now, True))
         self.figures.verdicts[verdict] += 1
         if verdict == OK:
             self.figures.served.append(self.time.now)
@@ -204,6 +246,7 @@ class Simulation:
         if first:
             self.figures.others_first.append(self.time.now)
         verdict = self.checker.arrive(self.time.now)
+        self.counted.append((self.time.now, False))
         if verdict == OK:
             _, after = self.latency.draw(draw)
             self.time.at(self.time.now + after, self.checker.depart)

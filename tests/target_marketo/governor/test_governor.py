@@ -20,7 +20,7 @@ from target_marketo.governor import (
     StoreUnavailable,
 )
 from target_marketo.store.database import StoreError
-from target_marketo.store.memory import MemoryLeases
+from tests.target_marketo.governor.memory_leases import MemoryLeases
 from tests.target_marketo.governor.scripted import (
     LATENCY,
     ScriptedClock,
@@ -106,6 +106,45 @@ def test_a_call_that_was_not_sent_gives_everything_back(
     assert (usage.calls_in_window, usage.slots_in_flight, usage.today_ours) == (0, 0, 0)
 
 
+def test_a_lost_lease_is_counted_back_once(instance: Instance, clock: ScriptedClock) -> None:
+    governor = instance.governor()
+    call(governor, clock)
+    lease = governor.acquire()
+    after(clock, 5.1)
+    with pytest.raises(LeaseLost):
+        lease.check()
+    governor.release(lease, Outcome.NOT_SENT)  # as whoever acquires does, whatever happens
+    assert governor.snapshot().today_ours == 1
+
+
+def test_a_call_that_may_still_be_at_work_holds_no_place_and_is_under_way(
+    instance: Instance, clock: ScriptedClock
+) -> None:
+    """Somebody on the way answered 502: Marketo may still carry the call out."""
+    governor = instance.governor(concurrent=1)
+    lease = governor.acquire()
+    after(clock, 1.0)
+    governor.release(lease, Outcome.UNAVAILABLE, at_work=True)
+    governor.release(governor.acquire(), Outcome.OK)
+    assert clock.now == 1001.0
+    (left,) = instance.governor().under_way().values()
+    assert left == pytest.approx(129.0)
+    after(clock, 128.9)
+    assert governor.under_way()
+    after(clock, 0.2)
+    assert not governor.under_way()
+
+
+def test_a_call_that_may_last_longer_holds_its_place_for_longer(
+    instance: Instance, clock: ScriptedClock
+) -> None:
+    governor = instance.governor(concurrent=1, lease_seconds=130.0)
+    lease = governor.acquire(longer_by=30.0)
+    assert lease.seconds_left() == pytest.approx(160.0)
+    governor.acquire()
+    assert clock.now - 1000.0 == pytest.approx(160.0, abs=1.5)
+
+
 def test_a_frozen_process_does_not_send(instance: Instance, clock: ScriptedClock) -> None:
     governor = instance.governor()
     lease = governor.acquire()
@@ -139,9 +178,8 @@ def test_waiting_asks_the_store_once_for_each_place(
     governor = instance.governor(calls=5)
     for _ in range(25):
         call(governor, clock)
-    assert governor.stats.acquired == 25
-    assert governor.stats.attempts <= 30
-    assert governor.stats.waited_seconds == pytest.approx(4 * 20.01, abs=5.0)
+    assert governor.acquired == 25
+    assert governor.attempts <= 30
 
 
 # What people see
@@ -298,6 +336,23 @@ def test_a_store_that_comes_back_in_time_is_waited_for(
     clock.while_asleep = mend
     governor.acquire()
     assert clock.now >= 1010.0
+
+
+def test_a_store_that_starts_anew_costs_neither_the_count_nor_the_look_at_calls_under_way(
+    governor: Governor, broken: BrokenLeases, clock: ScriptedClock
+) -> None:
+    def mend() -> None:
+        broken.broken = clock.now < until
+
+    clock.while_asleep = mend
+    for visit in (lambda: governor.note_usage(5), governor.under_way):
+        broken.broken, until = True, clock.now + 13.0
+        visit()
+        assert until <= clock.now <= until + 3.0
+    broken.broken = True
+    clock.while_asleep = lambda: None
+    with pytest.raises(StoreUnavailable):
+        governor.note_usage(5)
 
 
 def test_a_lease_released_while_the_store_fails_is_settled_later(

@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from target_marketo.governor.jitter import full_jitter
 from target_marketo.governor.pause import Pause
+from target_marketo.governor.retries import full_jitter
 
 
 class Highest(Random):

@@ -203,3 +203,40 @@ def test_an_outage_is_probed_seldom_and_left_at_once(
         # The last probes still hold the other places of the window.
         assert back[94] <= 20.0
         assert figures.refused == 0
+
+
+@pytest.mark.parametrize("told_late", [0.0, 10.0], ids=["told at once", "told late"])
+@pytest.mark.parametrize("readings", [(20.0, 40.0), (20.0,)], ids=["a reading", "no reading"])
+def test_nobody_pays_for_our_first_window(
+    *, readings: tuple[float, ...], told_late: float, long: bool, say: Callable[[str], None]
+) -> None:
+    """100 calls beside others at 1/s, over 95 s from when something is known of them."""
+    since, until = 40.0, 135.0
+    for seed in range(1, 9) if long else range(1, 4):
+        simulation = Simulation(seed, told_late=told_late)
+        simulation.process(16, limits(), until, readings=readings)
+        simulation.others(lambda _now: 1.0, until)
+        figures = simulation.run()
+        others = figures.others_refused_percent_since(since)
+        ours = figures.refused_per_1000 / 10
+        say(
+            f"seed {seed}, readings at {readings}: {figures.rate(since, until):.2f} calls/s,"
+            f" {ours:.1f} % of ours refused, {others:.1f} % of the others'"
+        )
+        assert others <= 6.0
+        assert ours <= 2.0
+
+
+@pytest.mark.parametrize("told_late", [0.0, 10.0], ids=["told at once", "told late"])
+@pytest.mark.parametrize("readings", [(20.0, 40.0), (20.0,)], ids=["a reading", "no reading"])
+def test_alone_the_ceiling_is_reached_from_the_window_of_which_something_is_known(
+    *, readings: tuple[float, ...], told_late: float, say: Callable[[str], None]
+) -> None:
+    simulation = Simulation(1, told_late=told_late)
+    simulation.process(16, limits(), 440.0, readings=readings)
+    figures = simulation.run()
+    windows = [figures.rate(start, start + 20.0) * 20.0 for start in range(40, 420, 20)]
+    say(f"readings at {readings}: calls in each window {[round(calls) for calls in windows]}")
+    assert figures.refused == 0
+    assert windows[0] >= 98.5
+    assert sum(windows) / len(windows) >= 98.5

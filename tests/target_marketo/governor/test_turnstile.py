@@ -7,9 +7,10 @@ from threading import Thread
 
 import pytest
 
-from target_marketo.governor import Cancelled, Governor, Limits, Outcome, SystemClock
+from target_marketo.governor import Cancelled, Limits, Outcome, SystemClock
 from target_marketo.governor.turnstile import Turnstile
-from target_marketo.store.memory import MemoryLeases
+from tests.target_marketo.governor.counted import CountedGovernor
+from tests.target_marketo.governor.memory_leases import MemoryLeases
 from tests.target_marketo.governor.simulated_time import SimulatedTime
 from tests.target_marketo.governor.simulation import SLOW, Simulation, limits
 
@@ -60,8 +61,8 @@ def test_many_waiting_processes_do_not_keep_the_store_busy() -> None:
     for _ in range(10):
         simulation.process(4, limits(), 60.0)
     simulation.run()
-    visits = sum(governor.stats.attempts for governor in simulation.governors)
-    granted = sum(governor.stats.acquired for governor in simulation.governors)
+    visits = sum(governor.attempts for governor in simulation.governors)
+    granted = sum(governor.acquired for governor in simulation.governors)
     assert granted > 200
     assert (visits - granted) / 60.0 <= 60.0
 
@@ -80,7 +81,7 @@ def test_a_simulation_with_the_same_seed_takes_the_same_course() -> None:
 def test_threads_share_a_governor_in_real_time() -> None:
     """On the real clock: eight threads, forty calls, windows of a tenth of a second."""
     few = Limits(10, 0.1, 4, daily=1000, lease_seconds=30.0)
-    governor = Governor(
+    governor = CountedGovernor(
         "instance.example", few, MemoryLeases(), clock=SystemClock(), random=Random(1)
     )
     started = time.monotonic()
@@ -96,6 +97,6 @@ def test_threads_share_a_governor_in_real_time() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert governor.stats.outcomes == {Outcome.OK: 40}
+    assert governor.counts == {Outcome.OK: 40}
     assert time.monotonic() - started >= 3 * 0.11
     assert governor.snapshot().slots_in_flight == 0

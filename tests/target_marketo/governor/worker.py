@@ -14,10 +14,11 @@ from random import Random
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from target_marketo.governor import Cancelled, Governor, LeaseLost, Limits, Outcome, SystemClock
+from target_marketo.governor import Cancelled, LeaseLost, Limits, Outcome, SystemClock
 from target_marketo.store.clock import HostClock, Reading, ServerClock, StoreClock
 from target_marketo.store.database import open_database
 from target_marketo.store.leases import DatabaseLeases
+from tests.target_marketo.governor.counted import CountedGovernor
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,7 +71,7 @@ def main() -> None:
         lease_seconds=lease_seconds(options.scale),
         grace_seconds=5.0 * options.scale,
     )
-    governor = Governor(
+    governor = CountedGovernor(
         "instance.example",
         limits,
         DatabaseLeases(database, clock),
@@ -108,13 +109,12 @@ def main() -> None:
     for thread in threads:
         thread.join()
     database.close()
-    stats = governor.stats
     print(
         json.dumps(
             {
                 "number": options.number,
-                "acquired": stats.acquired,
-                "attempts": stats.attempts,
+                "acquired": governor.acquired,
+                "attempts": governor.attempts,
                 "lost": sum(lost),
             }
         )

@@ -33,10 +33,10 @@ from target_marketo.marketo.errors import (
 from target_marketo.marketo.lists import Lists
 from target_marketo.marketo.objects import Objects
 from target_marketo.marketo.programs import Programs
-from target_marketo.store.memory import MemoryLeases
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo.client import MarketoSandbox
 from tests.sandbox.marketo_examples import CHAT_ID, EXAMPLES, chat
+from tests.target_marketo.governor.memory_leases import MemoryLeases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

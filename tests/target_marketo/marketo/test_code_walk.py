@@ -238,7 +238,7 @@ def test_too_many_at_once_are_fewer_from_then_on(walker: Walker, code: str) -> N
         [refusing(code, people[12], at_most=1)],
         batch_size_rows=1,
         max_concurrent_calls=SLOTS,
-        marketo={"latency_median": 0.3, "latency_sigma": 0.0},
+        marketo={"latency_median": 0.6, "latency_sigma": 0.0},
     )
 
     assert walk.created == people

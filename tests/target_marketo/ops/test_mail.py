@@ -226,6 +226,8 @@ def test_a_header_that_would_be_forged_all_the_same_is_not_sent(
         ({"SMTP_SECURITY": "ssl"}, "one of starttls, tls, none"),
         ({"SMTP_PORT": "many"}, "must be a port number"),
         ({"SMTP_PASSWORD": PASSWORD}, "belong together"),
+        ({"SMTP_HOST": "smtp.example.com"}, "`MARKETO_OPS_SMTP_HOST` is still the example"),
+        ({"MAIL_TO": "marketing-operations@example.com"}, "_MAIL_TO` is still the example"),
     ],
 )
 def test_a_wrong_setting_is_one_line_without_its_value(changed: dict[str, Any], said: str) -> None:

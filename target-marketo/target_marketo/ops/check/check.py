@@ -19,11 +19,12 @@ from target_marketo.ops.check import livechat
 from target_marketo.ops.console import console, plain, print_json
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
-from target_marketo.ops.mapping_report.mapped_fields import verdicts
+from target_marketo.ops.mapping_report.both_ends import verdicts
 from target_marketo.ops.project import configuration
 from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError, default_url
 from target_marketo.store.error_log import ErrorLog
+from target_marketo.store.seen import SeenStreams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -178,7 +179,7 @@ def _marketo(results: Results, settings: Settings, database: Database) -> None:
     # Asked first, because a wrong endpoint or a spent quota would fail all that follows.
     if results.attempt("Marketo endpoint and quota", lambda: _quota(marketo, settings)):
         _warn_of_quota(results, marketo, settings)
-        _fields(results, marketo, settings)
+        _fields(results, marketo, settings, database)
         results.attempt("permission to read people", lambda: _read_permission(marketo))
         results.attempt("permission to write people", lambda: _write_permission(marketo))
         _partition(results, marketo, settings)
@@ -208,18 +209,21 @@ def _warn_of_quota(results: Results, marketo: Marketo, settings: Settings) -> No
         )
 
 
-def _fields(results: Results, marketo: Marketo, settings: Settings) -> None:
+def _fields(results: Results, marketo: Marketo, settings: Settings, database: Database) -> None:
     try:
         described = marketo.describe()
     except (MarketoError, GovernorError) as error:
         results.add(Colour.RED, "fields", str(error))
         return
-    for verdict in verdicts(settings.streams, described):
+    seen = SeenStreams(database, settings.instance).latest()
+    for verdict in verdicts(settings.streams, described, seen):
         for problem in verdict.problems:
             results.add(Colour.RED, f"fields of {verdict.stream}", problem)
         if not verdict.problems:
             text = f"{verdict.fields} mapped, and Marketo has them all"
             results.add(Colour.GREEN, f"fields of {verdict.stream}", text)
+        for warning in verdict.warnings:
+            results.add(Colour.AMBER, f"properties of {verdict.stream}", warning)
 
 
 def _read_permission(marketo: Marketo) -> str:

@@ -32,6 +32,11 @@ _SOURCES: dict[str, tuple[str, dict[str, Any], str]] = {
     "cdp": ("/v1/list_customers", {"results_per_page": 1}, "customers:ro"),
 }
 _ALL = "chats--all:"  # without it, chats--access shows a part and says nothing
+_WAYS = (
+    ("account_id", "personal_access_token"),
+    ("access_token",),
+    ("client_id", "client_secret", "refresh_token"),
+)
 _AUTHENTICATION = frozenset({"authentication", "invalid_token", "token_expired"})
 _SCOPE = frozenset({"authorization", "insufficient_scope"})
 
@@ -62,6 +67,8 @@ def prepare(config: Mapping[str, Any], remark: Callable[[str], None]) -> Questio
         NotTried: To try the refresh token would risk it.
         OpsError: What is wrong, and the cure.
     """
+    if sum(any(config.get(name) for name in way) for way in _WAYS) > 1:
+        raise OpsError("more than one way to sign in is set, so the tap refuses to run: leave one")
     source = config.get("visitor_source", "archives")
     if source not in _SOURCES:
         raise OpsError(f"visitor_source is one of {', '.join(_SOURCES)}")

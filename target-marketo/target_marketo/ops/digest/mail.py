@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import idna
 
-from target_marketo.governor.jitter import full_jitter
+from target_marketo.governor.retries import full_jitter
 from target_marketo.ops.errors import OpsError
 from target_marketo.privacy import mask
 
@@ -51,6 +51,12 @@ _HEADERS = (
 )
 _ADDRESS = re.compile(r"[^@\s<>,;:\"\\()\[\]]+@[^@\s<>,;:\"\\()\[\]]+")
 _MAX_PORT = 65_535
+# What a mail needs, and what stands there in .env.example.
+_REQUIRED = {
+    "SMTP_HOST": "smtp.example.com",
+    "MAIL_FROM": "marketo-sync@example.com",
+    "MAIL_TO": "marketing-operations@example.com",
+}
 _NOT_OK = 300
 
 
@@ -94,9 +100,11 @@ class MailSettings:
             for name, value in variables.items()
             if name.startswith(PREFIX) and value.strip()
         }
-        for name in ("SMTP_HOST", "MAIL_FROM", "MAIL_TO"):
+        for name, example in _REQUIRED.items():
             if name not in given:
                 raise OpsError(f"`{PREFIX}{name}` is missing: the digest needs it")
+            if given[name] == example:
+                raise OpsError(f"`{PREFIX}{name}` is still the example: put your own there")
         host = _ascii_domain("SMTP_HOST", given["SMTP_HOST"])
         security = given.get("SMTP_SECURITY", Security.STARTTLS)
         if security not in list(Security):

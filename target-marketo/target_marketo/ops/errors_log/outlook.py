@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_marketo.mapping.field_types import Refused
-from target_marketo.mapping.mapper import DEFAULT_STREAMS, Mapper
+from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.plan import Mapped
+from target_marketo.mapping.refusals import Refused
 from target_marketo.marketo.codes import Replay, is_documented, of_row
 from target_marketo.marketo.replies import Field
 from target_marketo.ops.errors_log import entries
@@ -25,7 +27,7 @@ from target_marketo.store.error_log import mapping_digest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from target_marketo.mapping.mapper import StreamPlan
+    from target_marketo.mapping.plan import StreamPlan
     from target_marketo.ops.errors_log.entries import Filter, LoggedError
     from target_marketo.ops.errors_log.shape import Explained
     from target_marketo.store.database import Database
@@ -85,8 +87,8 @@ class Judge:
         if plan is None:
             same = is_ours(entry.code) and unchanged
             return "the mapping refused it, and `streams` has not changed" if same else ""
-        refused = plan.map(record)
-        if not isinstance(refused, Refused):
+        refused = _refused(plan, entry, record)
+        if refused is None:
             return ""
         where = f" (field {refused.field})" if refused.field else ""
         return f"the mapping still refuses it: {refused.code}{where}"
@@ -112,7 +114,7 @@ class Judge:
 def mapped_streams(config: Mapping[str, Any]) -> frozenset[str]:
     """The streams that the `streams` setting, or its default, has an entry for."""
     streams = config.get("streams")
-    return frozenset(DEFAULT_STREAMS if streams is None else streams)
+    return frozenset(streams or DEFAULT_STREAMS)
 
 
 def replay_command(code: str, *, in_meltano: bool) -> str:
@@ -120,9 +122,17 @@ def replay_command(code: str, *, in_meltano: bool) -> str:
     if not code.replace("_", "").isalnum():
         return ""
     if in_meltano:
-        command = f"meltano invoke marketo-ops replay --code {code}"
-        return f"{command} | meltano invoke target-marketo"
+        command = f"uv run meltano invoke marketo-ops replay --code {code}"
+        return f"{command} | uv run meltano invoke target-marketo"
     return f"marketo-ops replay --code {code} | target-marketo"
+
+
+def _refused(plan: StreamPlan, entry: LoggedError, record: dict[str, Any]) -> Refused | None:
+    """Why the mapping as it is now refuses the record, or leaves the entry's field out."""
+    mapped = plan.map(record)
+    if isinstance(mapped, Mapped):
+        return next((each for each in mapped.left_out if each.field == entry.field), None)
+    return mapped if isinstance(mapped, Refused) else None
 
 
 def _mapper(database: Database, config: Mapping[str, Any]) -> Mapper | None:

@@ -65,7 +65,7 @@ def sample(
     stream: str, field: str, record: Mapping[str, Any], streams: Mapping[str, Any] | None
 ) -> str:
     """The shape of the value that a field was to be filled with; empty where that is unknown."""
-    from target_marketo.mapping.mapper import DEFAULT_STREAMS  # noqa: PLC0415 - takes a second to import
+    from target_marketo.mapping.default_streams import DEFAULT_STREAMS  # noqa: PLC0415 - takes a second to import
 
     fields = ((streams or DEFAULT_STREAMS).get(stream) or {}).get("fields") or {}
     spec = fields.get(field) if field else None

@@ -101,8 +101,8 @@ class Health:
         if worst and worst.red:
             return worst.line
         since = self.runs.well_since
-        well = f"healthy since {show(since)}" if since else "healthy"
-        return f"{well}; {worst.line}" if worst else well
+        well = f"healthy since {show(since)}" if since else ""
+        return "; ".join(filter(None, (well, worst.line if worst else "")))
 
     def problems(self, show: Callable[[datetime], str] = str) -> list[Problem]:
         """The worst first."""

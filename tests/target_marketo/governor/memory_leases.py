@@ -1,4 +1,4 @@
-"""Leases inside one process, for tests and dry runs: nobody else sees them."""
+"""Leases inside one process: nobody else sees them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,74 @@
+"""The pages of one question, by LiveChat's `page_id`; and one page asked for ahead."""
+
+from __future__ import annotations
+
+import threading
+from queue import Queue
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from tap_livechat.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tap_livechat.api.client import Client
+    from tap_livechat.api.methods import Method
+
+
+class Page(Protocol):
+    @property
+    def next_page_id(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=Page)
+T = TypeVar("T")
+
+
+def follow(
+    client: Client, method: Method, payload: Mapping[str, Any], decode: Callable[[bytes], P]
+) -> Iterator[P]:
+    """Page after page until there is no `next_page_id`.
+
+    Raises:
+        RefusedError: The pages go round in a circle.
+    """
+    # Brent's: one id is kept, a later one each time, and any circle comes by it.
+    kept, steps, until = None, 0, 1
+    while True:
+        page = client.call(method, payload, decode)
+        yield page
+        page_id = page.next_page_id
+        if not page_id:
+            return
+        if page_id == kept:
+            raise RefusedError(
+                f"{method.name}: LiveChat repeats a page; run again, or set a smaller page_size"
+            )
+        steps += 1
+        if steps == until:
+            kept, until = page_id, 2 * until
+        # LiveChat refuses filters and the like beside a page_id.
+        payload = {"page_id": page_id}
+
+
+def ahead(pages: Iterator[T]) -> Iterator[T]:
+    """The same pages; each is asked for while the one before it is made use of."""
+    wanted: Queue[None] = Queue()
+    ready: Queue[T | BaseException | None] = Queue()
+
+    def ask() -> None:
+        try:
+            for page in pages:
+                ready.put(page)
+                wanted.get()
+            ready.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised where the page is taken
+            ready.put(error)
+
+    # A daemon: a signal does not wait for LiveChat's answer.
+    threading.Thread(target=ask, daemon=True).start()
+    while (page := ready.get()) is not None:
+        if isinstance(page, BaseException):
+            raise page
+        wanted.put(None)
+        yield page

@@ -1,0 +1,253 @@
+"""What a record brings besides its person: lists, programs, a custom activity, an object. Pure.
+
+A plan makes an attachment for each; whoever sends them knows Marketo. What is the same for every
+record of a stream (its lists and programs) is made once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from target_marketo.mapping import field_types
+from target_marketo.mapping.moments import as_datetime
+from target_marketo.mapping.refusals import Refused, Unfit
+from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES, Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from target_marketo.mapping.record_reader import Properties, Row
+    from target_marketo.mapping.streams_setting import Source, StreamEntry
+
+ATTRIBUTES_BYTES = 65_536  # of all attributes of an activity as JSON (Adobe, error 1049)
+_STRING = Limit(characters=STRING_CHARACTERS, truncate=True)
+_TEXT = Limit(bytes=TEXT_BYTES, truncate=True)
+
+
+class AttachmentKind(StrEnum):
+    """Which kind of write brings it; the names are those of `writes/`."""
+
+    LIST = "static_lists"
+    PROGRAM = "program_members"
+    ACTIVITY = "custom_activities"
+    OBJECT = "custom_objects"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Rows of one lane share a call.
+
+    `key` is (list), (program, status), (activity type) or (object). `since` and `skip_if_missing`
+    are an activity's, `dedupe` and `link` (the names of its fields) an object's.
+    """
+
+    kind: AttachmentKind
+    key: tuple[str, ...]
+    since: str = ""
+    skip_if_missing: bool = False
+    dedupe: str = ""
+    link: str = ""
+
+
+class Attachment(msgspec.Struct, frozen=True, gc=False):
+    """One thing for one person. `values` are attributes or fields; those without value are absent.
+
+    `once` tells an activity from every other, `at` is its time (UTC, whole seconds).
+    """
+
+    lane: Lane
+    values: Mapping[str, Any] = {}
+    once: str = ""
+    at: str = ""
+    primary: str = ""
+
+
+def shared(entry: StreamEntry) -> tuple[Attachment, ...]:
+    """The attachments that are the same for every record."""
+    lists = [Lane(AttachmentKind.LIST, (name,)) for name in entry.lists]
+    programs = [Lane(AttachmentKind.PROGRAM, each) for each in entry.programs.items()]
+    return tuple(Attachment(lane) for lane in (*lists, *programs))
+
+
+class Attaching:
+    """Makes the attachments that differ from record to record.
+
+    Args:
+        entry: What the setting says.
+        properties: Where a row has its values.
+        types: Attribute -> Marketo's data type, where that is known; else they are strings.
+    """
+
+    def __init__(
+        self, entry: StreamEntry, properties: Properties, types: Mapping[str, str]
+    ) -> None:
+        self._makers: list[Callable[[Row, list[Refused]], Attachment]] = []
+        if (activity := entry.activity) is not None:
+            lane = Lane(
+                AttachmentKind.ACTIVITY,
+                (activity.type,),
+                since=activity.since,
+                skip_if_missing=activity.skip_if_missing,
+            )
+            read = {
+                part: properties.getter(source)
+                for part, source in (("once", activity.once), ("date", activity.date))
+            }
+            primary = _reader(activity.primary, properties, "string")
+            attributes = _readers(activity.attributes, properties, types)
+
+            def make_activity(row: Row, refused: list[Refused]) -> Attachment:
+                return Attachment(
+                    lane,
+                    _within(_values("activity.attributes", attributes, row, refused)),
+                    once=_once(read["once"](row)),
+                    at=_needed(_converted("activity.date", as_datetime, read["date"](row))),
+                    primary=str(_part("activity.primary", primary, row) or ""),
+                )
+
+            self._makers.append(make_activity)
+        if (thing := entry.object) is not None:
+            of_object = Lane(
+                AttachmentKind.OBJECT, (thing.name,), dedupe=thing.dedupe, link=thing.link
+            )
+            fields = _readers(thing.fields, properties, {})
+
+            def make_object(row: Row, refused: list[Refused]) -> Attachment:
+                values = _values("object.fields", fields, row, refused)
+                if thing.dedupe not in values:
+                    raise _PartUnfit(f"object.{thing.dedupe}", "missing", "the record has no value")
+                return Attachment(of_object, values, once=str(values[thing.dedupe]))
+
+            self._makers.append(make_object)
+
+    def of(self, row: Row) -> tuple[list[Attachment], list[Refused]]:
+        """The attachments of a record, and those that cannot be made."""
+        made: list[Attachment] = []
+        refused: list[Refused] = []
+        for make in self._makers:
+            try:
+                made.append(make(row, refused))
+            except _PartUnfit as unfit:
+                refused.append(Refused(unfit.code, unfit.part, str(unfit)))
+        return made, refused
+
+
+class _PartUnfit(Unfit):
+    def __init__(self, part: str, code: str, reason: str) -> None:
+        super().__init__(code, reason)
+        self.part = part
+
+
+def _readers(
+    sources: Mapping[str, Source], properties: Properties, types: Mapping[str, str]
+) -> dict[str, Callable[[Row], Any]]:
+    return {
+        name: _reader(source, properties, types.get(name, "string"))
+        for name, source in sources.items()
+    }
+
+
+def _reader(source: Source, properties: Properties, data_type: str) -> Callable[[Row], Any]:
+    get, otherwise = properties.getter(source.path), source.otherwise
+    limit = _TEXT if data_type == "text" else _STRING
+
+    def read(row: Row) -> Any:
+        value = get(row)
+        return attribute_value(otherwise if value is None or value == "" else value, limit)
+
+    return read
+
+
+def _values(
+    part: str,
+    readers: Mapping[str, Callable[[Row], Any]],
+    row: Row,
+    refused: list[Refused],
+) -> dict[str, Any]:
+    """Those that say something; what does not fit is left out of the attachment alone."""
+    found = {}
+    for name, read in readers.items():
+        try:
+            value = read(row)
+        except Unfit as unfit:
+            refused.append(Refused(unfit.code, f"{part}.{name}", str(unfit)))
+            continue
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def attribute_value(value: Any, limit: Limit = _STRING) -> Any:
+    """A value as an activity's attribute takes it: numbers and booleans as they are.
+
+    Times are in UTC and whole seconds, longer texts are shortened, lists joined. None if it says
+    nothing.
+
+    Raises:
+        Unfit: It is nested.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    text = field_types.as_text(value).strip()
+    if len(text) > len("2026-01-31T") and text[10:11] == "T" and text[:4].isdecimal():
+        try:
+            return as_datetime(text)
+        except Unfit:
+            pass  # a text that only begins like a time
+    return (text if limit.fits(text) else limit.cut(text)) or None
+
+
+def _once(value: Any) -> str:
+    text = _converted("activity.once", field_types.as_text, value)
+    text = _needed(text.strip() if isinstance(text, str) else None, "activity.once")
+    if not Limit(characters=STRING_CHARACTERS).fits(text):
+        reason = f"longer than {STRING_CHARACTERS} characters"
+        raise _PartUnfit("activity.once", "too_long", reason)
+    return text
+
+
+def _needed(value: str | None, part: str = "activity.date") -> str:
+    if not value:
+        raise _PartUnfit(part, "missing", "the record has no value, so no activity is written")
+    return value
+
+
+def _converted(part: str, convert: Callable[[Any], str | None], value: Any) -> str | None:
+    try:
+        return None if value is None else convert(value)
+    except Unfit as unfit:
+        raise _PartUnfit(part, unfit.code, str(unfit)) from None
+
+
+def _part(part: str, read: Callable[[Row], Any], row: Row) -> Any:
+    try:
+        return read(row)
+    except Unfit as unfit:
+        raise _PartUnfit(part, unfit.code, str(unfit)) from None
+
+
+def _within(values: dict[str, Any]) -> dict[str, Any]:
+    """The attributes, the longest texts shortened until all of them fit into an activity."""
+    while (over := _size(values.items()) - ATTRIBUTES_BYTES) > 0:
+        name = max(values, key=lambda each: len(_json(values[each])))
+        text = values[name]
+        if not isinstance(text, str) or not text:
+            break  # no text is left to shorten
+        kept = max(len(text.encode()) - over, len(text.encode()) // 2)
+        values[name] = Limit(bytes=kept).cut(text)
+    return values
+
+
+def _size(values: Iterable[tuple[str, Any]]) -> int:
+    rows = [{"apiName": name, "value": value} for name, value in values]
+    return len(_json(rows))
+
+
+def _json(value: Any) -> bytes:
+    return msgspec.json.encode(value)

@@ -1,0 +1,210 @@
+"""How the records of one stream become steps: the key, the rules, the conversions. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from target_marketo.mapping.attachments import Attaching, shared
+from target_marketo.mapping.record_reader import Properties
+from target_marketo.mapping.refusals import Refused, Skip, Unfit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_marketo.mapping.attachments import Attachment
+    from target_marketo.mapping.record_reader import Record, Row
+    from target_marketo.mapping.rules import Rules
+    from target_marketo.mapping.streams_setting import StreamEntry
+    from target_marketo.mapping.values import Value
+
+DELETED = ("_sdc_deleted_at", "_sdc_deleted", "IsDeleted", "isDeleted", "is_deleted")
+"""Properties that say of a record that it was deleted at its source."""
+
+_NO = frozenset({"", "false", "f", "no", "n", "0", "0.0"})
+
+
+class Mapped(msgspec.Struct, frozen=True, gc=False):
+    """A record as a step towards one person, and what it brings besides.
+
+    `left_out` names fields and attachments whose values do not fit: the rest goes without them.
+    """
+
+    key: str
+    values: Mapping[str, Value]
+    left_out: tuple[Refused, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+class PlannedField(NamedTuple):
+    """A field, and how a value of its source becomes one of its own."""
+
+    name: str
+    source: str
+    convert: Callable[[Any], Value]
+    fits: int  # of a text with up to so many characters only the blanks are stripped
+    clear: bool
+
+
+class _Taken(NamedTuple):
+    """A planned field, and where a row has its value."""
+
+    name: str
+    place: int
+    dig: Callable[[Row], Any] | None  # for a path into nested values
+    convert: Callable[[Any], Value]
+    fits: int
+    clear: bool
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """How the records of one stream become steps. `entry` is what the setting says of them."""
+
+    stream: str
+    key: str
+    rules: Rules
+    lookup_fields: tuple[str, ...]
+    planned: tuple[PlannedField, ...]  # without the key's field, if that is the key as it is
+    constants: Mapping[str, Value]
+    key_is_value: bool
+    key_source: str
+    key_constant: Any
+    convert_key: Callable[[Any], Value]
+    entry: StreamEntry
+    rejects_unfit: bool = False  # the whole record; else the field is left out
+    skips_deleted: bool = True
+    is_left_out: bool = False  # the stream: all of its records are skipped
+    key_properties: tuple[str, ...] = ()
+    attribute_types: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # what the stream is mapped by, one line each
+    warnings: tuple[str, ...] = ()  # of both ends, likewise
+    key_is_doubtful: bool = False  # the SCHEMA does not have it, though records may
+    properties: Properties = field(init=False)
+    _read_key: Callable[[Row], Any] = field(init=False)
+    _taken: tuple[_Taken, ...] = field(init=False)
+    _marks: Callable[[Row], tuple[Any, ...]] = field(init=False)
+    _unmarked: tuple[Any, ...] = field(init=False)
+    _screens: bool = field(init=False)  # whether any record may be skipped but for its marks
+    _asked_for: tuple[tuple[Callable[[Row], Any], tuple[Any, ...]], ...] = field(init=False)
+    _shared: tuple[Attachment, ...] = field(init=False)
+    _attaching: Attaching | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        markers = DELETED if self.skips_deleted and not self.is_left_out else ()
+        entry = self.entry
+        sources = (
+            self.key_source,
+            *(planned.source for planned in self.planned),
+            *entry.sources,
+            *markers,
+        )
+        found = Properties(self.stream, () if self.is_left_out else sources, self.key_properties)
+        taken = (
+            _Taken(each.name, found.place(each.source), found.digger(each.source), *each[2:])
+            for each in self.planned
+        )
+        differs = entry.activity is not None or entry.object is not None
+        for name, value in (
+            ("properties", found),
+            ("_read_key", (lambda _: None) if self.is_left_out else found.getter(self.key_source)),
+            ("_taken", tuple(taken)),
+            ("_marks", itemgetter(*map(found.place, markers)) if markers else _no_marks),
+            ("_unmarked", (None,) * len(markers)),
+            ("_screens", self.is_left_out or bool(entry.only_if)),
+            ("_asked_for", tuple((found.getter(n), each) for n, each in entry.only_if.items())),
+            ("_shared", shared(entry)),
+            ("_attaching", Attaching(entry, found, self.attribute_types) if differs else None),
+        ):
+            object.__setattr__(self, name, value)
+
+    def key_of(self, row: Row) -> Any:
+        """The key as the record has it."""
+        return self._read_key(row) if self.key_constant is None else self.key_constant
+
+    def map(self, record: Record) -> Mapped | Refused | Skip | None:
+        """As `step`, for a record that was read in full."""
+        return self.step(self.properties.row(record))
+
+    def step(self, row: Row) -> Mapped | Refused | Skip | None:
+        """The record as a step; None if it has no key, which is normal for visitors."""
+        if self._screens or self._marks(row) != self._unmarked:
+            skip = self._skipped(row)
+            if skip is not None:
+                return skip
+        if lacking := self.properties.lacking(row):
+            reason = f"the record has no `{lacking}`, a key of its stream"
+            return Refused("missing_key", "", reason)
+        raw = self.key_of(row)
+        try:
+            key = None if raw is None else self.convert_key(raw)
+        except Unfit as unfit:
+            return Refused(unfit.code, self.key, str(unfit))
+        if key is None:
+            return None
+        values = {**self.constants}
+        if self.key_is_value:
+            values[self.key] = key
+        left_out = self._fill(values, row)
+        if left_out and self.rejects_unfit:
+            return left_out[0]
+        attachments = self._shared
+        if self._attaching is not None:
+            made, unmade = self._attaching.of(row)
+            attachments, left_out = (*attachments, *made), (*left_out, *unmade)
+        return Mapped(str(key), values, left_out, attachments)
+
+    def _skipped(self, row: Row) -> Skip | None:
+        """Why the record is of no interest, if it is of none."""
+        if any(value and _says_yes(value) for value in self._marks(row)):
+            return Skip.DELETED
+        if self.is_left_out:
+            return Skip.STREAM_LEFT_OUT
+        for read, wanted in self._asked_for:
+            if not _is_among(read(row), wanted):
+                return Skip.NOT_ASKED_FOR
+        return None
+
+    def _fill(self, values: dict[str, Value], row: Row) -> tuple[Refused, ...]:
+        """Takes the fields' values; returns what does not fit."""
+        left_out: tuple[Refused, ...] = ()
+        for name, place, dig, convert, fits, clear in self._taken:
+            value = row[place] if dig is None else dig(row)
+            if type(value) is str and len(value) <= fits:
+                value = value.strip() or None
+            elif value is not None:
+                try:
+                    value = convert(value)
+                except Unfit as unfit:
+                    left_out = (*left_out, Refused(unfit.code, name, str(unfit)))
+                    continue
+            if value is not None or clear:
+                values[name] = value
+        for newest in self.rules.newest:
+            if values.get(newest.leader.field) is None:
+                # How new they are is not known: they say nothing.
+                for rule in newest.followers:
+                    values.pop(rule.field, None)
+        return left_out
+
+    def person(self, key: str) -> tuple[str, str]:
+        """The key as Marketo compares it: e-mails in any case are one person."""
+        return self.key, key.lower()  # not casefold, to which ß is ss
+
+
+def _no_marks(_: Row) -> tuple[Any, ...]:
+    return ()
+
+
+def _says_yes(value: Any) -> bool:
+    return not isinstance(value, str | int | float) or str(value).strip().lower() not in _NO
+
+
+def _is_among(value: Any, wanted: tuple[Any, ...]) -> bool:
+    """As JSON compares: true is not 1."""
+    return any(
+        value == each and isinstance(value, bool) == isinstance(each, bool) for each in wanted
+    )

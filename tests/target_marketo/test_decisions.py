@@ -1,0 +1,84 @@
+"""Decisions beside the rules: who is meant, what a second try sends, and who shares a key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from target_marketo.mapping.identity import Known, known
+from target_marketo.mapping.rules import Duplicates, Rule, Rules, Step, Write, decide
+from target_marketo.mapping.second_try import refused_fields, without
+
+RULES = Rules((Rule("email", Write.ALWAYS), Rule("city", Write.ALWAYS)))
+ONLY_THERE = Rules((Rule("city", Write.ALWAYS),), creates=False)
+ANN = {"id": 1, "email": "ann@example.com", "key": None, "city": "Rome"}
+BOB = {"id": 2, "email": "bob@example.com", "key": "b-2", "city": "Rome"}
+
+
+@pytest.mark.parametrize(
+    ("by_key", "by_email", "expected"),
+    [
+        ([], [], Known([])),
+        ([BOB], [BOB], Known([BOB])),
+        ([BOB], [], Known([BOB])),
+        ([], [ANN], Known([ANN], adopts=True)),
+        ([], [BOB], Known([], conflict=True)),
+        ([], [BOB, ANN], Known([ANN], adopts=True)),
+        ([BOB], [ANN], Known([BOB], conflict=True)),
+    ],
+)
+def test_nobody_gets_a_second_person_for_an_address(
+    by_key: Any, by_email: Any, expected: Known
+) -> None:
+    assert known("key", by_key, by_email, "a-1") == expected
+
+
+def test_who_is_found_by_address_with_the_same_key_in_another_case_is_the_same() -> None:
+    # A lookup by a custom field may be sensitive to case.
+    assert known("key", [], [BOB | {"key": "B-2"}], "b-2").leads == [BOB | {"key": "B-2"}]
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("1003", "Invalid value for field 'city' and value 'email'", {"city"}),
+        ("1006", "Field 'city' not found", {"city"}),
+        ("1077", 'Value for field "city" exceeds max length', {"city"}),
+        ("1003", "Invalid value for field 'elsewhere' and value 'city'", set()),
+        ("1003", "no name at all", set()),
+        ("1021", "Company update not allowed during syncLead", {"company"}),
+        ("1004", "Lead 'city' not found", set()),
+    ],
+)
+def test_a_refusal_names_a_field_of_the_row_or_none(
+    code: str, message: str, expected: set[str]
+) -> None:
+    assert refused_fields(code, message, ["email", "city", "company"]) == expected
+
+
+def test_a_second_try_never_goes_without_the_key_and_never_empty() -> None:
+    row: dict[str, Any] = {"email": "a@example.com", "city": "Rome", "company": "Acme"}
+
+    assert without(row, {"city"}, {"email"}) == {"email": "a@example.com", "company": "Acme"}
+    assert without(row, {"email"}, {"email"}) is None
+    assert without({"id": 1, "city": "Rome"}, {"city"}, {"id"}) is None
+    assert without(row, frozenset(), {"email"}) is None
+
+
+def test_twins_are_counted_whomever_the_policy_chooses() -> None:
+    step = Step(RULES, {"email": "ann@example.com", "city": "Rome"})
+    twins = [ANN, ANN | {"id": 3}]
+
+    for policy in Duplicates:
+        assert decide([step], twins, policy).twins == 2
+    assert decide([step], [ANN]).twins == 0
+
+
+def test_a_step_that_creates_nobody_waits_for_one_that_does() -> None:
+    quiet = Step(ONLY_THERE, {"city": "Paris"})
+    loud = Step(RULES, {"email": "ann@example.com"})
+
+    assert decide([quiet], []).nobody
+    assert decide([quiet, loud], []).create == {"email": "ann@example.com", "city": "Paris"}
+    assert decide([quiet], [ANN]).updates[0].values == {"city": "Paris"}
