@@ -69,8 +69,8 @@ def commands() -> None:
 def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) -> None:
     """Try credentials, permissions, limits, fields, store and mail server.
 
-    Uses about seven of Marketo's daily calls and one billed request to LiveChat, writes nothing,
-    and ends with 1 if anything is wrong.
+    Uses about seven of Marketo's daily calls and at most two billed requests to LiveChat, writes
+    nothing, and ends with 1 if anything is wrong. LiveChat is tried by tap-livechat --check.
     """
     from target_marketo.ops.check.check import run_checks, show  # noqa: PLC0415 - when it is used
 

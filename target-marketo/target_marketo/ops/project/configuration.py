@@ -14,20 +14,7 @@ if TYPE_CHECKING:
     from target_marketo.store.database import Database
 
 _SILENCE_HOURS = 6
-_TAP_SETTINGS = (
-    "account_id",
-    "personal_access_token",
-    "access_token",
-    "client_id",
-    "client_secret",
-    "refresh_token",
-    "visitor_source",
-    "api_url",
-    "cdp_url",
-    "accounts_url",
-    "api_version",
-    "region",
-)
+_TAP_SETTINGS = ("personal_access_token", "access_token", "client_id", "refresh_token")
 
 
 def variables() -> dict[str, str]:
@@ -89,7 +76,7 @@ def store(files: Sequence[str] = ()) -> Database:
 
 
 def tap(files: Sequence[str] = ()) -> dict[str, Any]:
-    """The tap's configuration, as far as it is text."""
+    """The tap's credentials, as far as they are set."""
     properties: dict[str, dict[str, Any]] = {name: {} for name in _TAP_SETTINGS}
     found = configuration.read("tap-livechat", properties, files).values
     return {name: found[name] for name in _TAP_SETTINGS if found.get(name) not in (None, "")}
