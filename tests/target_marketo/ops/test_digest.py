@@ -249,10 +249,11 @@ def test_meltanos_failures_are_news_unless_our_ledger_tells_them(
 
     with closing(sqlite3.connect(folder / "meltano.db")) as connection:
         connection.execute(
-            "CREATE TABLE runs (id INTEGER, job_name, state, started_at, ended_at, payload)"
+            "CREATE TABLE runs"
+            " (id INTEGER, job_name, state, started_at, ended_at, payload, last_heartbeat_at)"
         )
         rows = [row(1, "SUCCESS", 5), row(2, "FAIL", 3, "Extractor failed"), row(3, "FAIL", 2)]
-        connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL)", rows)
         connection.commit()
     ran(store, "ours", code=1, ago=1.9)
     mailbox = mail_server.start()

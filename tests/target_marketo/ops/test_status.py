@@ -49,17 +49,19 @@ def meltano_ran(folder: Path, state: str, ago: float) -> None:
     with closing(sqlite3.connect(folder / ".meltano" / "meltano.db")) as connection:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS runs"
-            " (id INTEGER PRIMARY KEY, job_name, state, started_at, ended_at, payload)"
+            " (id INTEGER PRIMARY KEY, job_name, state, started_at, ended_at, payload,"
+            " last_heartbeat_at)"
         )
         row = (
             "prod:tap-livechat-to-target-marketo",
             state,
             str(end - timedelta(hours=0.1)),
             str(end),
+            str(end),  # the last heartbeat
         )
         connection.execute(
-            "INSERT INTO runs (job_name, state, started_at, ended_at, payload)"
-            """ VALUES (?, ?, ?, ?, '{"error": "Extractor failed"}')""",
+            "INSERT INTO runs (job_name, state, started_at, ended_at, last_heartbeat_at,"
+            """ payload) VALUES (?, ?, ?, ?, ?, '{"error": "Extractor failed"}')""",
             row,
         )
         connection.commit()
@@ -273,6 +275,17 @@ def test_ping_leaves_a_run_that_is_still_going_alone(
 
     assert (result.exit_code, called) == (75, [])
     assert "a run is still going" in result.output
+
+
+def test_ping_leaves_a_run_alone_that_meltano_alone_knows_of_yet(
+    ops: Ops, store: Store, tmp_path: Path, called: list[str]
+) -> None:
+    ran(store, 1)
+    meltano_ran(tmp_path, "RUNNING", 0)
+
+    result = ops("ping", "--exit-code", "1", MARKETO_OPS_JOB_PING_URL=URL)
+
+    assert (result.exit_code, called) == (75, [])
 
 
 def test_ping_without_an_address_says_so_and_still_ends_as_the_run_did(

@@ -23,7 +23,7 @@ from target_marketo.ops.status.runs import Outcome
 from target_marketo.store.activity_ledger import ACTIVITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from target_marketo.governor import Usage
     from target_marketo.ops.project.meltano import MeltanoRun
@@ -57,6 +57,7 @@ class Health:
     now: datetime
     runs: Runs
     failed_before: MeltanoRun | None
+    under_way_since: datetime | None
     open_records: int
     open_people: int
     open_kinds: tuple[str, ...]
@@ -140,9 +141,9 @@ class Health:
 
     def _others(self, show: Callable[[datetime], str]) -> Iterator[Problem]:
         runs = self.runs
-        if runs.last is None and runs.under_way is None:
+        if runs.last is None and self.under_way_since is None:
             yield Problem("nothing has run yet", "try `marketo-ops check`, then start the job")
-        elif not runs.under_way and runs.last:
+        elif self.under_way_since is None and runs.last:
             silent = self.now - runs.last.at
             if silent >= timedelta(hours=self.silence_hours):
                 yield Problem(
@@ -166,11 +167,14 @@ def read(
     """Reads the store, and Meltano's runs where there are any."""
     runs = ledger.read(database, instance, now)
     kinds = entries.kinds(database, Filter(instance))
+    meltanos = _of_meltano(now)
+    going = next((run for run in reversed(meltanos) if run.is_alive(now)), None) or runs.under_way
     return Health(
         instance=instance,
         now=now,
         runs=runs,
-        failed_before=_failed_before(runs, now),
+        failed_before=_failed_before(runs, meltanos, now),
+        under_way_since=going.started_at if going else None,
         open_records=sum(kind.records for kind in kinds),
         open_people=sum(kind.people for kind in kinds),
         open_kinds=tuple(kind.name for kind in kinds),
@@ -203,13 +207,18 @@ def _activities(database: Database, instance: str) -> dict[str, int]:
         return {state: int(count) for state, count in connection.execute(query)}
 
 
-def _failed_before(runs: Runs, now: datetime) -> MeltanoRun | None:
-    """Meltano's newest run, if it failed and none of ours within it says why."""
+def _of_meltano(now: datetime) -> list[MeltanoRun]:
+    """Meltano's runs of the job, oldest first."""
     try:
         found = meltano.runs(now - _MELTANO_LOOKS_BACK) or []
     except OpsError:
-        return None  # the digest says that it cannot be read
-    over = [run for run in found if _OURS in run.job and run.state != "RUNNING"]
+        return []  # the digest says that they cannot be read
+    return [run for run in found if _OURS in run.job]
+
+
+def _failed_before(runs: Runs, meltanos: Sequence[MeltanoRun], now: datetime) -> MeltanoRun | None:
+    """Meltano's newest run, if it failed and none of ours within it says why."""
+    over = [run for run in meltanos if run.state != "RUNNING"]
     if not over or over[-1].state != "FAIL":
         return None
     failed = over[-1]

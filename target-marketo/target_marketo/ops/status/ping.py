@@ -33,9 +33,9 @@ class Told(NamedTuple):
 
 def decide(health: Health, ended_with: int | None, show: Callable[[datetime], str]) -> Told:
     """`ended_with` is the exit code of the job, where that is known."""
-    runs, last = health.runs, health.runs.last
-    if runs.under_way is not None:
-        since = show(runs.under_way.started_at)
+    last = health.runs.last
+    if health.under_way_since is not None:
+        since = show(health.under_way_since)
         return Told(None, EXIT_WAITS, f"a run is still going, since {since}: nothing was told")
     problem = next(iter(health.run_problems(show)), None)
     if problem is not None and problem.red:

@@ -51,8 +51,8 @@ def _rows(health: Health) -> Iterator[tuple[str, str]]:
     runs, usage = health.runs, health.usage
     success, lag = runs.last_success, health.lag
     yield "last success", f"{utc(success)}, {span(health.now - success)} ago" if success else "none"
-    if runs.under_way:
-        yield "under way", f"since {utc(runs.under_way.started_at)}"
+    if health.under_way_since:
+        yield "under way", f"since {utc(health.under_way_since)}"
     if runs.bookmark and lag is not None:
         yield "bookmark", f"{utc(runs.bookmark)}, {span(lag)} behind"
     else:
@@ -86,7 +86,7 @@ def _facts(health: Health) -> dict[str, Any]:
         "instance": health.instance,
         "last_success": runs.last_success,
         "last_run": last and {"at": last.at, "outcome": last.outcome, "error": last.error},
-        "under_way_since": runs.under_way and runs.under_way.started_at,
+        "under_way_since": health.under_way_since,
         "bookmark": runs.bookmark,
         "lag_seconds": None if health.lag is None else int(health.lag.total_seconds()),
         "next_run": runs.next_at,
@@ -107,7 +107,7 @@ def _prometheus(health: Health) -> None:
     values: dict[tuple[str, str], datetime | float | None] = {
         ("healthy", "1 if the last run is well, else 0"): int(health.ok),
         ("last_success_timestamp_seconds", "End of the last good run"): runs.last_success,
-        ("run_under_way", "1 while a run writes"): int(runs.under_way is not None),
+        ("run_under_way", "1 while a run writes"): int(health.under_way_since is not None),
         ("bookmark_timestamp_seconds", "Newest time of the last STATE"): runs.bookmark,
         ("next_run_timestamp_seconds", "When the next run is due"): runs.next_at,
         ("open_error_records", "Rejected records that are open"): health.open_records,
