@@ -23,7 +23,7 @@ from target_marketo.marketo.leads import WRITE_SECONDS
 from target_marketo.problems import SettingError
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
-from target_marketo.singer.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
+from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
 from target_marketo.singer.run_record import recorded, seen
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
@@ -167,7 +167,7 @@ class TargetMarketo(Target):
             _leave(stop.code)
         except (SettingError, MarketoError, GovernorError, StoreError, DeliveryError) as error:
             cls.logger.error("%s", error)  # noqa: TRY400 - as above
-            _leave(EXIT_FAILED)
+            _leave(exit_code(error))
 
 
 class _Reader(SimpleSingerReader):

@@ -25,6 +25,7 @@ from target_marketo.delivery.settlement import Rejection, Settlement
 from target_marketo.delivery.summary import Summary
 from target_marketo.delivery.workers import Done
 from target_marketo.governor import BudgetSpent, GovernorError
+from target_marketo.governor.errors import AnotherWrites
 from target_marketo.mapping.lenient_json import read_leniently
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused, Skip
@@ -75,6 +76,13 @@ class Stop(Exception):
 
 class OutOfTime(Stop):
     """The run's own minutes are over; what is left is the next run's."""
+
+
+def exit_code(error: BaseException) -> int:
+    """What the process ends with: 75 says that nothing is wrong, and that the next run goes on."""
+    if isinstance(error, Stop):
+        return error.code
+    return EXIT_BUDGET if isinstance(error, AnotherWrites) else EXIT_FAILED
 
 
 class _Signal(NamedTuple):

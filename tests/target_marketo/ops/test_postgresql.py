@@ -55,7 +55,7 @@ def test_entries_are_counted_resolved_told_and_purged(ops: Ops, shared: Store) -
         "1003": ("new", 3),
         "1006": ("resolved", 1),
     }
-    assert (report["delivered"], len(report["failed_runs"])) == (5, 1)
+    assert (report["delivered"], len(report["ended_runs"])) == (5, 1)
     assert purged["entries_deleted"] == 3
     assert shared.count() == 0
 
