@@ -9,6 +9,7 @@ from .activity_types import ActivityTypes
 from .campaigns import Campaigns
 from .extracts import Extracts
 from .folders import Folders
+from .lead_schema import LeadSchema
 from .lists import Lists
 from .object_types import ObjectTypes
 from .objects import Objects
@@ -36,10 +37,12 @@ class Rooms:
         self.campaigns = Campaigns(instance)
         self.extracts = Extracts(instance)
         self.people = People(instance)
+        self.lead_schema = LeadSchema(instance)
         self.holding_leads = (self.lists, self.programs, self.activities, self.objects)
         rooms = (
             *(self.folders, self.programs, self.lists, self.activity_types, self.activities),
             *(self.object_types, self.objects, self.campaigns, self.extracts, self.people),
+            self.lead_schema,
         )
         self._router = Router(route for room in rooms for route in room.routes())
 
