@@ -80,6 +80,32 @@ def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) 
 
 @commands.command()
 @_config
+@click.option("--apply", "to_apply", is_flag=True, help="Make what is missing.")
+@click.option(
+    "--folder",
+    metavar="NAME",
+    default="Group Lists",
+    show_default=True,
+    help="Where new static lists go.",
+)
+@_json
+def setup(files: tuple[str, ...], folder: str, *, to_apply: bool, as_json: bool) -> None:
+    """What `streams` names and Marketo lacks: fields, an activity type, lists. A plan.
+
+    Nothing is changed without --apply, and what is there is not changed at all. Ends with 1 if
+    something is left that only a person can do.
+    """
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.setup import setup as setting_up  # noqa: PLC0415
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        ok = setting_up.run(settings, database, folder, to_apply=to_apply, as_json=as_json)
+    sys.exit(0 if ok else 1)
+
+
+@commands.command()
+@_config
 @click.argument("pattern", default="")
 @_json
 def fields(files: tuple[str, ...], pattern: str, *, as_json: bool) -> None:
