@@ -66,10 +66,11 @@ def commands() -> None:
 )
 @_json
 def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) -> None:
-    """Try credentials, permissions, limits, fields, store and mail server.
+    """Try credentials, permissions, limits, fields, kinds of writes, store and mail server.
 
-    Uses about seven of Marketo's daily calls and one billed request to LiveChat, writes nothing,
-    and ends with 1 if anything is wrong.
+    Uses about seven of Marketo's daily calls, two or three for each list, program, activity type
+    and object, and one billed request to LiveChat; writes nothing, ends with 1 if anything is
+    wrong.
     """
     from target_marketo.ops.check.check import run_checks, show  # noqa: PLC0415 - when it is used
 

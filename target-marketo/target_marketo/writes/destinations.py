@@ -20,7 +20,7 @@ from target_marketo.marketo.objects import Objects, ObjectType
 from target_marketo.marketo.programs import Program, Programs, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
     from target_marketo.marketo.call import Caller
     from target_marketo.store.cache import Cache
@@ -157,7 +157,7 @@ class Destinations:
         raise NotThere(f"Marketo has no custom activity type `{named}`{near}; {cure}")
 
     def object_type(
-        self, named: str, *, dedupe: str, link: str, fields: Collection[str]
+        self, named: str, *, dedupe: str, link: str, fields: Iterable[str]
     ) -> ObjectType:
         """The custom object of this API name, which has this key, this link and these fields."""
 
