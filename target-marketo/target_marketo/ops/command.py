@@ -67,16 +67,43 @@ def commands() -> None:
 )
 @_json
 def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) -> None:
-    """Try credentials, permissions, limits, fields, store and mail server.
+    """Try credentials, permissions, limits, fields, kinds of writes, store and mail server.
 
-    Uses about seven of Marketo's daily calls and at most two billed requests to LiveChat, writes
-    nothing, and ends with 1 if anything is wrong. LiveChat is tried by tap-livechat --check.
+        Uses about seven of Marketo's daily calls, two or three for each list, program, activity type
+    and object, and at most two billed requests to LiveChat; writes nothing, and ends with 1 if
+    anything is wrong. LiveChat is tried by tap-livechat --check.
     """
     from target_marketo.ops.check.check import run_checks, show  # noqa: PLC0415 - when it is used
 
     results = run_checks(files, tap_files)
     show(results, as_json=as_json)
     sys.exit(0 if results.ok else 1)
+
+
+@commands.command()
+@_config
+@click.option("--apply", "to_apply", is_flag=True, help="Make what is missing.")
+@click.option(
+    "--folder",
+    metavar="NAME",
+    default="Group Lists",
+    show_default=True,
+    help="Where new static lists go.",
+)
+@_json
+def setup(files: tuple[str, ...], folder: str, *, to_apply: bool, as_json: bool) -> None:
+    """What `streams` names and Marketo lacks: fields, an activity type, lists. A plan.
+
+    Nothing is changed without --apply, and what is there is not changed at all. Ends with 1 if
+    something is left that only a person can do.
+    """
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.setup import setup as setting_up  # noqa: PLC0415
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        ok = setting_up.run(settings, database, folder, to_apply=to_apply, as_json=as_json)
+    sys.exit(0 if ok else 1)
 
 
 @commands.command()

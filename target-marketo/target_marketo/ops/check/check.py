@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,8 @@ from sqlalchemy.engine import make_url
 from target_marketo import assembly
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
-from target_marketo.ops.check import tap
+from target_marketo.ops.check import attachments, tap
+from target_marketo.ops.check.colour import Colour
 from target_marketo.ops.console import console, plain, print_json
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
@@ -38,15 +38,6 @@ _NOBODY = "marketo-ops-check@example.com"
 _NO_SUCH_ID = 0  # Marketo's ids begin at 1
 _PATIENCE_SECONDS = 8.0
 _LITTLE_LEFT = 0.05
-
-
-class Colour(StrEnum):
-    """Green is right, red ends with exit code 1, grey was not tried, amber is worth a look."""
-
-    GREEN = "green"
-    AMBER = "amber"
-    RED = "red"
-    GREY = "grey"
 
 
 _COLOURS = {  # of what the tap says
@@ -190,6 +181,8 @@ def _marketo(results: Results, settings: Settings, database: Database) -> None:
         results.attempt("permission to read people", lambda: _read_permission(marketo))
         results.attempt("permission to write people", lambda: _write_permission(marketo))
         _partition(results, marketo, settings)
+        for colour, subject, text in attachments.verdicts(settings.streams, marketo):
+            results.add(colour, subject, text)
     results.marketo_calls = marketo.calls.total
 
 
