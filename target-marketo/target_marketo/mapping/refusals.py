@@ -36,6 +36,12 @@ class Refusal(StrEnum):
         "correct it at its source",
         True,
     )
+    KEY_CONFLICT = (
+        "key_conflict",
+        "the e-mail address belongs to somebody with another key",
+        "merge the two in Marketo, or correct the key or the address at their source, then replay",
+        True,
+    )
     MISSING_KEY = (
         "missing_key",
         "the record lacks a key property of its stream",
