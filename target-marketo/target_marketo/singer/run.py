@@ -101,7 +101,7 @@ class Run:
         output: IO[str] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.summary = Summary()
+        self.summary = Summary(dry_run=settings.dry_run)
         self._messages: Counter[str] = Counter()
         self._records: Counter[str] = Counter()  # by stream
         self._metrics = Metrics(self._records, marketo.calls)

@@ -78,11 +78,11 @@ def _tell_the_end(found: Explanation) -> None:
     for note in found.notes:
         screen.print(plain(note), markup=False)
     verdicts = Counter(each.verdict for each in found.people)
-    told = [f"would {name} {verdicts[name]}" for name in ("create", "update", "leave")]
-    told += [f"would refuse {verdicts['refuse']}"] if verdicts["refuse"] else []
+    told = [f"{name} {verdicts[name]}" for name in ("create", "update", "leave")]
+    told += [f"refuse {verdicts['refuse']}"] if verdicts["refuse"] else []
     left = f"; {counted(found.without_key, 'record')} without key" if found.without_key else ""
     screen.print(
-        f"\n{', '.join(told)}. {counted(found.records, 'record')} read{left}; "
+        f"\nwould {', '.join(told)}. {counted(found.records, 'record')} read{left}; "
         f"{counted(found.marketo_calls, 'call')} to Marketo, nothing was written.",
         markup=False,
     )
