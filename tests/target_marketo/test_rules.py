@@ -242,3 +242,23 @@ def test_who_was_created_is_not_written_again(records: list[dict[str, Any]]) -> 
 
     assert created is not None
     assert decide([step], [{"id": 1, **created}]).updates == ()
+
+
+@pytest.mark.parametrize(
+    ("write", "value", "kept"),
+    [
+        (Write.IF_EMPTY, "new", ("field",)),
+        (Write.IF_EMPTY, "old", ()),
+        (Write.LEAST, "p", ("field",)),
+        (Write.ON_CREATE, "new", ()),
+        (Write.ALWAYS, "new", ()),
+    ],
+)
+def test_a_value_that_gave_way_to_marketos_is_told(
+    write: Write, value: str, kept: tuple[str, ...]
+) -> None:
+    rules = Rules((Rule("field", write),))
+
+    decision = decide([Step(rules, {"field": value})], [{"id": 1, "field": "old"}])
+
+    assert decision.kept == kept
