@@ -4,7 +4,8 @@
     people.py      the input, and what Marketo must hold in the end
     launch.py      starts a real command with short times, time stamps and, at a named point, a kill
     scheduler.py   runs a command from its last STATE until it is done, and keeps the evidence
-    invariants.py  looks for violations in the evidence: A to I, pure
+    invariants.py  looks for violations in the evidence: A to J, pure
+    others.py      what somebody else does to Marketo while a run is on
     rounds.py      one round: a Marketo, an input, a fault, a verdict
     kills.py       rounds in which the process, or its disk, is what fails
     pairs.py       rounds of tap | target, in which LiveChat fails
@@ -21,4 +22,5 @@ The invariants; I the input, D what Marketo holds, Q the error log:
     G  the limits hold, across restarts too
     H  the exit code agrees with the summary line
     I  no secret, no e-mail and no name in any log
+    J  what somebody else filled in meanwhile is not overwritten
 """

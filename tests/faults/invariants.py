@@ -8,18 +8,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests import planted
+from tests.faults.launch import TIME_SCALE
+from tests.faults.others import FIELD
 from tests.faults.people import serial_of
 from tests.faults.scheduler import BUDGET_SPENT, RATE_CALLS, ROWS_A_CALL, SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tests.faults.others import Change
     from tests.faults.people import Lead, People, Record
     from tests.faults.scheduler import Attempt, Evidence
     from tests.sandbox.marketo.counts import Counts, JournalEntry, JournalRow
 
 CLOCKS_AGREE_SECONDS = 0.005
 WIND_UP_SECONDS = 30.0
+# What Marketo held a minute ago, and the way of the call itself.
+FRESH_SECONDS = 60.0 * TIME_SCALE + 1.0
 INTERRUPTED = 130
 _SUMMARY = re.compile(
     r"(\d+) records received: (\d+) people created, (\d+) updated, (\d+) unchanged; "
@@ -38,6 +43,8 @@ class Allowed:
     attempts: int | None = None
     # The one record that must be refused, and within how many calls more than usual.
     poison: int | None = None
+    # A run must end with 1, and an error that says this.
+    says: str = ""
 
 
 @dataclass
@@ -52,6 +59,7 @@ class Remains:
     in_error_log: set[int]
     secrets: set[str]
     allowed: Allowed = field(default_factory=Allowed)
+    changes: list[Change] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ def judge(remains: Remains) -> Verdict:
         *_of("G", limits_passed(remains.counts, remains.journal, limited=remains.allowed.limited)),
         *_of("H", _ends(remains)),
         *_of("I", _leaks(remains)),
+        *_of("J", _overwritten(remains)),
     ]
     return Verdict(len(lost), duplicated + remains.counts.duplicates_created, found)
 
@@ -179,7 +188,7 @@ def _phantoms(remains: Remains) -> Iterator[str]:
         place = (values.get("city"), values.get("country"))
         if any(place) and place not in {record.place for record in records}:
             yield f"lead {row.id} was given a place that no record brings"
-        unknown = values.keys() - {"email", "firstName", "city", "country", "leadSource"}
+        unknown = values.keys() - {"email", "firstName", "city", "country", "leadSource", FIELD}
         if unknown:
             yield f"{entry.kind} wrote {', '.join(sorted(unknown))}"
     held = Counter(str(lead["email"]).lower() for lead in remains.leads)
@@ -203,6 +212,7 @@ def _wrong_ends(remains: Remains) -> Iterator[str]:
     for there in sorted(remains.leads, key=lambda each: int(each["id"])):
         newest[str(there["email"]).lower()] = there
     before = {str(lead["email"]).lower(): lead for lead in remains.people.seeded}
+    changed = {change.key for change in remains.changes}
     for key, records in remains.people.by_key().items():
         taken = [record for record in records if record.serial not in remains.in_error_log]
         lead = newest.get(key)
@@ -212,7 +222,7 @@ def _wrong_ends(remains: Remains) -> Iterator[str]:
             continue
         if taken and serial_of(lead.get("firstName")) < taken[-1].serial:
             yield f"the person of record {taken[-1].serial} has an older name"
-        if len(taken) == len(records):
+        if len(taken) == len(records) and key not in changed:
             yield from _wrong_place(lead, records, before.get(key))
 
 
@@ -253,6 +263,13 @@ def _ends(remains: Remains) -> Iterator[str]:
     limit = remains.allowed.attempts
     if limit is not None and len(evidence.attempts) > limit:
         yield f"{len(evidence.attempts)} attempts, {limit} should do"
+    says = remains.allowed.says
+    if says and not any(
+        each.code == 1 and _ERROR.search(line) and says in line
+        for each in evidence.attempts
+        for line in each.err.splitlines()
+    ):
+        yield f"no run ended with 1 and said `{says}`"
     for number, attempt in enumerate(evidence.attempts, 1):
         for sentence in _end(remains.people, attempt):
             yield f"attempt {number}: {sentence}"
@@ -304,3 +321,25 @@ def _leaks(remains: Remains) -> Iterator[str]:
     for number, attempt in enumerate(remains.evidence.attempts, 1):
         for shown in planted.shown_in(attempt.err, also=remains.secrets):
             yield f"attempt {number}: the log shows {shown}"
+
+
+def _overwritten(remains: Remains) -> Iterator[str]:
+    """J: a place that somebody else filled in, and that was seen or could have been, is kept."""
+    filled = {change.lead: change for change in reversed(remains.changes)}
+    looked_up: dict[str, float] = {}
+    for entry in sorted(remains.journal, key=lambda each: each.arrival):
+        if entry.kind == "lookup":
+            looked_up.update((key, entry.arrival) for key in entry.keys)
+        for row in entry.rows if entry.kind == "sync" else ():
+            change = filled.get(row.id or 0)
+            values = row.values or {}
+            if change is None or row.status != "updated":
+                continue
+            seen = looked_up.get(change.key, 0.0)
+            if (values.get("city") or values.get("country")) and (
+                change.at < max(seen, entry.arrival - FRESH_SECONDS)
+            ):
+                yield (
+                    f"lead {row.id} had got a place {entry.arrival - change.at:.2f} s before it "
+                    f"was given another; it was looked up {entry.arrival - seen:.2f} s before"
+                )

@@ -7,7 +7,7 @@ The command is the one that its console script starts. Around it, from the outsi
 - each STATE line, and each commit of the error log, is stamped with the time just before the line
   is written and just after the commit is done;
 - at one of `POINTS`, the n-th time it is passed, the process is killed as `kill -9` does it;
-- the wall clock may be ahead, for the run that comes after a spent quota.
+- the wall clock may be ahead, for the run that comes after a spent quota, behind, or jump.
 
 What to do is read from the variable FAULTS_PLAN, which no product code knows.
 """
@@ -23,7 +23,7 @@ import signal
 import sys
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -31,9 +31,18 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import tzinfo
 
 VARIABLE = "FAULTS_PLAN"
 TIME_SCALE = 0.1
+_true_time = time.time
+
+
+class Jump(msgspec.Struct, frozen=True):
+    """From so many seconds after the start on, the wall clock is so many seconds ahead (or < 0)."""
+
+    after: float
+    ahead: float
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,7 +52,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kill_at: str = ""
     occurrence: int = 1
     delay: float = 0.0  # seconds from the point to the kill
-    seconds_later: float = 0.0
+    clock: tuple[Jump, ...] = ()
     # RLIMIT_FSIZE: a disk that is full as far as this process is concerned.
     max_file_bytes: int | None = None
 
@@ -113,7 +122,7 @@ class Observer:
 
     def stamp(self, **what: Any) -> None:
         """One line, in one write: a kill does not tear it. No disk is full for it."""
-        line = msgspec.json.encode(Stamp(at=time.time(), **what)) + b"\n"
+        line = msgspec.json.encode(Stamp(at=_true_time(), **what)) + b"\n"
         with _unlimited_files():
             os.write(self._stamps, line)
 
@@ -166,8 +175,8 @@ def main(arguments: list[str]) -> None:
     if command == "target-marketo":
         hurry_target()
         _watch(observer)
-        if plan.seconds_later:
-            _put_forward(timedelta(seconds=plan.seconds_later))
+        if plan.clock:
+            _set_clock(plan.clock)
         stdout: Any = StampedOutput(sys.stdout, observer)
         sys.stdout = stdout
     else:
@@ -189,6 +198,7 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Shortens the target's waits; `put` may be one that takes its changes back."""
     connect = _module("target_marketo.assembly")
     standstill = _module("target_marketo.delivery.standstill")
+    steps = _module("target_marketo.delivery.steps")
     breaker = _module("target_marketo.governor.breaker")
     client = _module("target_marketo.marketo.call")
     put(connect, "Limits", functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE))
@@ -197,6 +207,7 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
         (standstill, "AFTER_TRANSIENT_SECONDS"),
         (standstill, "REST_SECONDS"),
         (standstill, "LONGEST_REST_SECONDS"),
+        (steps, "_FRESH_SECONDS"),
         (breaker, "FIRST_PROBE_SECONDS"),
         (breaker, "PROBE_SECONDS"),
     ):
@@ -215,9 +226,31 @@ def _hurry_tap() -> None:
     retries.random.uniform = lambda low, high: uniform(low, high) * TIME_SCALE
 
 
-def _put_forward(by: timedelta) -> None:
-    clock = _module("target_marketo.governor.clock").SystemClock
-    clock.utc = lambda _: datetime.now(UTC) + by  # only the day is told from it
+def _set_clock(jumps: tuple[Jump, ...]) -> None:
+    """Every reading of the wall clock by the target's own modules is wrong by what is due."""
+    began = time.monotonic()
+
+    def ahead() -> float:
+        due = [each.ahead for each in jumps if time.monotonic() - began >= each.after]
+        return due[-1] if due else 0.0
+
+    class Wrong(datetime, metaclass=_AnyDatetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # no `Self`
+            return datetime.now(tz) + timedelta(seconds=ahead())
+
+    time.time = lambda: _true_time() + ahead()
+    importlib.import_module("target_marketo.main")
+    for name, module in list(sys.modules.items()):
+        if name.startswith("target_marketo") and vars(module).get("datetime") is datetime:
+            vars(module)["datetime"] = Wrong
+
+
+class _AnyDatetime(type):
+    """What is a `datetime` is one of a class with another clock, too."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, datetime)
 
 
 def _watch(observer: Observer) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.faults.invariants import Allowed
+import msgspec
+
+from tests.faults.invariants import FRESH_SECONDS, Allowed
+from tests.faults.launch import TIME_SCALE, Jump
+from tests.faults.others import FIELD, NOTE, Administrator, Editor, with_field
+from tests.faults.people import streams_setting
 from tests.faults.rounds import Trouble
 from tests.faults.scheduler import TIMEOUT_SECONDS
 from tests.sandbox.faults import Fault
@@ -192,6 +197,120 @@ def _everything() -> list[Trouble]:
     ]
 
 
+# A hiccup, and an outage in which rows are tried again in vain.
+_OUTAGES = {7.0: (1, 3, 300), 40.0: (3, 300)}
+_UNDER_WAY = {1: "one person", 3: "three people", 300: "300 people"}
+
+
+def _outages() -> list[Trouble]:
+    """Writes that fail for seconds, while reads go on, with few people under way or many."""
+    answers = [(code, _each(code)) for code in ("500", "502", "503", "604", "611")]
+    pages = [(f"HTTP {status}", _each(status, what="status")) for status in ("401", "403", "404")]
+    return [
+        Trouble(
+            f"writes fail for {seconds:g} s, {name}, {_UNDER_WAY[rows]} under way",
+            (
+                msgspec.structs.replace(
+                    fault,
+                    calls=_WRITES,
+                    probability=1.0,
+                    at_most=None,
+                    lasts=seconds * TIME_SCALE,
+                ),
+            ),
+            rows=rows,
+        )
+        for name, fault in (*answers, *pages, ("resets", _each("", what="reset")))
+        for seconds, crowds in _OUTAGES.items()
+        for rows in crowds
+    ]
+
+
+def _late_commits() -> list[Trouble]:
+    """The connection is lost, and long after it the write is done: a proxy that has no patience."""
+    lost = _each("", what="reset", calls=_WRITES, applied=True, probability=0.4, at_most=4)
+    return [
+        Trouble(
+            f"a proxy cuts, and the write is done {seconds:g} s later, {people} under way",
+            (msgspec.structs.replace(lost, seconds=seconds * TIME_SCALE, probability=share),),
+            rows=rows,
+            settles=1.0,
+        )
+        for seconds in (1.0, 6.0, 9.0)
+        for rows, people, share in ((1, "one person", 1.0), (300, "300 people", 0.4))
+    ]
+
+
+def _clocks() -> list[Trouble]:
+    """The host's wall clock is wrong; Marketo's is right."""
+    hour, day = 3600.0, 86_400.0
+    a_little = (_each("606", at_most=3), _each("611", calls=_WRITES, at_most=3))
+    clocks = {
+        "is three days ahead": (Jump(0, 3 * day),),
+        "is two hours behind": (Jump(0, -2 * hour),),
+        "is ten years behind": (Jump(0, -3650 * day),),
+        "jumps a day ahead": (Jump(1.0, day),),
+        "jumps an hour back": (Jump(1.0, -hour),),
+        "jumps to and fro": (Jump(0.8, 2 * day), Jump(1.6, -2 * day), Jump(2.4, 0.0)),
+    }
+    return [
+        Trouble(f"the clock {what}", a_little, Allowed(limited=True), clock=clock)
+        for what, clock in clocks.items()
+    ]
+
+
+def _somebody_else() -> list[Trouble]:
+    """Another user is at work, at every wait there is."""
+    longer = FRESH_SECONDS + 1.0
+    always: dict[str, Any] = {"calls": _WRITES, "probability": 1.0, "at_most": None}
+    lost = _each("", what="reset", calls=_WRITES, applied=True, probability=0.3, at_most=4)
+    waits: dict[str, tuple[tuple[Fault, ...], dict[str, Any]]] = {
+        "while nothing is wrong": ((), {}),
+        "while writes are answered 606": ((_each("606", **always, lasts=longer),), {}),
+        "while writes are answered 615": ((_each("615", **always, lasts=longer),), {}),
+        "while writes are answered 611": ((_each("611", **always, lasts=longer),), {}),
+        "while writes are answered 503": ((_each("503", what="status", **always, lasts=3.0),), {}),
+        "while people are held after lost writes": (
+            (msgspec.structs.replace(lost, seconds=0.6),),
+            {"request_timeout_seconds": 4},
+        ),
+        "while calls wait for the window": ((), {"rate_limit_calls": 4}),
+    }
+    return [
+        *(
+            Trouble(
+                f"somebody fills in places {when}",
+                faults,
+                Allowed(limited=True),
+                settings=settings,
+                settles=1.0,
+                somebody=Editor,
+            )
+            for when, (faults, settings) in waits.items()
+        ),
+        *(
+            Trouble(
+                f"a field goes while the run is on, told by each {level}",
+                allowed=Allowed(says=FIELD),
+                marketo={"custom_fields": [NOTE], "unknown_field_level": level},
+                settings={"streams": with_field(streams_setting())},
+                somebody=Administrator,
+            )
+            for level in ("record", "response")
+        ),
+    ]
+
+
 def matrix() -> list[Trouble]:
     """Every fault of the table, in its order."""
-    return [*_everything(), *_refusals(), *_unknown_outcomes(), *_replies(), *_records()]
+    return [
+        *_everything(),
+        *_refusals(),
+        *_unknown_outcomes(),
+        *_replies(),
+        *_records(),
+        *_outages(),
+        *_late_commits(),
+        *_clocks(),
+        *_somebody_else(),
+    ]

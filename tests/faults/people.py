@@ -84,7 +84,9 @@ class People:
         """A crowd of which a third comes more than once, some without an e-mail."""
         random = Random(f"{seed}/people")
         tag = f"{random.randrange(16**6):06x}"
-        mailboxes = [f"guest.{tag}.{number}@example.com" for number in range(count * 2 // 3)]
+        mailboxes = [
+            f"guest.{tag}.{number}@example.com" for number in range(max(1, count * 2 // 3))
+        ]
         people = cls([], [], state_every)
         for serial in range(count):
             record = _record(
@@ -146,7 +148,7 @@ def _record(
         email = random.choice(_BROKEN).format(f"bent.{tag}.{serial}")
         return Record(serial, stream, email, "", city, country)
     # The first few people come again and again, most once or twice.
-    last = 5 if random.random() < 0.1 else len(mailboxes)
+    last = min(5, len(mailboxes)) if random.random() < 0.1 else len(mailboxes)
     email = mailboxes[random.randrange(last)]
     shown = "".join(random.choice((each, each.upper())) for each in email)
     return Record(serial, stream, shown, email, city, country)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +15,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tests.faults.invariants import Allowed, Remains, Verdict, judge
+from tests.faults.launch import Jump
 from tests.faults.people import People
 from tests.faults.scheduler import NO_BLOW, RATE_CALLS, RATE_SECONDS, SLOTS, Blow, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
+    from tests.faults.others import Somebody
     from tests.faults.scheduler import Evidence
     from tests.sandbox.faults import Fault
     from tests.sandbox.marketo.client import MarketoSandbox
+    from tests.sandbox.marketo.counts import JournalEntry
 
 ROWS = 300
 
@@ -43,6 +50,13 @@ class Trouble:
     settles: float = 0.0
     # One person's row is what the faults are about.
     poisons: bool = False
+    # The host's wall clock, and how much later a run comes after one that spent the quota.
+    clock: tuple[Jump, ...] = ()
+    tomorrow: float = 86_400.0
+    # Marketo's clock in the beginning, which the host has too; None: the present time.
+    begins: datetime | None = None
+    # Made of the seed: who else is at work.
+    somebody: Callable[[int], Somebody] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,14 +100,27 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         )
         allowed = Allowed(poison=poison.serial)
     options = marketo_options(seed) | trouble.marketo
+    offset = 0.0
+    if trouble.begins is not None:
+        options |= {"clock_start": trouble.begins.isoformat()}
+        offset = trouble.begins.timestamp() - time.time()
     marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in faults])
     marketo.seed(people.seeded)
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(marketo, Path(folder), **trouble.settings)
-        evidence = job.run_until_done(people, lambda attempt: trouble.blow(seed, attempt))
+        clock = trouble.clock or ((Jump(0, offset),) if offset else ())
+        job = Job(marketo, Path(folder), clock=clock, tomorrow=trouble.tomorrow, **trouble.settings)
+        somebody = trouble.somebody(seed) if trouble.somebody else None
+
+        def blow(attempt: int) -> Blow:
+            if attempt and somebody is not None:
+                somebody.mends(marketo)
+            return trouble.blow(seed, attempt)
+
+        with _at_work(somebody, marketo):
+            evidence = job.run_until_done(people, blow)
         in_error_log = logged(job.store)
     time.sleep(trouble.settles)
-    journal = marketo.journal()
+    journal = [_by_true_time(entry, offset) for entry in marketo.journal()]
     remains = Remains(
         people=people,
         evidence=evidence,
@@ -103,6 +130,7 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         in_error_log=in_error_log,
         secrets=people.secrets() | {marketo.client_secret},
         allowed=allowed,
+        changes=somebody.changes if somebody else [],
     )
     return Round(
         trouble=trouble,
@@ -113,6 +141,31 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         seconds=time.monotonic() - began,
         verdict=judge(remains),
         evidence=evidence,
+    )
+
+
+@contextlib.contextmanager
+def _at_work(somebody: Somebody | None, marketo: MarketoSandbox) -> Iterator[None]:
+    if somebody is None:
+        yield
+        return
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        acts = pool.submit(somebody.acts, marketo, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+        acts.result()
+
+
+def _by_true_time(entry: JournalEntry, offset: float) -> JournalEntry:
+    """An entry of a Marketo whose clock is so far ahead."""
+    return msgspec.structs.replace(
+        entry,
+        arrival=entry.arrival - offset,
+        reply=entry.reply - offset,
+        applied=entry.applied and entry.applied - offset,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tests.faults.launch import Plan, Stamp, command, environment
+from tests.faults.launch import Jump, Plan, Stamp, command, environment
 from tests.faults.people import streams_setting
 
 if TYPE_CHECKING:
@@ -83,11 +83,24 @@ class Evidence:
 
 
 class Job:
-    """`target-marketo` with a store and settings of its own."""
+    """`target-marketo` with a store and settings of its own.
 
-    def __init__(self, marketo: MarketoSandbox, folder: Path, **settings: Any) -> None:
+    `clock` is the host's, as `Jump` tells; `tomorrow` is when it tries again whose quota is spent.
+    """
+
+    def __init__(
+        self,
+        marketo: MarketoSandbox,
+        folder: Path,
+        *,
+        clock: tuple[Jump, ...] = (),
+        tomorrow: float = _DAY_SECONDS,
+        **settings: Any,
+    ) -> None:
         self.marketo = marketo
         self.folder = folder
+        self.clock = clock
+        self.tomorrow = tomorrow
         self.store = folder / "store.sqlite"
         self.settings: dict[str, Any] = {
             "endpoint": marketo.endpoint,
@@ -118,7 +131,7 @@ class Job:
         evidence = Evidence()
         days_later = 0
         for number in range(MAX_ATTEMPTS):
-            later = days_later * _DAY_SECONDS
+            later = days_later * self.tomorrow
             attempt = self.attempt(people.lines(position), position, blow(number), later)
             evidence.attempts.append(attempt)
             position = attempt.states[-1][1] if attempt.states else position
@@ -138,7 +151,7 @@ class Job:
             kill_at=blow.kill_at,
             occurrence=blow.occurrence,
             delay=blow.delay,
-            seconds_later=seconds_later,
+            clock=self._clock(seconds_later),
             max_file_bytes=blow.max_file_bytes,
         )
         began = time.monotonic()
@@ -166,6 +179,11 @@ class Job:
             seconds=ended - began,
             wound_up=ended - signalled[0] if signalled else None,
         )
+
+    def _clock(self, later: float) -> tuple[Jump, ...]:
+        if not later:
+            return self.clock
+        return tuple(Jump(each.after, each.ahead + later) for each in self.clock or (Jump(0, 0),))
 
     def _start(self, plan: Plan) -> subprocess.Popen[str]:
         config = self.folder / "config.json"

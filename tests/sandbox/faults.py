@@ -7,6 +7,7 @@ calls in the same order of arrival.
 
 from __future__ import annotations
 
+import time
 from random import Random
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -56,10 +57,13 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     at: tuple[int, ...] = ()
     probability: float = 1.0
     at_most: int | None = None
+    # It is over so many seconds after the first call that it struck.
+    lasts: float | None = None
 
     code: str = ""
     # Whether a call that is answered by an error, or reset, is carried out all the same.
     applied: bool = False
+    # With a reset: the call is carried out so long after its connection was lost.
     seconds: float = 0.0
     share: float = 0.1
     # With an error of LiveChat: the header Retry-After.
@@ -102,6 +106,7 @@ class _Line:
         self.fault = fault
         self.strikes = 0
         self._calls = 0
+        self._first: float | None = None
         self._random = Random(f"{seed}/faults/{number}")
 
     def is_about(self, kind: str, body: bytes) -> bool:
@@ -116,4 +121,12 @@ class _Line:
         self._calls += 1
         drawn = self._random.random() < fault.probability
         hit = self._calls in fault.at if fault.at else drawn
-        return hit and (fault.at_most is None or self.strikes < fault.at_most)
+        return hit and (fault.at_most is None or self.strikes < fault.at_most) and self._lasts()
+
+    def _lasts(self) -> bool:
+        """Whether the trouble, which begins with the first call that it strikes, is not over."""
+        if self.fault.lasts is None:
+            return True
+        now = time.monotonic()
+        self._first = now if self._first is None else self._first
+        return now - self._first < self.fault.lasts

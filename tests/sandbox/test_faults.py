@@ -48,6 +48,20 @@ def test_the_first_of_several_faults_strikes_and_all_count() -> None:
     assert [fault.what if fault else None for fault in struck] == ["reset", "empty", None]
 
 
+def test_a_fault_may_last_for_a_time_from_its_first_strike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    script = Script([Fault(what="reset", calls=("sync",), lasts=7.0)], seed=1)
+    now += 50
+    assert strikes(script, 3) == [1, 2, 3], "it began with the first of these"
+    now += 6.9
+    assert strikes(script, 1) == [1]
+    now += 0.2
+    assert strikes(script, 3) == []
+
+
 def test_a_fault_may_be_about_one_person() -> None:
     script = Script([Fault(what="answer", code="611", holding="ada@example.com")], seed=1)
     assert script.draw("sync", b'{"email": "bob@example.com"}') is None
@@ -86,6 +100,36 @@ def test_an_error_may_come_with_or_without_the_write(
         assert reply.headers["Content-Type"].startswith("text/html")
     assert len(marketo.leads()) == int(applied)
     assert not marketo.counts().worst_in_flight > 1
+
+
+def test_a_write_may_be_done_long_after_its_connection_was_lost(
+    marketo: MarketoSandbox, api: MarketoApi
+) -> None:
+    fault = Fault(what="reset", calls=("sync",), seconds=1.0, at=(1,), applied=True)
+    marketo.set_faults([fault])
+    began = time.monotonic()
+    with pytest.raises(requests.ConnectionError):
+        api.sync(ADA)
+    assert time.monotonic() - began < 1.0
+    assert marketo.leads() == []
+    assert api.synced(ADA | {"firstName": "Grace"}) == ["created"], "it does not see the other"
+    assert marketo.counts().overlapping_keys == 1, "the other is still in flight"
+    deadline = time.monotonic() + 10
+    while len(marketo.leads()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(marketo.leads()) == 2
+    assert marketo.counts().duplicates_created == 1
+    (entry,) = [entry for entry in marketo.journal() if entry.fault]
+    assert entry.applied - entry.arrival >= 1.0
+
+
+def test_somebody_may_change_leads_by_hand(marketo: MarketoSandbox) -> None:
+    (lead,) = marketo.seed([{"email": "ada@example.com"}])
+    before = marketo.now()
+    at = marketo.change_leads([{"id": lead, "city": "Rome"}])
+    assert before <= at <= marketo.now()
+    assert marketo.leads_by_email("ada@example.com")[0]["city"] == "Rome"
+    assert marketo.journal() == []
 
 
 def test_a_late_call_is_applied_after_its_client_has_gone(

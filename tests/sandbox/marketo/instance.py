@@ -28,6 +28,7 @@ from .sync import MAX_ROWS, SyncBody, Syncs
 from .tokens import Tokens
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from .call import Call
@@ -56,6 +57,8 @@ class Instance:
         now = self.clock.now()
         self.counts = Counts()
         self.journal: list[JournalEntry] = []
+        # Calls that go on although their connection is gone.
+        self.outlives: set[asyncio.Task[None]] = set()
         # Response-level errors per day and code, as the errors call tells them.
         self.errors: dict[str, Counter[str]] = {}
         self.database = LeadDatabase(options, self.counts)

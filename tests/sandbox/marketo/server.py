@@ -28,6 +28,7 @@ from .errors import RecordError, ResponseError
 from .instance import IDENTITY_PATH, Instance
 from .misshapen import misshapen
 from .options import Options
+from .values import format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tests.sandbox.faults import Fault
 
     from .call import File
+    from .instance import Finish
 
 CONTENT_TYPE = "application/json;charset=UTF-8"
 UNAUTHENTICATED = frozenset({"600", "601", "602"})
@@ -216,12 +218,30 @@ async def _carry_out(instance: Instance, call: Call, ends: float) -> dict[str, A
         raise ResponseError(fault.code)
     finish = instance.begin(call)
     content: dict[str, Any] = {}
-    if fault.applied or fault.what not in {"answer", "status", "reset"}:
+    if fault.what == "reset" and fault.applied and fault.seconds:
+        _outlive(instance, call, finish, ends + fault.seconds)
+        await _pass_time_until(ends)
+    elif fault.applied or fault.what not in {"answer", "status", "reset"}:
         await _pass_time_until(ends + (fault.seconds if fault.what == "late" else 0.0))
         content = finish()
     if fault.what == "answer" or (fault.what == "partly" and fault.code):
         raise ResponseError(fault.code, text=f"sandbox: {fault.code}")
     return content
+
+
+def _outlive(instance: Instance, call: Call, finish: Finish, moment: float) -> None:
+    """The call, with all that it holds, goes on after its connection is gone."""
+    steps, call.at_end = call.at_end, []
+
+    async def goes_on() -> None:
+        await _pass_time_until(moment)
+        finish()
+        for step in steps:
+            step()
+
+    task = asyncio.create_task(goes_on())
+    instance.outlives.add(task)
+    task.add_done_callback(instance.outlives.discard)
 
 
 def _is_lost(fault: Fault) -> bool:
@@ -271,6 +291,7 @@ class Control:
             Route("/journal", self.journal, methods=["GET"]),
             Route("/leads", self.leads, methods=["GET"]),
             Route("/leads", self.seed, methods=["POST"]),
+            Route("/leads/change", self.change, methods=["POST"]),
             Route("/rooms/{name}", self.room, methods=["GET"]),
             Route("/leads/merge", self.merge, methods=["POST"]),
             Route("/leads/delete", self.delete, methods=["POST"]),
@@ -303,6 +324,14 @@ class Control:
             return _json(instance.database.seed(rows, instance.clock.now()))
         except RecordError as error:
             return _json({"error": str(error)}, 400)
+
+    async def change(self, request: Request) -> Response:
+        """Somebody changes leads by hand; answers when."""
+        instance = self.api.instance
+        now = instance.clock.now()
+        for row in msgspec.json.decode(await request.body(), type=list[dict[str, Any]]):
+            instance.database.update(row.pop("id"), row, format_instant(now))
+        return _json(now)
 
     async def room(self, request: Request) -> Response:
         """All that the lists, programs, activities or objects hold."""

@@ -1,0 +1,87 @@
+"""What somebody else does to Marketo while a run is on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from tests.sandbox.marketo.client import MarketoSandbox
+
+FIELD = "chatNote"
+NOTE = {"name": FIELD, "data_type": "string", "length": 255}
+_PEOPLE_AT_ONCE = 4
+_PAUSE_SECONDS = 0.05
+_WRITES_BEFORE = 2
+
+
+@dataclass(frozen=True)
+class Change:
+    """Somebody gave a lead a place, where it had none; `at` is Marketo's time."""
+
+    at: float
+    lead: int
+    key: str
+
+
+class Somebody(Protocol):
+    """Acts in a thread of their own until the event is set."""
+
+    changes: list[Change]
+
+    def acts(self, marketo: MarketoSandbox, stop: Event) -> None:
+        """What they do."""
+
+    def mends(self, marketo: MarketoSandbox) -> None:
+        """What they do when a run has broken off."""
+
+
+@dataclass
+class Editor:
+    """Fills in where people live, a few people at a time, wherever Marketo holds nothing yet."""
+
+    seed: int
+    changes: list[Change] = field(default_factory=list)
+
+    def acts(self, marketo: MarketoSandbox, stop: Event) -> None:
+        random = Random(f"{self.seed}/editor")
+        while not stop.wait(_PAUSE_SECONDS):
+            empty = [
+                lead for lead in marketo.leads() if not lead.get("city") and not lead.get("country")
+            ]
+            chosen = random.sample(empty, min(_PEOPLE_AT_ONCE, len(empty)))
+            rows = [{"id": lead["id"], "city": "Elsewhere"} for lead in chosen]
+            at = marketo.change_leads(rows)
+            self.changes += (
+                Change(at, int(lead["id"]), str(lead["email"]).lower()) for lead in chosen
+            )
+
+    def mends(self, marketo: MarketoSandbox) -> None:
+        """Nothing of what they did is wrong."""
+
+
+@dataclass
+class Administrator:
+    """Takes a field away once the run has written twice, and brings it back when it broke off."""
+
+    seed: int
+    changes: list[Change] = field(default_factory=list)
+
+    def acts(self, marketo: MarketoSandbox, stop: Event) -> None:
+        while not stop.wait(_PAUSE_SECONDS):
+            written = sum(entry.kind == "sync" and entry.applied > 0 for entry in marketo.journal())
+            if written >= _WRITES_BEFORE:
+                marketo.set_options(custom_fields=[])
+                return
+
+    def mends(self, marketo: MarketoSandbox) -> None:
+        marketo.set_options(custom_fields=[NOTE])
+
+
+def with_field(streams: dict[str, Any]) -> dict[str, Any]:
+    """The target's `streams`, in which everybody who is new gets a note."""
+    note = {FIELD: {"value": "LiveChat", "write": "on_create"}}
+    return {name: stream | {"fields": stream["fields"] | note} for name, stream in streams.items()}
