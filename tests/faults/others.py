@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FIELD = "chatNote"
 NOTE = {"name": FIELD, "data_type": "string", "length": 255}
 _PEOPLE_AT_ONCE = 4
-_PAUSE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.2
 _WRITES_BEFORE = 2
 
 
@@ -41,7 +41,7 @@ class Somebody(Protocol):
 
 @dataclass
 class Editor:
-    """Fills in where people live, a few people at a time, wherever Marketo holds nothing yet."""
+    """Fills in where people live, of whom somebody has just seen that Marketo does not know it."""
 
     seed: int
     changes: list[Change] = field(default_factory=list)
@@ -49,8 +49,12 @@ class Editor:
     def acts(self, marketo: MarketoSandbox, stop: Event) -> None:
         random = Random(f"{self.seed}/editor")
         while not stop.wait(_PAUSE_SECONDS):
+            seen = {key for each in marketo.journal() if each.kind == "lookup" for key in each.keys}
             empty = [
-                lead for lead in marketo.leads() if not lead.get("city") and not lead.get("country")
+                lead
+                for lead in marketo.leads()
+                if not (lead.get("city") or lead.get("country"))
+                and str(lead["email"]).lower() in seen
             ]
             chosen = random.sample(empty, min(_PEOPLE_AT_ONCE, len(empty)))
             rows = [{"id": lead["id"], "city": "Elsewhere"} for lead in chosen]

@@ -1,0 +1,8 @@
+"""Small faults, put into the code one at a time: a test that bites notices each.
+
+    mutants.py    what can be changed in a module: pure, source in, changed sources out
+    rooms.py      which modules are tried, by which tests
+    __main__.py   tries them, and tells how many were noticed
+
+README.md has the figures, and why each survivor may live.
+"""
