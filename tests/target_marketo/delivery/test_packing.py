@@ -42,3 +42,34 @@ def test_more_bytes_than_a_call_takes_are_two_calls() -> None:
     items = [item(size=60), item(size=60)]
 
     assert list(waiting(*items).calls(0.0, all_of_it=True)) == [[items[0]], [items[1]]]
+
+
+def test_the_age_of_several_who_stay_is_that_of_the_oldest() -> None:
+    pending = waiting(item(0.0, size=90), item(60.0), item(50.0), rows=2)
+
+    assert len(next(pending.calls(0.0, all_of_it=True))) == 1
+
+    assert pending.oldest == 50.0
+
+
+def test_who_is_taken_out_counts_no_more() -> None:
+    one, two, three = item(size=20), item(size=20), item(size=20)
+    pending = waiting(one, two, rows=3)
+
+    pending.pop(one)
+    assert (pending.rows, pending.bytes, pending.oldest) == (1, 21, 0.0)
+    pending.put(three)
+    assert list(pending.calls(0.0, all_of_it=False)) == [], "two rows are no full call"
+    pending.pop(two)
+    pending.pop(three)
+    assert (pending.rows, pending.bytes, pending.oldest) == (0, 0, None)
+
+
+def test_a_call_goes_as_soon_as_it_is_full_and_no_sooner() -> None:
+    pending = waiting(item(), item(), rows=3)
+    assert list(pending.calls(0.0, all_of_it=False)) == []
+    pending.put(item())
+    assert [len(call) for call in pending.calls(0.0, all_of_it=False)] == [3]
+    assert (pending.rows, pending.bytes) == (0, 0)
+    by_bytes = waiting(item(size=59), item(size=39), rows=9)
+    assert [len(call) for call in by_bytes.calls(0.0, all_of_it=False)] == [2], "100 bytes fill it"
