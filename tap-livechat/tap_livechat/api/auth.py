@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 import requests
 
+from tap_livechat.api.replies import UNREADABLE
 from tap_livechat.errors import AuthenticationError, SettingsError, UnavailableError
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class RefreshedToken:
                 return None
             try:
                 granted: dict[str, Any] = msgspec.json.decode(reply.content, type=dict[str, Any])
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except UNREADABLE:
                 continue
             return granted
         raise UnavailableError(
@@ -277,7 +278,7 @@ def look_up(accounts_url: str, authorization: str) -> Grant | None:
         reply = requests.get(url, auth=authorized, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
         if reply.status_code == HTTPStatus.OK:
             return Grant.of(msgspec.json.decode(reply.content, type=dict[str, Any]))
-    except (requests.RequestException, msgspec.DecodeError, UnicodeDecodeError):
+    except (requests.RequestException, *UNREADABLE):
         pass  # the text of the exception may hold the token
     return None
 

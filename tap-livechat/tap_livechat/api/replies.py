@@ -21,7 +21,7 @@ OpenThreadRows = list[tuple[str, str, "datetime"]]
 
 _PART_BYTES = 2**22
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for a reply that is not whole; `msgspec.ValidationError` is one of them."""
 
 # JSON may say what no text can hold: half of a pair of surrogates, and NUL, which databases refuse.

@@ -17,6 +17,7 @@ import msgspec
 import requests
 
 from target_marketo.marketo.errors import NotAuthorized, Unavailable
+from target_marketo.marketo.replies import UNREADABLE
 from target_marketo.marketo.transport import TransportError, exchange, prepare
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Token:
                     raise NotAuthorized(_BAD_CREDENTIALS)
                 try:
                     body = msgspec.json.decode(reply.content)
-                except msgspec.DecodeError:
+                except UNREADABLE:
                     body = None
                 if reply.status == requests.codes.ok and isinstance(body, dict):
                     return body

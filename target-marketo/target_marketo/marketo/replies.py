@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _CODE = re.compile(r"[0-9A-Za-z_]{1,20}")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z#_-]{1,60}")

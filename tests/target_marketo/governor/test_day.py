@@ -146,3 +146,29 @@ def test_a_spent_quota_stays_spent_over_midnight_until_it_is_tried() -> None:
     tomorrow = day.at(spent + timedelta(days=1))
     assert tomorrow.spent
     assert tomorrow.try_again_at() == utc("2026-07-10T13:00")
+
+
+def test_a_probe_counts_until_its_time_is_over() -> None:
+    assert not Day().probing(0.0)
+    assert not Day(probe_until=100.0).probing(99.0), "nobody tries"
+    day = Day(probe="lease", probe_until=100.0)
+    assert day.probing(99.9)
+    assert not day.probing(100.0)
+
+
+def test_a_day_of_which_nothing_is_known_is_empty() -> None:
+    day = Day()
+    assert (day.ours, day.early, day.noted_ours, day.everybody) == (0, 0, 0, 0)
+    assert (day.rate_limited, day.concurrency_limited) == (0, 0)
+    assert (day.called_at, day.noted_at, day.probe_until) == (0.0, 0.0, 0.0)
+    assert not day.spent
+
+
+def test_near_the_end_of_a_small_quota_ten_calls_of_others_are_worth_a_reading() -> None:
+    now = utc("2026-07-10T12:00")
+    day = Day(noted_at=now.timestamp(), noted_total=95)
+    wants = [
+        day.wants_reading(now + timedelta(seconds=seconds), daily=100, others_at_most=1.0)
+        for seconds in (9.9, 10.0)
+    ]
+    assert wants == [False, True]

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
         (None, (100.0, 50), None),
         ((100.0, 50), (120.0, 70), 1.0),
         ((100.0, 50), (120.0, 50), 0.0),
-        ((100.0, 50), (109.0, 70), None),  # too near
+        ((100.0, 50), (109.9, 70), None),  # too near
+        ((100.0, 50), (110.0, 70), 2.0),
+        ((100.0, 50), (100.0 + 86_399, 86_449), 1.0),
+        ((100.0, 50), (100.0 + 86_400, 86_450), None),
         ((100.0, 50), (3700.0, 3650), 1.0),
         ((100.0, 50), (100.0 + 90_000, 70), None),  # another day
         ((100.0, 50), (120.0, 3), None),  # the count began anew
@@ -38,6 +41,7 @@ def test_two_readings_tell_how_fast_others_call(
 def test_what_is_left_leaves_room_for_more_than_their_mean() -> None:
     assert left_over(100, 20.0, 0.0) == 100
     assert 60 < left_over(100, 20.0, 1.0) < 80
+    assert left_over(100, 16.0, 1.0) == 100 - 16 - 2 * 4, "two standard deviations"
     assert left_over(100, 20.0, 5.0) < 0
 
 
