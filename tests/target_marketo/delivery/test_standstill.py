@@ -133,6 +133,12 @@ def test_no_row_is_to_blame_that_had_company() -> None:
         standstill.got_through()
     assert not standstill.blames(sent, 0.0)
     assert not standstill.blames(sent[:1], 0.0), "it was never alone"
+    standstill.failed(sent, failure(), 0.0)
+    assert not standstill.blames(sent, PATIENCE), "which of the two is it?"
+
+
+def test_six_tries_are_enough() -> None:
+    assert MAX_ATTEMPTS == 6
 
 
 def test_a_row_is_put_off_for_twice_as_long_each_time() -> None:

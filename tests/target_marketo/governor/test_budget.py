@@ -61,3 +61,35 @@ def test_slots_grow_by_one_for_each_twenty_good_calls() -> None:
 def test_processes_with_other_limits_share_one_reduced_budget() -> None:
     reduced = cut(Reduced(), used=80)
     assert (reduced.now(50), reduced.now(100)) == (50, 68)
+
+
+def test_a_cut_begins_from_what_was_used_but_not_below_the_floor() -> None:
+    def halved(used: int, calls: float | None = None) -> Reduced:
+        return Reduced(calls=calls).cut(
+            limit=50, used=used, factor=0.5, floor=10, now=7.0, clean_since=8.0
+        )
+
+    assert halved(40) == Reduced(calls=20.0, cut_at=7.0, clean_since=8.0)
+    assert [halved(used).calls for used in (99, 12, 3)] == [25.0, 10.0, 10.0]
+    assert halved(40, calls=30.0).calls == 15.0
+
+
+def test_what_others_leave_is_the_budget_to_begin_with_but_not_below_the_floor() -> None:
+    def begun(calls: float) -> Reduced:
+        return Reduced().begin(calls, limit=50, floor=5, now=9.0)
+
+    assert [begun(calls).calls for calls in (-3.0, 20.0, 49.5, 50.0)] == [5.0, 20.0, 49.5, None]
+    assert begun(20.0).clean_since == 9.0
+
+
+def test_a_budget_that_is_not_reduced_does_not_grow_and_counts_no_success() -> None:
+    full = Reduced()
+    assert full.after_success(limit=50, step=1.0, every=2) is full
+
+
+def test_so_many_good_calls_are_one_step_each_time() -> None:
+    reduced, seen = Reduced(calls=2.0), []
+    for _ in range(6):
+        reduced = reduced.after_success(limit=10, step=1.0, every=3)
+        seen.append(reduced.calls)
+    assert seen == [2.0, 2.0, 3.0, 3.0, 3.0, 4.0]
