@@ -84,3 +84,17 @@ def test_what_is_open_no_more_is_asked_for_unless_the_window_brings_it() -> None
     assert windows.closed({"a": older, "b": newer}, {"a": older}, window) == {}
     assert windows.closed({"b": newer}, {}, Window(NOON, NOON)) == {"b": newer}
     assert windows.closed({"a": older}, {}, Window(None, NOON)) == {}
+
+
+def test_a_window_that_ends_where_it_begins_is_empty() -> None:
+    assert Window(NOON, NOON).is_empty
+    assert not Window(NOON - timedelta(microseconds=1), NOON).is_empty
+    assert not Window(None, NOON).is_empty
+
+
+def test_a_thread_that_began_where_the_window_does_is_brought_by_it() -> None:
+    window = Window(NOON, NOON + HOUR)
+    at_the_edge = OpenThread("chat", NOON, NOON)
+    before = OpenThread("chat", NOON - timedelta(microseconds=1), NOON)
+
+    assert windows.closed({"a": at_the_edge, "b": before}, {}, window) == {"b": before}
