@@ -28,7 +28,7 @@ from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.seen import SeenStreams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from target_marketo.marketo.client import Marketo
     from target_marketo.settings import Settings
@@ -47,6 +47,14 @@ class Colour(StrEnum):
     AMBER = "amber"
     RED = "red"
     GREY = "grey"
+
+
+COLOURS = {  # of what the tap says
+    "ok": Colour.GREEN,
+    "warning": Colour.AMBER,
+    "failed": Colour.RED,
+    "not_tried": Colour.GREY,
+}
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,8 @@ def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
     else:
         with closing(database):
             if _store(results, database) and settings is not None:
-                _marketo(results, settings, database)
-    _mail(results)
+                try_marketo(results, settings, database)
+    try_mail(results, configuration.variables())
     return results
 
 
@@ -109,6 +117,18 @@ def show(results: Results, *, as_json: bool) -> None:
     if as_json:
         print_json({"ok": results.ok, **asdict(results)})
         return
+    print_lines(results.lines)
+    red = sum(line.colour is Colour.RED for line in results.lines)
+    console().print(
+        f"\n{'All is well' if not red else f'{red} to mend'}. This check used "
+        f"{results.marketo_calls} calls to Marketo and {results.livechat_requests} billed "
+        "requests to LiveChat.",
+        markup=False,
+    )
+
+
+def print_lines(lines: Iterable[Line]) -> None:
+    """Each with its mark."""
     screen = console()
     marks = {
         Colour.GREEN: "[green]✓[/]",
@@ -116,17 +136,10 @@ def show(results: Results, *, as_json: bool) -> None:
         Colour.RED: "[bold red]✗[/]",
         Colour.GREY: "[dim]-[/]",
     }
-    for line in results.lines:
+    for line in lines:
         screen.print(f"{marks[line.colour]} [bold]{line.subject}[/]: ", end="")
         # One line each, however long: for grep, and for a terminal to fold.
         screen.print(plain(line.text), markup=False, soft_wrap=True)
-    red = sum(line.colour is Colour.RED for line in results.lines)
-    screen.print(
-        f"\n{'All is well' if not red else f'{red} to mend'}. This check used "
-        f"{results.marketo_calls} calls to Marketo and {results.livechat_requests} billed "
-        "requests to LiveChat.",
-        markup=False,
-    )
 
 
 def _settings(results: Results, files: Sequence[str]) -> Settings | None:
@@ -185,7 +198,8 @@ def _store(results: Results, database: Database) -> bool:
     return results.attempt("store", work)
 
 
-def _marketo(results: Results, settings: Settings, database: Database) -> None:
+def try_marketo(results: Results, settings: Settings, database: Database) -> None:
+    """Credentials, address, permissions, fields: for about seven calls."""
     marketo = assembly.marketo(settings, database)
     marketo.patience_seconds = _PATIENCE_SECONDS
     if not results.attempt("Marketo credentials", lambda: _token(marketo)):
@@ -270,8 +284,8 @@ def _partition(results: Results, marketo: Marketo, settings: Settings) -> None:
         results.add(Colour.GREEN, "partition", wanted or "the only one")
 
 
-def _mail(results: Results) -> None:
-    given = configuration.variables()
+def try_mail(results: Results, given: Mapping[str, str]) -> None:
+    """Connects and signs in; mails nobody."""
     if not mail.is_configured(given):
         results.add(
             Colour.GREY, "mail server", "not tried: MARKETO_OPS_SMTP_HOST is not set, so no digest"
