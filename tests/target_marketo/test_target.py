@@ -251,7 +251,7 @@ def test_an_address_where_nobody_answers_is_one_line(target: Target) -> None:
 
     assert ended.code == 1
     (error,) = ended.error_lines
-    assert "check `identity`" in error
+    assert "check `endpoint` and `identity`" in error
     assert "Traceback" not in ended.err
 
 

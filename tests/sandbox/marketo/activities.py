@@ -1,189 +1,53 @@
-"""The activity log: custom activities added, and everything read back. Adobe, "Activities".
+"""Custom activities, added. Adobe, "Custom activities".
 
-An activity has no key: two equal rows are two activities, and nothing takes one back. What is
-added shows only after a while, and a page of a reading looks at a part of the whole log.
+An activity has no key: two equal rows are two activities, and nothing takes one back.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from . import rows
+from .activity_log import RETENTION_SECONDS, Activity
 from .errors import RecordError, ResponseError
 from .routes import Route
-from .values import format_instant, read
+from .values import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
+    from .activity_log import ActivityLog
     from .activity_types import ActivityTypes, AttributeBody, Version
     from .call import Call
     from .instance import Content, Finish, Instance
-    from .lists import Lists
     from .routes import Needs
 
-DELETE_LEAD = 37
-CHANGE_VALUE = 13
-MAX_TYPES = 10
-MAX_LEADS = 30
-MAX_PAGE = 300
 MAX_STRING = 255
 MAX_ATTRIBUTES_BYTES = 65_536
-RETENTION_SECONDS = 25 * 30.44 * 86_400
-DELETED_SECONDS = 14 * 86_400.0
 INSTANCE_ZONE = ZoneInfo("America/New_York")
 DATE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?P<fraction>\.\d{1,9})?(?P<zone>Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
-READ: Needs = ("Read-Only Activity", "Read-Write Activity")
 WRITE: Needs = ("Read-Write Activity",)
 REQUIRED = ("leadId", "activityDate", "activityTypeId", "primaryAttributeValue", "attributes")
 
 
-class Standard(NamedTuple):
-    """A type of activity that every instance has."""
-
-    id: int
-    name: str
-    primary: str
-    attributes: tuple[tuple[str, str], ...] = ()
-
-
-STANDARD = (
-    Standard(1, "Visit Webpage", "Webpage ID", (("Webpage URL", "string"),)),
-    Standard(2, "Fill Out Form", "Webform ID", (("Form Fields", "text"),)),
-    Standard(12, "New Lead", "", (("Source Type", "string"), ("Lead Source", "string"))),
-    Standard(
-        CHANGE_VALUE,
-        "Change Data Value",
-        "Attribute Name",
-        (("New Value", "string"), ("Old Value", "string"), ("Reason", "string")),
-    ),
-    Standard(24, "Add to List", "List ID", (("Source", "string"),)),
-    Standard(25, "Remove from List", "List ID", (("Source", "string"),)),
-    Standard(32, "Merge Leads", "Lead ID", (("Merge IDs", "string"),)),
-    Standard(DELETE_LEAD, "Delete Lead", "Lead ID", (("Campaign", "string"),)),
-    Standard(
-        104,
-        "Change Status in Progression",
-        "Program ID",
-        (("New Status", "string"), ("Old Status", "string"), ("Success", "boolean")),
-    ),
-)
-
-
-@dataclass(slots=True)
-class Activity:
-    """An entry of the log. Times are epoch seconds; attributes are by display name."""
-
-    number: int
-    lead_id: int
-    type_id: int
-    date: float
-    inserted: float
-    primary: str
-    attributes: dict[str, Any] = field(default_factory=dict)
-    # API name by display name, of a custom type.
-    api_names: dict[str, str] = field(default_factory=dict)
-    primary_id: int | None = None
-
-    def plain(self) -> Content:
-        """All that a test may want to know, by API name."""
-        return {
-            "guid": str(self.number),
-            "leadId": self.lead_id,
-            "activityTypeId": self.type_id,
-            "activityDate": format_instant(self.date),
-            "inserted": self.inserted,
-            "primaryAttributeValue": self.primary,
-            "attributes": {self.api_names.get(k, k): v for k, v in self.attributes.items()},
-        }
-
-
-class Position(NamedTuple):
-    """Where a reading goes on: behind the entry with this time and number."""
-
-    time: float
-    number: int
-
-    def token(self) -> str:
-        return base64.b64encode(msgspec.json.encode(self)).decode()
-
-    @classmethod
-    def of(cls, call: Call) -> Position:
-        token = call.query.get("nextPageToken")
-        if not token:
-            raise ResponseError("1002", "nextPageToken")
-        try:
-            return msgspec.json.decode(base64.b64decode(token.encode(), validate=True), type=cls)
-        except (binascii.Error, msgspec.MsgspecError, UnicodeError):
-            raise ResponseError("1003", "Invalid nextPageToken") from None
-
-
 class Activities:
-    """The log of one instance."""
+    """The call that adds to the log."""
 
-    def __init__(self, instance: Instance, types: ActivityTypes, lists: Lists) -> None:
+    def __init__(self, instance: Instance, types: ActivityTypes, log: ActivityLog) -> None:
         self._instance = instance
         self._types = types
-        self._lists = lists
-        self.log: list[Activity] = []
+        self._log = log.log
 
     def routes(self) -> Iterator[Route]:
-        path = "/rest/v1/activities"
-        reads: dict[str, tuple[str, Callable[[Call], Finish]]] = {
-            f"{path}/types.json": ("all_activity_types", self._all_types),
-            f"{path}/pagingtoken.json": ("paging_token", self._paging_token),
-            f"{path}.json": ("activities", self._read),
-            f"{path}/deletedleads.json": ("deleted_leads", self._deleted_leads),
-        }
-        for each, (kind, begin) in reads.items():
-            yield Route(kind, "GET", each, begin, READ, "activities")
-        yield Route(
-            "add_activities", "POST", f"{path}/external.json", self._add, WRITE, "activities"
-        )
-
-    def snapshot(self) -> list[Content]:
-        return [each.plain() for each in self.log]
-
-    def note(
-        self,
-        type_id: int,
-        lead_id: int,
-        primary: str,
-        attributes: dict[str, Any] | None = None,
-        primary_id: int | None = None,
-    ) -> None:
-        """Something has happened now."""
-        now = self._instance.clock.now()
-        self.log.append(
-            Activity(
-                number=len(self.log) + 1,
-                lead_id=lead_id,
-                type_id=type_id,
-                date=now,
-                inserted=now,
-                primary=primary,
-                attributes=attributes or {},
-                primary_id=primary_id,
-            )
-        )
-
-    def lead_merged(self, loser: int, winner: int) -> None:
-        for each in self.log:
-            if each.lead_id == loser:
-                each.lead_id = winner
-
-    # --- adding ----------------------------------------------------------------------------------
+        path = "/rest/v1/activities/external.json"
+        yield Route("add_activities", "POST", path, self._add, WRITE, "activities")
 
     def _add(self, call: Call) -> Finish:
         sent = call.json(dict).get("input")
@@ -228,7 +92,7 @@ class Activities:
         if row["leadId"] not in self._instance.database.leads:
             raise RecordError("1004")
         made = Activity(
-            number=len(self.log) + 1,
+            number=len(self._log) + 1,
             lead_id=row["leadId"],
             type_id=row["activityTypeId"],
             date=date,
@@ -237,7 +101,7 @@ class Activities:
             attributes=attributes,
             api_names={each.name or "": key for key, each in version.attributes.items()},
         )
-        self.log.append(made)
+        self._log.append(made)
         number = made.number
         added: Content = {"id": number, "marketoGUID": str(number), "status": "added"}
         if options.activity_id == "absent":
@@ -302,156 +166,6 @@ class Activities:
             raise refused
         return accepted[:MAX_STRING] if is_long and options.long_attribute != "store" else accepted
 
-    # --- reading ---------------------------------------------------------------------------------
-
-    def _all_types(self, _: Call) -> Finish:
-        standard: list[Content] = []
-        for each in STANDARD:
-            described: Content = {"id": each.id, "name": each.name, "description": each.name}
-            if each.primary:
-                described["primaryAttribute"] = {"name": each.primary, "dataType": "string"}
-            described["attributes"] = [
-                {"name": name, "dataType": data_type} for name, data_type in each.attributes
-            ]
-            standard.append(described)
-        custom = [
-            {
-                "id": each.id,
-                "apiName": each.api_name,
-                "name": each.approved.name,
-                "description": each.approved.description,
-                "primaryAttribute": _brief(each.approved.primary),
-                "attributes": [_brief(known) for known in each.approved.attributes.values()],
-            }
-            for each in self._types.types.values()
-            if each.approved is not None
-        ]
-        return lambda: {"result": [*standard, *custom]}
-
-    def _paging_token(self, call: Call) -> Finish:
-        since = call.query.get("sinceDatetime")
-        if not since:
-            raise ResponseError("1002", "sinceDatetime")
-        try:
-            # A plus that was not escaped arrives as a blank.
-            date = datetime.fromisoformat(since.replace(" ", "+") if "T" in since else since)
-        except ValueError:
-            raise ResponseError("1003", "Invalid sinceDatetime") from None
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        token = Position(date.timestamp(), 0).token()
-        return lambda: {"nextPageToken": token}
-
-    def _read(self, call: Call) -> Finish:
-        position = Position.of(call)
-        types = _numbers(call, "activityTypeIds")
-        if not types:
-            raise ResponseError("1002", "activityTypeIds")
-        if len(types) > MAX_TYPES:
-            raise ResponseError("1003", f"More than {MAX_TYPES} activityTypeIds")
-        leads = _numbers(call, "leadIds")
-        if len(leads) > MAX_LEADS:
-            raise ResponseError("1003", f"More than {MAX_LEADS} leadIds")
-        members = self._members(call)
-
-        def wanted(each: Activity) -> bool:
-            return (
-                each.type_id in types
-                and (not leads or each.lead_id in leads)
-                and (members is None or each.lead_id in members)
-            )
-
-        content = self._page(call, position, wanted)
-        return lambda: content
-
-    def _members(self, call: Call) -> Iterable[int] | None:
-        asked = call.query.get("listId")
-        if asked is None:
-            return None
-        members = self._lists.find(asked).members
-        options = self._instance.options
-        if options.large_list == "1003" and len(members) >= options.large_list_members:
-            raise ResponseError("1003", f"List '{asked}' has too many members")
-        return members
-
-    def _deleted_leads(self, call: Call) -> Finish:
-        oldest = call.entry.arrival - DELETED_SECONDS
-        content = self._page(
-            call,
-            Position.of(call),
-            lambda each: each.type_id == DELETE_LEAD and each.inserted >= oldest,
-        )
-        return lambda: content
-
-    def _page(self, call: Call, position: Position, wanted: Callable[[Activity], bool]) -> Content:
-        options = self._instance.options
-        asked = call.query.get("batchSize") or str(MAX_PAGE)
-        if not asked.isdecimal() or int(asked) < 1:
-            raise ResponseError("1001", asked, "Integer")
-        size = min(int(asked), MAX_PAGE)
-        entries = self.ordered(call.entry.arrival, position)
-        results: list[Content] = []
-        for each in islice(entries, options.activity_scan):
-            if len(results) == size:
-                break
-            position = Position(self._time(each), each.number)
-            if wanted(each):
-                results.append(self._answered(each))
-        more = next(iter(self.ordered(call.entry.arrival, position)), None) is not None
-        call.entry.found = len(results)
-        content: Content = {"nextPageToken": position.token(), "moreResult": more}
-        if results or options.activity_empty_result == "present":
-            content["result"] = results
-        return content
-
-    def ordered(self, now: float, after: Position | None = None) -> Iterator[Activity]:
-        """What shows by now, in the order of a reading, behind a position."""
-        options = self._instance.options
-        purged = now - RETENTION_SECONDS if options.date_too_old == "purge" else float("-inf")
-        shown = [
-            each
-            for each in self.log
-            if each.inserted + options.activity_lag <= now and each.date >= purged
-        ]
-        shown.sort(key=lambda each: (self._time(each), each.number))
-        for each in shown:
-            if after is None or (self._time(each), each.number) > after:
-                yield each
-
-    def _time(self, each: Activity) -> float:
-        # An entry of this very second counts: a position's time has no fraction as a rule.
-        by_date = self._instance.options.activity_token == "activity_date"
-        return each.date if by_date else each.inserted
-
-    def _answered(self, each: Activity) -> Content:
-        options = self._instance.options
-        answered: Content = {
-            "id": each.number % 3 if options.activity_id == "repeated" else each.number,
-            "marketoGUID": str(each.number),
-            "leadId": each.lead_id,
-            "activityDate": format_instant(each.date),
-            "activityTypeId": each.type_id,
-            "primaryAttributeValue": each.primary,
-            "attributes": [
-                {"name": name, "value": value}
-                if options.activity_attribute_names == "display" or name not in each.api_names
-                else {"apiName": each.api_names[name], "name": name, "value": value}
-                for name, value in each.attributes.items()
-            ],
-        }
-        if options.activity_id == "absent":
-            del answered["id"]
-        if each.primary_id is not None:
-            answered["primaryAttributeValueId"] = each.primary_id
-        return answered
-
-
-def _brief(attribute: AttributeBody) -> Content:
-    return {
-        "apiName": attribute.api_name,
-        "name": attribute.name,
-        "dataType": attribute.data_type,
-    }
-
 
 def _given(row: dict[str, Any]) -> list[dict[str, Any]]:
     """The attributes of a row, as far as they are of the right shape."""
@@ -473,11 +187,3 @@ def _known(sent: dict[str, Any], version: Version) -> AttributeBody | None:
         return version.attributes.get(sent["apiName"])
     names = {each.name: each for each in version.attributes.values()}
     return names.get(sent.get("name"))
-
-
-def _numbers(call: Call, name: str) -> frozenset[int]:
-    texts = [text.strip() for text in call.query.get(name, "").split(",") if text.strip()]
-    for text in texts:
-        if not text.isdecimal():
-            raise ResponseError("1001", text, "Integer")
-    return frozenset(int(text) for text in texts)

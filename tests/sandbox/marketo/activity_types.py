@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 FIRST_ID = 100_001
 MAX_TYPES = 10
 MAX_ATTRIBUTES = 20
-MAX_NAME = 255
 TYPE_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,255}", re.ASCII)
 DISPLAY_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 _]{1,255}", re.ASCII)
 # Since the release of September 2026.

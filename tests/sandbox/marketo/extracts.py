@@ -307,7 +307,7 @@ class Extracts:
         first, last = job.filter["createdAt"]
         types = job.filter.get("activityTypeIds")
         now = self._instance.clock.now()
-        for each in self._instance.rooms.activities.ordered(now):
+        for each in self._instance.rooms.log.ordered(now):
             # Activities have no other time: `createdAt` is their date.
             if first <= each.date <= last and (not types or each.type_id in types):
                 yield {

@@ -252,7 +252,7 @@ class Lists:
             raise RecordError("1004")
 
     def _note(self, type_id: int, lead: int, found: StaticList) -> None:
-        log = self._instance.rooms.activities
+        log = self._instance.rooms.log
         log.note(type_id, lead, found.name, {"Source": "Web service API"}, found.id)
 
     # --- lists as assets -------------------------------------------------------------------------

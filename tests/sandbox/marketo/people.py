@@ -49,7 +49,7 @@ class People:
             instance.database.update(winner, missing, format_instant(instance.clock.now()))
             for room in instance.rooms.holding_leads:
                 room.lead_merged(loser, winner)
-            instance.rooms.activities.note(MERGED, winner, str(winner), {"Merge IDs": str(loser)})
+            instance.rooms.log.note(MERGED, winner, str(winner), {"Merge IDs": str(loser)})
 
     def delete(self, lead: int) -> None:
         """Somebody is gone, with all memberships; what it did stays in the log."""
@@ -57,7 +57,7 @@ class People:
             return
         for room in (self._instance.rooms.lists, self._instance.rooms.programs):
             room.lead_deleted(lead)
-        self._instance.rooms.activities.note(DELETED, lead, str(lead))
+        self._instance.rooms.log.note(DELETED, lead, str(lead))
 
     def _merge(self, call: Call) -> Finish:
         winner = number(call.parts["lead"])

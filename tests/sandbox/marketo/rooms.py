@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .activities import Activities
+from .activity_log import ActivityLog
 from .activity_types import ActivityTypes
 from .campaigns import Campaigns
 from .extracts import Extracts
 from .folders import Folders
+from .lead_schema import LeadSchema
 from .lists import Lists
+from .members import Members
 from .object_types import ObjectTypes
 from .objects import Objects
 from .people import People
@@ -28,18 +31,23 @@ class Rooms:
         self._instance = instance
         self.folders = Folders(instance)
         self.programs = Programs(instance)
+        self.members = Members(instance, self.programs)
         self.lists = Lists(instance, self.folders, self.programs)
         self.activity_types = ActivityTypes(instance)
-        self.activities = Activities(instance, self.activity_types, self.lists)
+        self.log = ActivityLog(instance, self.activity_types, self.lists)
+        self.activities = Activities(instance, self.activity_types, self.log)
         self.object_types = ObjectTypes(instance)
         self.objects = Objects(instance, self.object_types)
         self.campaigns = Campaigns(instance)
         self.extracts = Extracts(instance)
         self.people = People(instance)
-        self.holding_leads = (self.lists, self.programs, self.activities, self.objects)
+        self.lead_schema = LeadSchema(instance)
+        self.holding_leads = (self.lists, self.programs, self.log, self.objects)
         rooms = (
-            *(self.folders, self.programs, self.lists, self.activity_types, self.activities),
+            *(self.folders, self.programs, self.members, self.lists, self.activity_types),
+            *(self.log, self.activities),
             *(self.object_types, self.objects, self.campaigns, self.extracts, self.people),
+            self.lead_schema,
         )
         self._router = Router(route for room in rooms for route in room.routes())
 
@@ -60,7 +68,7 @@ class Rooms:
         snapshots = {
             "lists": self.lists.snapshot,
             "programs": self.programs.snapshot,
-            "activities": self.activities.snapshot,
+            "activities": self.log.snapshot,
             "objects": self.objects.snapshot,
         }
         return snapshots[name]()

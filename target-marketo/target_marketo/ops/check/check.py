@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,8 @@ from target_marketo import assembly, run_files
 from target_marketo.configuration import folder
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
-from target_marketo.ops.check import livechat
+from target_marketo.ops.check import attachments, tap
+from target_marketo.ops.check.colour import Colour
 from target_marketo.ops.console import console, counted, plain, print_json
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
@@ -40,16 +40,7 @@ _PATIENCE_SECONDS = 8.0
 _LITTLE_LEFT = 0.05
 
 
-class Colour(StrEnum):
-    """Green is right, red ends with exit code 1, grey was not tried, amber is worth a look."""
-
-    GREEN = "green"
-    AMBER = "amber"
-    RED = "red"
-    GREY = "grey"
-
-
-COLOURS = {  # of what the tap says
+_COLOURS = {  # of what the tap says
     "ok": Colour.GREEN,
     "warning": Colour.AMBER,
     "failed": Colour.RED,
@@ -97,7 +88,7 @@ class Results:
 def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
     """Tries everything that can be tried; one failure does not hide another."""
     results = Results()
-    _livechat(results, tap_files)
+    try_livechat(results, tap_files)
     settings = _settings(results, files)
     _secrets(results, settings)
     try:
@@ -155,33 +146,30 @@ def _settings(results: Results, files: Sequence[str]) -> Settings | None:
 def _secrets(results: Results, settings: Settings | None) -> None:
     project = folder()
     for path in run_files.open_to_others(project):
-        name = path.relative_to(project)
-        text = f"{name} may be read by others: chmod 600 {name}, and umask 077 where jobs run"
-        results.add(Colour.AMBER, "secrets", text)
+        name = str(path.relative_to(project))
+        results.add(Colour.AMBER, name, f"may be read by others: chmod 600 {name}")
     left = run_files.left_behind(project, settings.max_run_minutes) if settings else []
     if left:
-        text = f"killed runs left {counted(len(left), 'file')} with settings in .meltano/run"
-        results.add(Colour.AMBER, "secrets", f"{text}: the next run deletes them")
+        text = f"{counted(len(left), 'file')} with settings, of killed runs: the next run deletes"
+        results.add(Colour.AMBER, ".meltano/run", f"{text} {'it' if len(left) == 1 else 'them'}")
 
 
-def _livechat(results: Results, tap_files: Sequence[str]) -> None:
+def try_livechat(
+    results: Results, tap_files: Sequence[str], variables: Mapping[str, str] | None = None
+) -> None:
+    """The tap's own check; `variables` count more than those of the environment."""
     try:
-        config = configuration.tap(tap_files)
-    except OpsError as error:
+        report = tap.ask(tap_files, variables)
+    except NotTried as reason:
+        results.add(Colour.GREY, "LiveChat", f"not tried: {reason}")
+        return
+    except (OpsError, SettingError) as error:
         results.add(Colour.RED, "LiveChat", str(error))
         return
-    if not livechat.is_configured(config):
-        results.add(Colour.GREY, "LiveChat", "not tried: no TAP_LIVECHAT_* credentials are set")
-        return
-
-    def work() -> str:
-        question = livechat.prepare(
-            config, lambda text: results.add(Colour.AMBER, "LiveChat access", text)
-        )
-        results.livechat_requests = 1
-        return livechat.ask(question)
-
-    results.attempt("LiveChat", work)
+    results.livechat_requests = report.billed_requests
+    for finding in report.findings:
+        colour = _COLOURS.get(finding.status, Colour.RED)
+        results.add(colour, f"LiveChat {finding.check}", finding.message)
 
 
 def _store(results: Results, database: Database) -> bool:
@@ -211,6 +199,8 @@ def try_marketo(results: Results, settings: Settings, database: Database) -> Non
         results.attempt("permission to read people", lambda: _read_permission(marketo))
         results.attempt("permission to write people", lambda: _write_permission(marketo))
         _partition(results, marketo, settings)
+        for colour, subject, text in attachments.verdicts(settings.streams, marketo):
+            results.add(colour, subject, text)
     results.marketo_calls = marketo.calls.total
 
 

@@ -21,6 +21,11 @@ class Explained(NamedTuple):
     cure: str
 
 
+def is_ours(code: str) -> bool:
+    """Whether the mapping refused the record, and Marketo never saw it."""
+    return code in OWN
+
+
 def explained(code: str, advice: str = "") -> Explained:
     """A code of ours or of Marketo's in words; `advice` is what the log says of an unknown one."""
     if (ours := OWN.get(code)) is not None:

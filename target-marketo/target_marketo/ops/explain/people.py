@@ -156,7 +156,7 @@ class People:
         if named not in self._people:
             if self._limit is not None and len(self._people) >= self._limit:
                 return None
-            self._people[named] = Person(Entry(named, key, 0.0))
+            self._people[named] = Person(Entry(named, key))
         return self._people[named]
 
 

@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 import click
 
 from target_marketo.configuration import folder, prefix
-from target_marketo.ops.check import tap
-from target_marketo.ops.check.check import COLOURS as OF_THE_TAP
 from target_marketo.ops.check.check import (
-    Colour,
     Results,
     print_lines,
+    try_livechat,
     try_mail,
     try_marketo,
 )
-from target_marketo.ops.errors import NotTried, OpsError
+from target_marketo.ops.check.colour import Colour
+from target_marketo.ops.errors import OpsError
 from target_marketo.ops.init import env_file
 from target_marketo.ops.init.questions import (
     ALL,
@@ -184,25 +183,12 @@ def _as_set(answers: dict[str, str]) -> dict[str, str]:
 def _tried(section: Section, known: Mapping[str, str], answers: Mapping[str, str]) -> Results:
     results = Results()
     if section is LIVECHAT:
-        _try_livechat(results, answers)
+        try_livechat(results, (), answers)
     elif section is MARKETO:
         _try_marketo(results, known)
     else:
         try_mail(results, known)
     return results
-
-
-def _try_livechat(results: Results, answers: Mapping[str, str]) -> None:
-    try:
-        report = tap.ask((), answers)
-    except NotTried as reason:
-        results.add(Colour.GREY, "LiveChat", f"not tried: {reason}")
-    except OpsError as error:
-        results.add(Colour.RED, "LiveChat", str(error))
-    else:
-        for finding in report.findings:
-            colour = OF_THE_TAP.get(finding.status, Colour.RED)
-            results.add(colour, f"LiveChat {finding.check}", finding.message)
 
 
 def _try_marketo(results: Results, known: Mapping[str, str]) -> None:
