@@ -16,10 +16,12 @@ from singer_sdk.singerlib.encoding import SimpleSingerReader
 
 from target_marketo import assembly, configuration
 from target_marketo.configuration import Configuration
+from target_marketo.delivery.interface import DeliveryError
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.marketo.leads import WRITE_SECONDS
 from target_marketo.problems import SettingError
+from target_marketo.run_files import keep_private
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
@@ -93,6 +95,11 @@ class TargetMarketo(Target):
                 settings.request_timeout_seconds,
                 WRITE_SECONDS,
             )
+        removed = keep_private(configuration.folder(), settings.max_run_minutes)
+        if removed:
+            self.logger.warning(
+                "Deleted %s files with settings that killed runs had left in .meltano/run", removed
+            )
         database = self._database = open_database(settings.store_url, settings.store_key)
         try:
             self._consume_into(database, settings, source)
@@ -164,7 +171,7 @@ class TargetMarketo(Target):
         except Stop as stop:
             cls.logger.error("%s", stop)  # noqa: TRY400 - one line, no traceback
             _leave(stop.code)
-        except (SettingError, MarketoError, GovernorError, StoreError) as error:
+        except (SettingError, MarketoError, GovernorError, StoreError, DeliveryError) as error:
             cls.logger.error("%s", error)  # noqa: TRY400 - as above
             _leave(exit_code(error))
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import stat
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy.engine import make_url
 
-from target_marketo import assembly
+from target_marketo import assembly, run_files
+from target_marketo.configuration import folder
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
-from target_marketo.ops.check import tap
-from target_marketo.ops.console import console, plain, print_json
+from target_marketo.ops.check import attachments, tap
+from target_marketo.ops.check.colour import Colour
+from target_marketo.ops.console import console, counted, plain, print_json
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
@@ -38,15 +39,6 @@ _NOBODY = "marketo-ops-check@example.com"
 _NO_SUCH_ID = 0  # Marketo's ids begin at 1
 _PATIENCE_SECONDS = 8.0
 _LITTLE_LEFT = 0.05
-
-
-class Colour(StrEnum):
-    """Green is right, red ends with exit code 1, grey was not tried, amber is worth a look."""
-
-    GREEN = "green"
-    AMBER = "amber"
-    RED = "red"
-    GREY = "grey"
 
 
 _COLOURS = {  # of what the tap says
@@ -102,6 +94,7 @@ def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
         text = f"may be read by others: chmod 600 {readable}"
         results.add(Colour.AMBER, readable, text)
     settings = _settings(results, files)
+    _secrets(results, settings)
     try:
         database = configuration.store(files)
     except (StoreError, OpsError) as error:
@@ -149,6 +142,18 @@ def _settings(results: Results, files: Sequence[str]) -> Settings | None:
     return settings
 
 
+def _secrets(results: Results, settings: Settings | None) -> None:
+    project = folder()
+    for path in run_files.open_to_others(project):
+        name = path.relative_to(project)
+        text = f"{name} may be read by others: chmod 600 {name}, and umask 077 where jobs run"
+        results.add(Colour.AMBER, "secrets", text)
+    left = run_files.left_behind(project, settings.max_run_minutes) if settings else []
+    if left:
+        text = f"killed runs left {counted(len(left), 'file')} with settings in .meltano/run"
+        results.add(Colour.AMBER, "secrets", f"{text}: the next run deletes them")
+
+
 def _livechat(results: Results, tap_files: Sequence[str]) -> None:
     try:
         report = tap.ask(tap_files)
@@ -190,6 +195,8 @@ def _marketo(results: Results, settings: Settings, database: Database) -> None:
         results.attempt("permission to read people", lambda: _read_permission(marketo))
         results.attempt("permission to write people", lambda: _write_permission(marketo))
         _partition(results, marketo, settings)
+        for colour, subject, text in attachments.verdicts(settings.streams, marketo):
+            results.add(colour, subject, text)
     results.marketo_calls = marketo.calls.total
 
 
