@@ -34,6 +34,7 @@ PAGE = (ROOT / "target-marketo" / "docs" / "operations.md").read_text()
 BLOCKS = dict.fromkeys(re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL))
 INSTANCE = "555-abc-555.mktorest.com"
 TURN_MINUTES = 15
+UV_PIP = "uv pip install --python .venv/bin/python"
 
 
 def block(language: str, *, having: str) -> str:
@@ -281,7 +282,8 @@ def test_each_step_of_the_image_makes_a_folder_in_which_the_job_runs(tmp_path: P
                     copy = shutil.copytree if (context / source).is_dir() else shutil.copy
                     copy(context / source, app / (source if target == "./" else target))
                 case "RUN":
-                    run(text, app)
+                    # uv takes the same arguments, and is what may reach the package index here.
+                    run(text.replace(".venv/bin/pip install", UV_PIP), app)
                 case "ENV":
                     name, _, value = text.partition("=")
                     environment[name] = value.replace("/app", str(app))
