@@ -124,22 +124,20 @@ def test_what_was_backed_up_is_restored_and_both_are_closed_to_others(project: P
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_logs_and_what_killed_runs_left_are_closed_and_deleted(project: Project) -> None:
+def test_logs_are_closed_to_others_and_deleted_after_their_days(project: Project) -> None:
     logs = project.folder / ".meltano" / "logs" / "elt" / "job"
-    left = project.folder / ".meltano" / "run" / "tap-livechat"
-    logs.mkdir(parents=True)
-    left.mkdir(parents=True)
-    days = {logs / "old.log": 40.0, logs / "new.log": 1.0}
-    hours = {left / "tap.a.config.json": 3 / 24, left / "tap.b.config.json": 0.01}
-    for path, age in (days | hours).items():
+    runs = project.folder / ".meltano" / "run" / "tap-livechat"
+    ages = {logs / "old.log": 40, logs / "new.log": 1, runs / "old.json": 40, runs / "new.json": 1}
+    for path, days in ages.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o644)
-        os.utime(path, (time.time() - age * 86_400,) * 2)
+        os.utime(path, (time.time() - days * 86_400,) * 2)
 
     done = project.run(block("sh", having="chmod -R go="))
 
     assert done.returncode == 0, done.stderr
     kept = {path.name for path in (project.folder / ".meltano").rglob("*.*") if path.is_file()}
-    assert kept == {"new.log", "tap.b.config.json", "meltano.db"}
+    assert kept == {"new.log", "new.json", "meltano.db"}
     assert stat.S_IMODE((logs / "new.log").stat().st_mode) & 0o077 == 0
 
 

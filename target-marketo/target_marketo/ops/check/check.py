@@ -22,7 +22,6 @@ from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
 from target_marketo.ops.project import configuration
-from target_marketo.ops.status.health import readable_settings
 from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError, default_url
 from target_marketo.store.error_log import ErrorLog
@@ -90,9 +89,6 @@ def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
     """Tries everything that can be tried; one failure does not hide another."""
     results = Results()
     _livechat(results, tap_files)
-    if readable := readable_settings():
-        text = f"may be read by others: chmod 600 {readable}"
-        results.add(Colour.AMBER, readable, text)
     settings = _settings(results, files)
     _secrets(results, settings)
     try:
