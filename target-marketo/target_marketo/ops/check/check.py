@@ -17,7 +17,7 @@ from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.ops.check import attachments, tap
 from target_marketo.ops.check.colour import Colour
-from target_marketo.ops.console import console, counted, plain, print_json
+from target_marketo.ops.console import console, counted, print_json, print_line
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
@@ -110,27 +110,24 @@ def show(results: Results, *, as_json: bool) -> None:
         return
     print_lines(results.lines)
     red = sum(line.colour is Colour.RED for line in results.lines)
-    console().print(
-        f"\n{'All is well' if not red else f'{red} to mend'}. This check used "
+    console().print()
+    print_line(
+        f"{'All is well' if not red else f'{red} to mend'}. This check used "
         f"{results.marketo_calls} calls to Marketo and {results.livechat_requests} billed "
-        "requests to LiveChat.",
-        markup=False,
+        "requests to LiveChat."
     )
 
 
 def print_lines(lines: Iterable[Line]) -> None:
     """Each with its mark."""
-    screen = console()
     marks = {
-        Colour.GREEN: "[green]✓[/]",
-        Colour.AMBER: "[yellow]![/]",
-        Colour.RED: "[bold red]✗[/]",
-        Colour.GREY: "[dim]-[/]",
+        Colour.GREEN: ("✓ ", "green"),
+        Colour.AMBER: ("! ", "yellow"),
+        Colour.RED: ("✗ ", "bold red"),
+        Colour.GREY: ("- ", "dim"),
     }
     for line in lines:
-        screen.print(f"{marks[line.colour]} [bold]{line.subject}[/]: ", end="")
-        # One line each, however long: for grep, and for a terminal to fold.
-        screen.print(plain(line.text), markup=False, soft_wrap=True)
+        print_line(marks[line.colour], (f"{line.subject}: ", "bold"), line.text)
 
 
 def _settings(results: Results, files: Sequence[str]) -> Settings | None:

@@ -63,7 +63,7 @@ class Health:
     open_kinds: tuple[str, ...]
     usage: Usage
     activities: dict[str, int]
-    readable: str
+    readable: tuple[str, ...]
     silence_hours: int
 
     @property
@@ -155,16 +155,15 @@ class Health:
             yield Problem(
                 f"whether Marketo has {what} nobody can tell but you", "see marketo-ops errors"
             )
-        if self.readable:
-            yield Problem(
-                f"{self.readable} may be read by others", f"chmod 600 {self.readable}", red=False
-            )
+        for name in self.readable:
+            yield Problem(f"{name} may be read by others", f"chmod 600 {name}", red=False)
 
 
 def read(
     database: Database, instance: str, usage: Usage, now: datetime, silence_hours: int
 ) -> Health:
     """Reads the store, and Meltano's runs where there are any."""
+    project = folder()
     runs = ledger.read(database, instance, now)
     kinds = entries.kinds(database, Filter(instance))
     meltanos = _of_meltano(now)
@@ -180,7 +179,7 @@ def read(
         open_kinds=tuple(kind.name for kind in kinds),
         usage=usage,
         activities=_activities(database, instance),
-        readable=next((str(path.relative_to(folder())) for path in open_to_others(folder())), ""),
+        readable=tuple(str(path.relative_to(project)) for path in open_to_others(project)),
         silence_hours=silence_hours,
     )
 
