@@ -340,6 +340,24 @@ def test_a_field_that_the_mapping_could_not_use_is_not_made(
     assert (planned["made"], writes(marketo)) == ([], 0)
 
 
+def test_a_key_that_marketo_lacks_is_made_too(ops: Ops) -> None:
+    streams = {"visitors": {"key": "crmNumber", "fields": {"email": "email"}}}
+
+    assert setup(ops, "--apply", streams=streams)["ok"]
+    assert marks(setup(ops, streams=streams)) == {"email": "="}
+
+
+def test_what_is_wrong_with_the_mapping_otherwise_is_told(ops: Ops) -> None:
+    streams = {"visitors": {"fields": {"email": "email", "createdAt": "x"}, "lists": [1.5]}}
+
+    planned = setup(ops, streams=streams)
+
+    told = [row["text"] for row in planned["rows"] if row["what"] == "mapping"]
+    assert any("read-only" in each for each in told)
+    assert any("`streams.visitors.lists`" in each for each in told)
+    assert not planned["ok"]
+
+
 def test_a_name_that_is_nearly_one_of_marketos_is_asked_about(ops: Ops) -> None:
     told = texts(setup(ops, streams={"visitors": {"fields": {"email": "email", "emial": "x"}}}))
 
