@@ -167,7 +167,7 @@ def test_types_come_from_the_schema_seen_last(
     assert told["active"].startswith("boolean (by its SCHEMA)")
     assert told["tags"].startswith("text (by `type`)")
     assert told["topic"].startswith("text (by `type`)"), "a text may be anything"
-    assert told["threadId"].startswith("string (nothing says more)")
+    assert told["threadId"].startswith("string: Thread Id")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def _new(
         return Row(Mark.CANNOT, "field", each.name, text), None
     shown = label(each.name)
     shown = each.name if shown.lower() in labels else shown
-    text = f"{kind.name} ({kind.by}): {shown}{meant}"
+    text = f"{kind}: {shown}{meant}"
     return Row(Mark.MAKE, "field", each.name, text), NewField(each.name, shown, kind.name)
 
 
