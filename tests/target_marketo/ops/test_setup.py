@@ -358,6 +358,29 @@ def test_what_is_wrong_with_the_mapping_otherwise_is_told(ops: Ops) -> None:
     assert not planned["ok"]
 
 
+def test_what_is_wrong_with_the_setting_is_told_where_fields_may_not_be_looked_at(
+    ops: Ops, marketo: MarketoSandbox
+) -> None:
+    marketo.set_options(denied_calls=["describe"])
+
+    planned = setup(ops, streams={"visitors": {"fields": {"email": "email"}, "lists": [1.5]}})
+
+    texts = [row["text"] for row in planned["rows"]]
+    assert any("lacks the permission Read-Only Person (603)" in each for each in texts)
+    assert any("`streams.visitors.lists`" in each for each in texts)
+
+
+def test_a_quota_that_is_used_up_midway_says_what_was_made_and_what_was_not(
+    ops: Ops, marketo: MarketoSandbox
+) -> None:
+    marketo.set_faults([Fault(what="answer", code="607", calls=("change_activity_type",), at=(1,))])
+
+    applied = setup(ops, "--apply")
+
+    assert [each["ok"] for each in applied["made"]] == [True, True, False]
+    assert "run it again" in applied["made"][-1]["text"]
+
+
 def test_a_name_that_is_nearly_one_of_marketos_is_asked_about(ops: Ops) -> None:
     told = texts(setup(ops, streams={"visitors": {"fields": {"email": "email", "emial": "x"}}}))
 
