@@ -21,6 +21,7 @@ from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.marketo.leads import WRITE_SECONDS
 from target_marketo.problems import SettingError
+from target_marketo.run_files import keep_private
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
@@ -94,6 +95,11 @@ class TargetMarketo(Target):
                 "write: a call that was given up on may still be carried out, late",
                 settings.request_timeout_seconds,
                 WRITE_SECONDS,
+            )
+        removed = keep_private(configuration.folder(), settings.max_run_minutes)
+        if removed:
+            self.logger.warning(
+                "Deleted %s files with settings that killed runs had left in .meltano/run", removed
             )
         database = self._database = open_database(settings.store_url, settings.store_key)
         try:

@@ -28,7 +28,7 @@ from target_marketo.governor import BudgetSpent, GovernorError
 from target_marketo.governor.errors import AnotherWrites
 from target_marketo.mapping.lenient_json import read_leniently
 from target_marketo.mapping.plan import Mapped
-from target_marketo.mapping.refusals import Refused, Skip
+from target_marketo.mapping.refusals import Refusal, Refused, Skip
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.watch import Watch
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
@@ -113,7 +113,7 @@ class Run:
         output: IO[str] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.summary = Summary()
+        self.summary = Summary(dry_run=settings.dry_run)
         self._messages: Counter[str] = Counter()
         self._records: Counter[str] = Counter()  # by stream
         self._metrics = Metrics(self._records, marketo.calls)
@@ -405,7 +405,7 @@ class Run:
         try:
             mapped = plan.step(row)
         except RecursionError:
-            mapped = Refused("wrong_type", "", "a value is nested too deeply")
+            mapped = Refused(Refusal.WRONG_TYPE, "", "a value is nested too deeply")
         self.watch.record(plan, mapped, line)
         if isinstance(mapped, Mapped):
             if mapped.left_out:
