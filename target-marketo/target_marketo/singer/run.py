@@ -126,6 +126,7 @@ class Run:
         self.watch = Watch(settings.max_rejected_percent)
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._kinds = kinds or {}
         self._ending = Ending()
         self._checkpoint = Checkpoint()
         self._rejections = Rejections(
@@ -146,7 +147,7 @@ class Run:
             self._settlement,
             self._ending,
             self._inbox,
-            kinds=kinds,
+            kinds=self._kinds,
             now=now,
         )
         self._mapper: Mapper | None = None
@@ -223,6 +224,8 @@ class Run:
         self._marketo.learn_usage()
         self._mapper = self._people.mapper = self._described.mapper()
         self.watch = Watch(self._settings.max_rejected_percent, self._mapper.entries)
+        for kind in self._kinds.values():
+            kind.prepare()
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
@@ -371,7 +374,7 @@ class Run:
             logger.info("%s", printable(line))
         for line in self.watch.untold(plan.warnings):
             logger.warning("%s", printable(line))
-        self._plans[message.stream] = plan
+        self._plans[message.stream] = plan if message.part is None else plan.only(message.part)
         self._plan = None
 
     def _state(self, message: Message) -> None:
@@ -398,7 +401,9 @@ class Run:
         summary = self.summary
         summary.received += 1
         self._records[plan.stream] += 1
-        received = Received(self._checkpoint.received(), plan.stream, line, summary.received)
+        received = Received(
+            self._checkpoint.received(), plan.stream, line, summary.received, plan.part
+        )
         try:
             mapped = plan.step(row)
         except RecursionError:
@@ -407,7 +412,18 @@ class Run:
         if isinstance(mapped, Mapped):
             if mapped.left_out:
                 self._leave_out(mapped, received)
-            self._engine.add(plan, mapped, received)
+            kinds, brought = self._kinds, mapped.attachments
+            self._engine.add(
+                plan,
+                mapped,
+                received,
+                [
+                    kinds[each.lane.kind].attachment(each)
+                    for each in brought
+                    if each.lane.kind in kinds
+                ],
+                creates=plan.entry.create,
+            )
         elif mapped is None or isinstance(mapped, Skip):
             if mapped is not None:
                 summary.skipped_because[str(mapped)] += 1
