@@ -20,6 +20,7 @@ import msgspec
 
 from target_marketo.mapping.lenient_json import is_nested_deeply, read_for_the_log
 from target_marketo.mapping.rules import Decision, Step, fold
+from target_marketo.mapping.second_try import without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -194,6 +195,10 @@ class Entry(Item):
         attached = [Attached(each, self.person, self.key, [record]) for each in attachments]
         self.attached = [*(self.attached or ()), *attached]
         return more
+
+    def go_without(self, fields: frozenset[str]) -> None:
+        """Says nothing of these fields any more."""
+        self.steps = [without(step, fields) for step in self.steps]
 
     def absorb(self, other: Entry) -> None:
         """Applies what came later of the same person."""

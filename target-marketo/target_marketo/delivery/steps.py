@@ -45,6 +45,9 @@ class Home(Protocol):
     def refused(self, entries: list[tuple[Entry, int | None]], why: Why) -> None:
         """They go to the error log."""
 
+    def left_out(self, entry: Entry, position: int | None, why: Why) -> None:
+        """They go on without fields that Marketo refused their row for."""
+
     def absent(self, entry: Entry) -> None:
         """Nobody is there, and nobody is made of these records alone."""
 
@@ -231,10 +234,20 @@ class Steps:
         else:
             found.refused |= found.doubted
         for why, entries in found.refused.items():
-            self._home.refused(entries, why)
+            if why.without and call.lane[1] not in why.without and self._options.leaves_out:
+                self._try_without(entries, why)
+            else:
+                self._home.refused(entries, why)
         self._hold(found.again, 0.0)
         for seconds, later in found.later.items():
             self._hold(later, seconds)
+
+    def _try_without(self, entries: list[tuple[Entry, int | None]], why: Why) -> None:
+        """One odd value costs its field, not the person. Each time they say less, so it ends."""
+        for entry, position in entries:
+            self._home.left_out(entry, position, why)
+            entry.go_without(why.without)
+        self._hold([entry for entry, _ in entries], 0.0)
 
     def _failed(self, call: Call, failure: CallFailed) -> None:
         """A call that brought no result for its rows."""
