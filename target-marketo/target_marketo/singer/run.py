@@ -124,6 +124,7 @@ class Run:
         self.watch = Watch(settings.max_rejected_percent)
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._kinds = kinds or {}
         self._ending = Ending()
         self._checkpoint = Checkpoint()
         self._plans: dict[str, StreamPlan] = {}
@@ -150,7 +151,7 @@ class Run:
             self._settlement,
             self._ending,
             self._inbox,
-            kinds=kinds,
+            kinds=self._kinds,
             now=now,
         )
         self._mapper: Mapper | None = None
@@ -226,6 +227,8 @@ class Run:
         self._marketo.learn_usage()
         self._mapper = self._people.mapper = self._described.mapper()
         self.watch = Watch(self._settings.max_rejected_percent, self._mapper.entries)
+        for kind in self._kinds.values():
+            kind.prepare()
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
@@ -411,7 +414,18 @@ class Run:
             for each in mapped.left_out:
                 why = Why(each.code, each.reason, field=each.field)
                 self._settlement.value_left_out(received, mapped.key, why)
-            self._engine.add(plan, mapped, received, creates=plan.entry.create)
+            kinds, brought = self._kinds, mapped.attachments
+            self._engine.add(
+                plan,
+                mapped,
+                received,
+                [
+                    kinds[each.lane.kind].attachment(each)
+                    for each in brought
+                    if each.lane.kind in kinds
+                ],
+                creates=plan.entry.create,
+            )
         elif mapped is None or isinstance(mapped, Skip):
             if mapped is not None:
                 summary.skipped_because[str(mapped)] += 1
