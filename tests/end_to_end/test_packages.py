@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -146,12 +145,10 @@ def test_somebody_elses_project_takes_the_definition(
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels and source distributions, built from copies that lie in no repository."""
+    """Wheels and source distributions."""
     folder = tmp_path_factory.mktemp("built")
     for package in PACKAGES:
-        copy = folder / "source" / package
-        shutil.copytree(ROOT / package, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        uv("build", "--quiet", "--no-config", "--out-dir", str(folder), str(copy))
+        uv("build", "--quiet", "--no-config", "--out-dir", str(folder), str(ROOT / package))
     return folder
 
 
@@ -208,10 +205,13 @@ def test_what_is_built_holds_the_licence_the_types_and_no_tests(built: Path, pac
         metadata = wheel.read(f"{module}-0.2.0.dist-info/METADATA").decode()
     with tarfile.open(one(built, package, ".tar.gz")) as source:
         sources = source.getnames()
+        licence = source.extractfile(f"{module}-0.2.0/LICENSE")
+        assert licence is not None
+        assert licence.read() == (ROOT / "LICENSE").read_bytes()
 
     assert f"{module}/py.typed" in names
+    assert f"{module}-0.2.0/plugin.yml" in sources
     assert f"{module}-0.2.0.dist-info/licenses/LICENSE" in names
-    assert f"{module}-0.2.0/LICENSE" in sources
     assert f"{module}-0.2.0/README.md" in sources
     assert {name.split("/")[0] for name in names} == {module, f"{module}-0.2.0.dist-info"}
     assert "Requires-Python: >=3.11" in metadata
