@@ -16,13 +16,15 @@ from singer_sdk.singerlib.encoding import SimpleSingerReader
 
 from target_marketo import assembly, configuration
 from target_marketo.configuration import Configuration
+from target_marketo.delivery.interface import DeliveryError
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.marketo.leads import WRITE_SECONDS
 from target_marketo.problems import SettingError
+from target_marketo.run_files import keep_private
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
-from target_marketo.singer.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
+from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
 from target_marketo.singer.run_record import recorded, seen
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
@@ -90,6 +92,11 @@ class TargetMarketo(Target):
                 "write: a call that was given up on may still be carried out, late",
                 settings.request_timeout_seconds,
                 WRITE_SECONDS,
+            )
+        removed = keep_private(configuration.folder(), settings.max_run_minutes)
+        if removed:
+            self.logger.warning(
+                "Deleted %s files with settings that killed runs had left in .meltano/run", removed
             )
         database = self._database = open_database(settings.store_url, settings.store_key)
         try:
@@ -162,9 +169,9 @@ class TargetMarketo(Target):
         except Stop as stop:
             cls.logger.error("%s", stop)  # noqa: TRY400 - one line, no traceback
             _leave(stop.code)
-        except (SettingError, MarketoError, GovernorError, StoreError) as error:
+        except (SettingError, MarketoError, GovernorError, StoreError, DeliveryError) as error:
             cls.logger.error("%s", error)  # noqa: TRY400 - as above
-            _leave(EXIT_FAILED)
+            _leave(exit_code(error))
 
 
 class _Reader(SimpleSingerReader):

@@ -14,7 +14,7 @@ import msgspec
 
 from target_marketo.mapping import field_types
 from target_marketo.mapping.moments import as_datetime
-from target_marketo.mapping.refusals import Refused, Unfit
+from target_marketo.mapping.refusals import Refusal, Refused, Unfit
 from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES, Limit
 
 if TYPE_CHECKING:
@@ -119,7 +119,9 @@ class Attaching:
             def make_object(row: Row, refused: list[Refused]) -> Attachment:
                 values = _values("object.fields", fields, row, refused)
                 if thing.dedupe not in values:
-                    raise _PartUnfit(f"object.{thing.dedupe}", "missing", "the record has no value")
+                    raise _PartUnfit(
+                        f"object.{thing.dedupe}", Refusal.MISSING, "the record has no value"
+                    )
                 return Attachment(of_object, values, once=str(values[thing.dedupe]))
 
             self._makers.append(make_object)
@@ -137,7 +139,7 @@ class Attaching:
 
 
 class _PartUnfit(Unfit):
-    def __init__(self, part: str, code: str, reason: str) -> None:
+    def __init__(self, part: str, code: Refusal, reason: str) -> None:
         super().__init__(code, reason)
         self.part = part
 
@@ -206,15 +208,17 @@ def attribute_value(value: Any, limit: Limit = _STRING) -> Any:
 def _once(value: Any) -> str:
     text = _converted("activity.once", field_types.as_text, value)
     text = _needed(text.strip() if isinstance(text, str) else None, "activity.once")
-    if not Limit(characters=STRING_CHARACTERS).fits(text):
-        reason = f"longer than {STRING_CHARACTERS} characters"
-        raise _PartUnfit("activity.once", "too_long", reason)
+    limit = Limit(characters=STRING_CHARACTERS)
+    if not limit.fits(text):
+        raise _PartUnfit("activity.once", Refusal.TOO_LONG, limit.over(text))
     return text
 
 
 def _needed(value: str | None, part: str = "activity.date") -> str:
     if not value:
-        raise _PartUnfit(part, "missing", "the record has no value, so no activity is written")
+        raise _PartUnfit(
+            part, Refusal.MISSING, "the record has no value, so no activity is written"
+        )
     return value
 
 

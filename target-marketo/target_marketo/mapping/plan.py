@@ -10,7 +10,7 @@ import msgspec
 
 from target_marketo.mapping.attachments import Attaching, shared
 from target_marketo.mapping.record_reader import Properties
-from target_marketo.mapping.refusals import Refused, Skip, Unfit
+from target_marketo.mapping.refusals import Refusal, Refused, Skip, Unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,7 +137,7 @@ class StreamPlan:
                 return skip
         if lacking := self.properties.lacking(row):
             reason = f"the record has no `{lacking}`, a key of its stream"
-            return Refused("missing_key", "", reason)
+            return Refused(Refusal.MISSING_KEY, "", reason)
         raw = self.key_of(row)
         try:
             key = None if raw is None else self.convert_key(raw)
