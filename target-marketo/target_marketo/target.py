@@ -31,6 +31,7 @@ from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
 from target_marketo.store.run_ledger import RunLedger
 from target_marketo.store.seen import SeenStreams
+from target_marketo.writes.kinds import Parts, kinds_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -115,7 +116,8 @@ class TargetMarketo(Target):
             mapping=mapping_digest(settings.streams),
         )
         marketo = assembly.marketo(settings, database)
-        self._run = Run(settings, marketo, error_log, Cache(database))
+        kinds = kinds_of(Parts(settings, marketo, database))
+        self._run = Run(settings, marketo, error_log, Cache(database), kinds=kinds)
         with live_line(self._run.summary, marketo.governor):
             if settings.dry_run:
                 self._run.consume(source)

@@ -14,7 +14,7 @@ import logging
 from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.delivery.entry import Phase
+from target_marketo.delivery.entry import Phase, move
 from target_marketo.delivery.interface import (
     Answer,
     CallFailed,
@@ -145,7 +145,7 @@ class Attachments:
             return
         item.take_rows([self._kinds[name].row(item.lead_id, item.what.payload)])
         if item.phase is not Phase.WAITING:
-            item.move(Phase.WAITING)
+            move([item], Phase.WAITING)
         if (name, lane) not in self._pending:
             self._pending[name, lane] = Pending(self._size)
         self._pending[name, lane].put(item)
@@ -153,16 +153,14 @@ class Attachments:
     # Calls
 
     def _send(self, kind: Kind, lane: Hashable, items: list[Attached]) -> None:
-        for item in items:
-            item.move(Phase.SENT)
+        move(items, Phase.SENT)
         rows = _rows(items)
         self._means.dispatch.start(
             Call(self, (kind.name, lane), items, self._means.now()), lambda: kind.send(lane, rows)
         )
 
     def _read_back(self, kind: Kind, lane: Hashable, items: list[Attached]) -> None:
-        for item in items:
-            item.move(Phase.SENT)
+        move(items, Phase.SENT)
         rows = _rows(items)
         call = Call(self, (kind.name, lane), items, self._means.now(), reads=True)
         self._means.dispatch.start(call, lambda: kind.read_back(lane, rows))
@@ -218,13 +216,11 @@ class Attachments:
         if kind.unknown is not OnUnknown.READ_BACK:
             self._put_off(items, seconds)
             return
-        for item in items:
-            item.move(Phase.HELD)
+        move(items, Phase.HELD)
         self._means.rests.put(seconds, lambda: self._read_back(kind, lane, items))
 
     def _put_off(self, items: list[Attached], seconds: float) -> None:
-        for item in items:
-            item.move(Phase.HELD)
+        move(items, Phase.HELD)
         self._means.rests.put(seconds, lambda: self._put_all(items))
 
     def _put_all(self, items: list[Attached]) -> None:
@@ -264,9 +260,9 @@ class Attachments:
                 self._refuse(places, why)
 
     def _look_again(self, items: list[Attached]) -> None:
+        move(items, Phase.LOOKED_UP)
         for item in items:
             item.looked_up_again = True
-            item.move(Phase.LOOKED_UP)
             self._look_for_owner(item)
 
     # Ends
@@ -318,7 +314,7 @@ class Attachments:
         return over and self._kinds[name].skips(lane)
 
     def _release(self, item: Attached) -> None:
-        item.move(Phase.ENDED)
+        move([item], Phase.ENDED)
         self.open -= 1
         if item.identity is not None:
             del self._current[item.what.kind, item.identity]

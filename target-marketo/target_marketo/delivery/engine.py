@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_marketo.delivery.attachments import Attachments
 from target_marketo.delivery.buffer import Buffer
-from target_marketo.delivery.entry import Entry, Phase
+from target_marketo.delivery.entry import Entry, Phase, move
 from target_marketo.delivery.means import Means, Options
 from target_marketo.delivery.steps import CREATE, UPDATE, Steps
 from target_marketo.delivery.workers import Dispatch, Rests, Workers
@@ -122,22 +122,35 @@ class Engine:
             self._serve(plan)
         active = self._active.get(person)
         if active is not None:
-            entry = self._open_for_more(active, plan)
-            waiting = entry.phase is Phase.WAITING
-            if waiting:
-                self._steps.take_back(entry)
-            weight = entry.add(plan, mapped, received, attachments, creates=creates)
-            self._settlement.bytes += weight
-            if waiting:
-                self._steps.decide([entry])
+            self._add_to_active(active, plan, mapped, received, attachments, creates=creates)
             return
         buffer = self._buffers[plan.key]
-        entry = buffer.entries.get(person) or self._new(person, mapped.key, buffer)
-        self._settlement.bytes += entry.add(plan, mapped, received, attachments, creates=creates)
+        entry = buffer.entries.get(person)
+        if entry is None:
+            entry = self._new(person, mapped.key, buffer)
+        self._settlement.bytes += entry.add(plan, mapped, received, attachments, creates)
         if attachments and not entry.steps and person in self._known:
             self._know_already(buffer, entry)
         elif buffer.full:
             self._look_up(buffer)
+
+    def _add_to_active(
+        self,
+        active: Entry,
+        plan: StreamPlan,
+        mapped: Mapped,
+        received: Received,
+        attachments: Sequence[Attachment],
+        *,
+        creates: bool,
+    ) -> None:
+        entry = self._open_for_more(active, plan)
+        waiting = entry.phase is Phase.WAITING
+        if waiting:
+            self._steps.take_back(entry)
+        self._settlement.bytes += entry.add(plan, mapped, received, attachments, creates)
+        if waiting:
+            self._steps.decide([entry])
 
     def _serve(self, plan: StreamPlan) -> None:
         self._served = plan
@@ -231,9 +244,9 @@ class Engine:
         elif entry.asked_again or not entry.received:
             self._settlement.nobody([entry])
             self._lose(entry)
-            self._release(entry)
+            self._release([entry])
         else:
-            entry.move(Phase.ABSENT)
+            move([entry], Phase.ABSENT)
             self._absent[entry] = None
             self._settlement.waits(entry)
 
@@ -252,7 +265,7 @@ class Engine:
     def _to_buffer(self, entry: Entry) -> None:
         del self._active[entry.person]
         entry.since = self._now()
-        entry.move(Phase.BUFFERED)
+        move([entry], Phase.BUFFERED)
         self._buffers[entry.person[0]].put(entry)
 
     def _look_for_owner(self, item: Attached) -> None:
@@ -277,10 +290,10 @@ class Engine:
 
     def _end(self, entries: list[Entry]) -> None:
         self._settlement.done(entries)
-        for entry in entries:
-            if self._attachments is not None:
+        if self._attachments is not None:
+            for entry in entries:
                 self._follow(entry, self._attachments)
-            self._release(entry)
+        self._release(entries)
 
     def _follow(self, entry: Entry, attachments: Attachments) -> None:
         """What is attached to the person may go now."""
@@ -307,15 +320,17 @@ class Engine:
         self._settlement.refused(entries, why)
         for entry, _ in entries:
             self._lose(entry)
-            self._release(entry)
+        self._release([entry for entry, _ in entries])
 
-    def _release(self, entry: Entry) -> None:
-        """Later records of the person may go on."""
-        entry.move(Phase.ENDED)
-        del self._active[entry.person]
-        if entry.parked is not None:
-            entry.parked.move(Phase.BUFFERED)
-            self._buffers[entry.person[0]].put(entry.parked)
+    def _release(self, entries: Sequence[Entry]) -> None:
+        """Later records of the people may go on."""
+        move(entries, Phase.ENDED)
+        active = self._active
+        for entry in entries:
+            del active[entry.person]
+            if entry.parked is not None:
+                move([entry.parked], Phase.BUFFERED)
+                self._buffers[entry.person[0]].put(entry.parked)
 
 
 _OPEN = frozenset({Phase.LOOKED_UP, Phase.WAITING})

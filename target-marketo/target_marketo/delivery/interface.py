@@ -44,7 +44,7 @@ class Fate(Enum):
     ENDS_RUN = auto()
 
 
-class Result(NamedTuple):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """What became of one row.
 
     `code` and `cure` are for the error log; `field` is the field at fault, if one is. `doubts`: the

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from target_marketo.delivery import preview
-from target_marketo.delivery.entry import Phase
+from target_marketo.delivery.entry import Phase, move
 from target_marketo.delivery.interface import Answer, CallFailed, Fate, NotSent, Stale, Unavailable
 from target_marketo.delivery.outcomes import are_about, sort
 from target_marketo.delivery.packing import Pending
@@ -77,8 +77,8 @@ class Steps:
 
     def look_up(self, entries: list[Entry], fields: frozenset[str] | None = None) -> None:
         """Begins with people of one key field; `fields` of them are looked up."""
+        move(entries, Phase.LOOKED_UP)
         for entry in entries:
-            entry.move(Phase.LOOKED_UP)
             entry.known_fields = entry.known_fields if fields is None else fields
             entry.leads = entry.decision = None
         self._ask(entries[0].person[0], entries)
@@ -161,7 +161,7 @@ class Steps:
                 self._home.refused([(entry, None)], why)
                 return
         entry.take_rows([_encode(row) for row in rows])
-        entry.move(Phase.WAITING)
+        move([entry], Phase.WAITING)
         self._lane(action, entry.person[0]).put(entry)
 
     def _lane(self, action: str, key_field: str) -> Pending[Entry]:
@@ -189,8 +189,7 @@ class Steps:
                 preview.tell(entry)
             self._home.over(entries)
             return
-        for entry in entries:
-            entry.move(Phase.SENT)
+        move(entries, Phase.SENT)
         rows = [row for entry in entries for row in entry.rows]
         call = Call(self, (action, key_field), entries, started)
         self._dispatch.start(
@@ -306,6 +305,5 @@ class Steps:
     def _hold(self, entries: list[Entry], seconds: float) -> None:
         """Keeps people active until it is safe to look at them again."""
         if entries:
-            for entry in entries:
-                entry.move(Phase.HELD)
+            move(entries, Phase.HELD)
             self._means.rests.put(seconds, lambda: self.look_up(entries))

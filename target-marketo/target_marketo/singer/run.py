@@ -42,8 +42,9 @@ from target_marketo.writes.described import Described
 from target_marketo.writes.people import People
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from target_marketo.delivery.interface import Kind
     from target_marketo.mapping.mapper import Mapper
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.record_reader import Row
@@ -97,6 +98,7 @@ class Run:
         marketo: The instance.
         error_log: Where rejected records go.
         cache: Where describe is kept for a day.
+        kinds: The kinds of attachments, by name.
         output: Where STATE goes.
     """
 
@@ -107,6 +109,7 @@ class Run:
         error_log: ErrorLog,
         cache: Cache,
         *,
+        kinds: Mapping[str, Kind] | None = None,
         output: IO[str] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -143,6 +146,7 @@ class Run:
             self._settlement,
             self._ending,
             self._inbox,
+            kinds=kinds,
             now=now,
         )
         self._mapper: Mapper | None = None

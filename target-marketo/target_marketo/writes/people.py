@@ -15,7 +15,7 @@ from target_marketo.governor import Cancelled, GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError
-from target_marketo.writes.results import failure_of, result_of
+from target_marketo.writes.results import failure_of, results_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -76,8 +76,7 @@ class People:
             )
         except (MarketoError, Cancelled) as error:
             raise failure_of(error) from None
-        results = [result_of(row, action, answer.request_id) for row in answer.rows]
-        return Answer(results, answer.request_id)
+        return Answer(results_of(answer.rows, action, answer.request_id), answer.request_id)
 
     def lost_fields(self) -> Exception | None:
         """Asks Marketo whether the mapping still fits: why the run ends, if it does not."""

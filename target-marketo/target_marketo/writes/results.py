@@ -22,7 +22,7 @@ from target_marketo.marketo.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from target_marketo.marketo.replies import Row
 
@@ -41,12 +41,20 @@ _WORN_OUT = {
 _SEE = "see what Marketo holds, then replay"
 
 
-def result_of(
-    row: Row, asked: str, request_id: str, but: Mapping[str, Fate] | None = None
-) -> Result:
-    """What became of a row; `asked` names the call in errors."""
-    if row.status != "skipped":
-        return Result(Fate.DONE, row.lead_id)
+def results_of(
+    rows: Iterable[Row], asked: str, request_id: str, but: Mapping[str, Fate] | None = None
+) -> list[Result]:
+    """What became of rows; `asked` names the call in errors."""
+    done = Fate.DONE
+    return [
+        Result(done, row.lead_id)
+        if row.status != "skipped"
+        else _skipped(row, asked, request_id, but)
+        for row in rows
+    ]
+
+
+def _skipped(row: Row, asked: str, request_id: str, but: Mapping[str, Fate] | None) -> Result:
     code = row.code
     advice = of_row(code)
     fate = (but or {}).get(code) or _FATES.get(advice.kind, Fate.LATER)
