@@ -150,7 +150,7 @@ def test_a_second_account_signs_in_with_its_own_once_the_inherited_is_taken_away
 
 
 @pytest.mark.parametrize("log_format", ["uncolored", "json"])
-def test_a_failed_run_says_why_in_the_log_formats_that_the_pages_name(
+def test_a_failed_run_says_why_in_the_log_formats_that_the_readme_names(
     project: Project, log_format: str
 ) -> None:
     project.set(TARGET_MARKETO_CLIENT_SECRET="wrong-secret")
@@ -169,8 +169,8 @@ def test_a_failed_run_says_why_in_the_log_formats_that_the_pages_name(
     assert "Marketo refused `client_id` and `client_secret`" in done.stderr
     assert "Loader failed" in done.stderr
     assert "--- Logging error ---" not in done.stderr
-    page = meltano_project.ROOT / "target-marketo" / "docs" / "schedules.md"
-    assert f"--log-format={log_format}" in page.read_text()
+    readme = (meltano_project.ROOT / "README.md").read_text()
+    assert f"--log-format={log_format}" in readme
 
 
 def test_names_with_a_dot_and_nulls_survive_meltano(project: Project, sandbox: Sandbox) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 import shlex
 import subprocess
@@ -13,16 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
+from target_marketo.ops.command import commands
 from target_marketo.settings import SCHEMA
 from tests.benchmarks import __main__ as benchmarks
 from tests.faults import summary
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-SCHEDULES = ROOT / "target-marketo" / "docs" / "schedules.md"
+OPERATIONS = ROOT / "target-marketo" / "docs" / "operations.md"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("t*/*.md"), *ROOT.glob("t*/*/*.md")])
 MELTANO: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text())
-JOBS = {job["name"] for job in MELTANO["jobs"]}
 
 
 def name_of(page: Path) -> str:
@@ -128,47 +127,17 @@ def test_the_rules_by_example_are_the_ones_of_meltano_yml() -> None:
             assert held[name] == value, field
 
 
-def test_the_units_of_systemd_run_the_jobs() -> None:
-    (text,) = [block for block in blocks(SCHEDULES, "ini") if "[Service]" in block]
-    service, timer = (configparser.ConfigParser() for _ in range(2))
-    above, below = text.split("# livechat-to-marketo.timer\n")
-    service.read_string(above)
-    timer.read_string(below)
+def test_every_command_of_marketo_ops_is_explained() -> None:
+    text = (ROOT / "target-marketo" / "README.md").read_text()
 
-    *_, run, job = shlex.split(service["Service"]["ExecStart"])
-    assert (run, job) == ("run", "livechat-to-marketo")
-    assert job in JOBS
-    assert timer["Timer"]["OnCalendar"].endswith(":07:00")
+    for name in commands.commands:
+        assert re.search(rf"^\| `{name}\b", text, re.MULTILINE), name
 
 
-def test_the_pages_of_the_orchestrators_are_python_that_runs_the_jobs() -> None:
-    dagster, airflow = blocks(SCHEDULES, "python")
+def test_a_cron_line_stands_in_two_pages_and_is_the_same_in_both() -> None:
+    lines = re.compile(r"^ *(\d+ \S+ \* \* \* .*)$", re.MULTILINE)
 
-    for text in (dagster, airflow):
-        compile(text, "page", "exec")
-    assert set(re.findall(r'meltano\(context, "([\w-]+)"\)', dagster)) == JOBS
-    (schedules,) = re.findall(r"in (\{.*?\})\.items", airflow)
-    dags = {name.replace("_", "-") for name in yaml.safe_load(schedules)}
-    assert dags == JOBS
-
-
-def test_the_cron_job_of_kubernetes_runs_the_job_and_never_two_at_once() -> None:
-    (text,) = blocks(SCHEDULES, "yaml")
-    spec = yaml.safe_load(text)["spec"]
-    (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-
-    assert container["command"][-2:] == ["run", "livechat-to-marketo"]
-    assert spec["concurrencyPolicy"] == "Forbid"
-    assert spec["jobTemplate"]["spec"]["backoffLimit"] == 0
-
-
-def test_the_commands_of_the_schedules_are_those_of_the_readme() -> None:
-    known = {line.strip() for line in README.read_text().splitlines()}
-    lines = "\n".join(blocks(SCHEDULES, "sh")).splitlines()
-    lines += re.findall(r"^\d+ .* \* \* \* .*$", SCHEDULES.read_text(), re.MULTILINE)
-
-    assert len(lines) == 5
-    assert [line for line in lines if line not in known] == []
+    assert lines.findall(README.read_text()) == lines.findall(OPERATIONS.read_text())
 
 
 def page_command(folder: str, start: str) -> list[str]:

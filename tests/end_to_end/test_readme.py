@@ -126,7 +126,8 @@ def test_five_people_are_explained_before_anything_is_written(project: Project) 
     done = project.run(command("uv run tap-livechat --limit 20"))
 
     assert done.returncode == 0, done.stderr[-3000:]
-    people = {line.split("\t")[0] for line in done.stdout.splitlines()[1:] if "\t" in line}
+    _, *rows = done.stdout.splitlines()
+    people = {row.split("\t")[0] for row in rows if "\t" in row}
     assert len(people) == 5
     assert "nothing was written" in done.stderr
     assert project.sandbox.marketo.leads() == before
