@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from target_marketo.ops.command import commands
 from tests import guard, meltano_project
 from tests.sandbox.environment import Sandbox
 from tests.sandbox.mailbox import open_mailbox
@@ -133,6 +135,35 @@ def test_five_people_are_explained_before_anything_is_written(project: Project) 
     assert project.sandbox.marketo.leads() == before
     order = [README.index(f"uv run {step}") for step in STEPS]
     assert order == sorted(order)
+
+
+@pytest.mark.skipif("init" not in commands.commands, reason="`init` is not there yet")
+def test_init_writes_settings_for_their_owner_that_check_finds_right(
+    tmp_path: Path, project: Project
+) -> None:
+    given = project.sandbox.environment
+    for name in ("token", "secret"):
+        (tmp_path / name).touch(mode=0o600)
+    (tmp_path / "token").write_text(given["TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN"])
+    (tmp_path / "secret").write_text(given["TARGET_MARKETO_CLIENT_SECRET"])
+    answers = shlex.join(
+        [
+            *("--livechat-account-id", given["TAP_LIVECHAT_ACCOUNT_ID"]),
+            *("--livechat-token", str(tmp_path / "token")),
+            *("--endpoint", given["TARGET_MARKETO_ENDPOINT"]),
+            *("--client-id", given["TARGET_MARKETO_CLIENT_ID"]),
+            *("--client-secret", str(tmp_path / "secret")),
+        ]
+    )
+    addresses = {name: each for name, each in given.items() if name.endswith(("_URL", "IDENTITY"))}
+
+    done = project.run(f"umask 077; {command('uv run marketo-ops init')} {answers}", **addresses)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert command("umask 077") == "umask 077"
+    assert stat.S_IMODE((project.folder / ".env").stat().st_mode) == 0o600
+    checked = project.run(command("uv run marketo-ops check"), **addresses)
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_the_settings_are_copied_for_their_owner_only(project: Project) -> None:
@@ -297,7 +328,7 @@ def test_the_readme_is_followed_from_an_empty_folder(tmp_path: Path, project: Pr
 
 
 def test_every_command_of_the_readme_is_tried_here() -> None:
-    tried = re.findall(r'command\(\s*"([^"]+)"', Path(__file__).read_text())
+    tried = re.findall(r"""command\(\s*["']([^"']+)["']""", Path(__file__).read_text())
 
     for line in set(COMMANDS) - {BY_HAND}:
         assert any(line.startswith(start) for start in tried), f"not tried: {line}"

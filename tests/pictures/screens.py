@@ -19,7 +19,7 @@ from tests.sandbox.mailbox import open_mailbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WIDTH = 118
+WIDTH = 128
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 EXPLAIN = "tap-livechat --limit 20 | marketo-ops explain --limit 2"
