@@ -146,6 +146,18 @@ def test_a_cron_line_stands_in_two_pages_and_is_the_same_in_both() -> None:
     assert lines.findall(README.read_text()) == lines.findall(OPERATIONS.read_text())
 
 
+def test_the_changelog_has_one_section_a_version_and_each_line_in_a_group_once() -> None:
+    title, *versions = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    above, *groups = re.split(r"^### ", versions[0], flags=re.MULTILINE)
+    lines = [line for group in groups for line in group.splitlines()[2:] if line]
+
+    assert title.startswith("# Changelog\n")
+    assert len({version.split("\n")[0] for version in versions}) == len(versions)
+    assert above.strip() == "0.2.0", "a line that stands above the groups"
+    assert [line for line in lines if not line.startswith("- ")] == []
+    assert len(set(lines)) == len(lines) > 50
+
+
 def page_command(folder: str, start: str) -> list[str]:
     """A command of a page beside the tests, with this Python."""
     lines = "\n".join(blocks(ROOT / "tests" / folder / "README.md", "sh")).splitlines()
