@@ -26,12 +26,13 @@ from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
 from target_marketo.singer.run_record import recorded, seen
+from target_marketo.store.activity_ledger import ActivityLedger
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
 from target_marketo.store.run_ledger import RunLedger
 from target_marketo.store.seen import SeenStreams
-from target_marketo.writes.kinds import Parts, kinds_of
+from target_marketo.writes.kinds import kinds_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -116,7 +117,7 @@ class TargetMarketo(Target):
             mapping=mapping_digest(settings.streams),
         )
         marketo = assembly.marketo(settings, database)
-        kinds = kinds_of(Parts(settings, marketo, database))
+        kinds = kinds_of(settings, marketo, database)
         self._run = Run(settings, marketo, error_log, Cache(database), kinds=kinds)
         with live_line(self._run.summary, marketo.governor):
             if settings.dry_run:
@@ -130,6 +131,7 @@ class TargetMarketo(Target):
             streams = SeenStreams(database, settings.instance)
             keeps = seen(streams, number, self._run, settings.error_retention_days)
             with recorded(ledger, self._run), keeps, writer.held():
+                ActivityLedger(database, settings.instance).forget_older()
                 self._run.consume(source)
 
     def process_endofpipe(self) -> None:

@@ -61,6 +61,15 @@ class Summary:
             f"{name}: {self.filled[name]} written, {self.kept[name]} kept" for name in names
         )
 
+    @property
+    def attached(self) -> dict[str, int]:
+        """By kind, how many attachments are in Marketo since this run."""
+        return {
+            kind: count
+            for (kind, outcome), count in sorted(self.attachments.items())
+            if outcome == "delivered"
+        }
+
     def attachments_line(self) -> str:
         """What became of what was attached to people; empty if nothing was."""
         return "; ".join(

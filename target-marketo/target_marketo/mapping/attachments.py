@@ -6,7 +6,7 @@ record of a stream (its lists and programs) is made once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,15 @@ from target_marketo.mapping.refusals import Refusal, Refused, Unfit
 from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES, Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from target_marketo.mapping.record_reader import Properties, Row
-    from target_marketo.mapping.streams_setting import Source, StreamEntry
+    from target_marketo.mapping.streams_setting import (
+        ActivityEntry,
+        ObjectEntry,
+        Source,
+        StreamEntry,
+    )
 
 ATTRIBUTES_BYTES = 65_536  # of all attributes of an activity as JSON (Adobe, error 1049)
 _STRING = Limit(characters=STRING_CHARACTERS, truncate=True)
@@ -68,9 +73,59 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
 
 def shared(entry: StreamEntry) -> tuple[Attachment, ...]:
     """The attachments that are the same for every record."""
-    lists = [Lane(AttachmentKind.LIST, (name,)) for name in entry.lists]
-    programs = [Lane(AttachmentKind.PROGRAM, each) for each in entry.programs.items()]
-    return tuple(Attachment(lane) for lane in (*lists, *programs))
+    return tuple(Attachment(lane) for lane in _shared_lanes(entry))
+
+
+def lanes(entry: StreamEntry) -> Iterator[tuple[Lane, tuple[str, ...]]]:
+    """All lanes of an entry, each with the attributes or fields that it names."""
+    for lane in _shared_lanes(entry):
+        yield lane, ()
+    if entry.activity is not None:
+        yield _activity_lane(entry.activity), tuple(entry.activity.attributes)
+    if entry.object is not None:
+        yield _object_lane(entry.object), tuple(entry.object.fields)
+
+
+def attached_to(entry: StreamEntry, label: str, name: str) -> StreamEntry:
+    """The entry with one of its attachments alone, as the error log names it: `list` and its name.
+
+    Of an activity or an object the name is followed by what tells it from others, after a `#`.
+    """
+    name_alone = name.partition("#")[0]
+    activity, thing = entry.activity, entry.object
+    return replace(
+        entry,
+        lists=tuple(each for each in entry.lists if (label, name) == ("list", each)),
+        programs={
+            program: status
+            for program, status in entry.programs.items()
+            if (label, name) == ("program", program)
+        },
+        activity=activity
+        if activity and (label, name_alone) == ("activity", activity.type)
+        else None,
+        object=thing if thing and (label, name_alone) == ("object", thing.name) else None,
+    )
+
+
+def _shared_lanes(entry: StreamEntry) -> Iterator[Lane]:
+    for name in entry.lists:
+        yield Lane(AttachmentKind.LIST, (name,))
+    for program in entry.programs.items():
+        yield Lane(AttachmentKind.PROGRAM, program)
+
+
+def _activity_lane(activity: ActivityEntry) -> Lane:
+    return Lane(
+        AttachmentKind.ACTIVITY,
+        (activity.type,),
+        since=activity.since,
+        skip_if_missing=activity.skip_if_missing,
+    )
+
+
+def _object_lane(thing: ObjectEntry) -> Lane:
+    return Lane(AttachmentKind.OBJECT, (thing.name,), dedupe=thing.dedupe, link=thing.link)
 
 
 class Attaching:
@@ -87,12 +142,7 @@ class Attaching:
     ) -> None:
         self._makers: list[Callable[[Row, list[Refused]], Attachment]] = []
         if (activity := entry.activity) is not None:
-            lane = Lane(
-                AttachmentKind.ACTIVITY,
-                (activity.type,),
-                since=activity.since,
-                skip_if_missing=activity.skip_if_missing,
-            )
+            lane = _activity_lane(activity)
             read = {
                 part: properties.getter(source)
                 for part, source in (("once", activity.once), ("date", activity.date))
@@ -111,9 +161,7 @@ class Attaching:
 
             self._makers.append(make_activity)
         if (thing := entry.object) is not None:
-            of_object = Lane(
-                AttachmentKind.OBJECT, (thing.name,), dedupe=thing.dedupe, link=thing.link
-            )
+            of_object = _object_lane(thing)
             fields = _readers(thing.fields, properties, {})
 
             def make_object(row: Row, refused: list[Refused]) -> Attachment:

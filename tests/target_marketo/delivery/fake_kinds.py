@@ -23,6 +23,8 @@ from target_marketo.delivery.interface import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from target_marketo.mapping.attachments import Attachment as Mapped
+
 
 @dataclass
 class FakeKind:
@@ -47,6 +49,16 @@ class FakeKind:
         if attachment.once is not None:
             return attachment.once
         return (attachment.lane, lead_id) if self.folding is Folding.FIRST else lead_id
+
+    def replaces(self, lane: Hashable, before: Hashable) -> bool:
+        del lane, before
+        return True
+
+    def prepare(self) -> None:
+        """Nothing has to be known."""
+
+    def attachment(self, mapped: Mapped) -> Attachment:
+        raise NotImplementedError
 
     def skips(self, lane: Hashable) -> bool:
         return self.missing_is_skipped

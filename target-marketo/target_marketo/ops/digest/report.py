@@ -255,7 +255,7 @@ def _kinds(connection: Connection, sources: Sources) -> list[Kind]:
 
 def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
     example = connection.execute(
-        select(ERRORS.c.advice, ERRORS.c.key_masked, ERRORS.c.record).where(
+        select(ERRORS.c.advice, ERRORS.c.part, ERRORS.c.key_masked, ERRORS.c.record).where(
             ERRORS.c.id == row.example
         )
     ).one()
@@ -263,7 +263,7 @@ def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
         state = State.RESOLVED
     else:
         state = State.RECURRING if row.reported else State.NEW
-    words = explained(row.code, example.advice)
+    words = explained(row.code, example.advice, example.part)
     record = msgspec.json.decode(example.record)
     outlook = sources.judge.of_kind(Filter(sources.instance, (row.code,), row.field, row.stream))
     helps = outlook is not Outlook.SAME_AGAIN
