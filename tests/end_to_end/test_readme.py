@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 import stat
 import subprocess
@@ -32,10 +31,6 @@ COMMANDS = [
 ]
 FILES = ("README.md", "meltano.yml", "constraints.txt", "pyproject.toml", ".env.example")
 BY_HAND = next(line for line in COMMANDS if line.startswith("uv run tap-livechat | uv run target"))
-STEPS = (
-    *("marketo-ops init", "marketo-ops check", "tap-livechat --limit 20"),
-    "meltano run livechat-to-marketo",
-)
 HOURLY, DAILY = re.findall(r"^ *[07] [*7] \* \* \* (.*)$", README, re.MULTILINE)
 
 
@@ -118,50 +113,6 @@ def test_ci_runs_what_proves_the_whole() -> None:
         command("uv run python -m tests.faults"),
     ):
         assert f"\n{line}\n" in script
-
-
-def test_five_people_are_explained_before_anything_is_written(project: Project) -> None:
-    fill_in(project)
-    before = project.sandbox.marketo.leads()
-
-    done = project.run(command("uv run tap-livechat --limit 20"))
-
-    assert done.returncode == 0, done.stderr[-3000:]
-    _, *rows = done.stdout.splitlines()
-    people = {row.split("\t")[0] for row in rows if "\t" in row}
-    assert len(people) == 5
-    assert "nothing was written" in done.stderr
-    assert project.sandbox.marketo.leads() == before
-    order = [README.index(f"uv run {step}") for step in STEPS]
-    assert order == sorted(order)
-
-
-def test_init_writes_settings_for_their_owner_that_check_finds_right(
-    tmp_path: Path, project: Project
-) -> None:
-    given = project.sandbox.environment
-    for name in ("token", "secret"):
-        (tmp_path / name).touch(mode=0o600)
-    (tmp_path / "token").write_text(given["TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN"])
-    (tmp_path / "secret").write_text(given["TARGET_MARKETO_CLIENT_SECRET"])
-    answers = shlex.join(
-        [
-            *("--livechat-account-id", given["TAP_LIVECHAT_ACCOUNT_ID"]),
-            *("--livechat-token", str(tmp_path / "token")),
-            *("--endpoint", given["TARGET_MARKETO_ENDPOINT"]),
-            *("--client-id", given["TARGET_MARKETO_CLIENT_ID"]),
-            *("--client-secret", str(tmp_path / "secret")),
-        ]
-    )
-    addresses = {name: each for name, each in given.items() if name.endswith(("_URL", "IDENTITY"))}
-
-    done = project.run(f"umask 077; {command('uv run marketo-ops init')} {answers}", **addresses)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert command("umask 077") == "umask 077"
-    assert stat.S_IMODE((project.folder / ".env").stat().st_mode) == 0o600
-    checked = project.run(command("uv run marketo-ops check"), **addresses)
-    assert checked.returncode == 0, checked.stdout
 
 
 def init_options(project: Project) -> str:
