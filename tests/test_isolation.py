@@ -231,3 +231,13 @@ def test_the_suite_leaves_alone_what_env_and_the_shell_name(
     assert production.requests == []
     assert done.returncode == 0, done.stdout[-2000:]
     assert " passed" in done.stdout
+
+
+def test_the_demo_leaves_alone_what_env_and_the_shell_name(
+    checkout: Path, production: Production
+) -> None:
+    done = start(checkout, sys.executable, "-m", "tests.demo", **production.settings)
+
+    assert production.requests == []
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "checks held" in done.stdout

@@ -78,14 +78,17 @@ def read(
     given = [file for file in files if file != ENVIRONMENT]
     lowest = _of_files(given)
     if given and ENVIRONMENT not in files:
+        if all(map(_is_meltanos, given)):
+            lowest = {name: _whole(plugin, name, value) for name, value in lowest.items()}
         return Configuration(lowest)
     found = {name: _Found(value, name, "the --config file") for name, value in lowest.items()}
     if not given:
         found = _of_meltano(plugin)
     for known, source in ((_of_dotenv(), ".env"), (os.environ, "the environment")):
-        for name in properties:
-            variable = prefix(plugin) + name.upper()
-            if variable in known:
+        for variable in known:
+            name = variable.removeprefix(prefix(plugin)).lower()
+            # Two underscores are Meltano's: TAP_LIVECHAT__SELECT.
+            if variable.startswith(prefix(plugin)) and not name.startswith("_"):
                 found[name] = _Found(known[variable], variable, source)
     values = {name: _typed(each, properties.get(name, {})) for name, each in found.items()}
     return Configuration(
@@ -124,6 +127,46 @@ def definition(plugin: str) -> dict[str, Any]:
             changes = _plugins(_dict(environment.get("config"))).get(plugin, {})
             found = _merged(found, changes)
     return found
+
+
+def _is_meltanos(file: str) -> bool:
+    """Whether the Meltano that has started this command wrote the file."""
+    return "MELTANO_PROJECT_ROOT" in os.environ and (folder() / ".meltano") in Path(file).parents
+
+
+def _whole(plugin: str, name: str, written: Any) -> Any:
+    """An object as it was set, where Meltano's file has no more than a part of it.
+
+    Meltano drops a key with a dot, or makes a path of it, drops nulls, and mixes an object from the
+    environment with the one in meltano.yml. What it hands down as a variable is whole, unless the
+    object is meltano.yml's: then it is laid flat, with a path to each value.
+    """
+    kind = "EXTRACT" if plugin.startswith("tap-") else "LOAD"
+    text = os.environ.get(f"MELTANO_{kind}_{name.upper()}")
+    if not isinstance(written, dict) or not text:
+        return written
+    try:
+        handed = json.loads(text)
+    except ValueError:
+        return written
+    own_name = os.environ.get(f"MELTANO_{kind}{'OR' if kind == 'EXTRACT' else 'ER'}_NAME")
+    of_meltano = _of_meltano(own_name or plugin)
+    set_there = of_meltano[name].value if name in of_meltano else None
+    if isinstance(set_there, dict) and dict(_paths(set_there)) == handed:
+        return set_there
+    unfolded: Any = {}
+    for path, value in handed.items() if isinstance(handed, dict) else ():
+        if value is not None:
+            unfolded = _nested(unfolded, _DOT.split(path), value)
+    return written if unfolded == written else _with_plain_keys(handed)
+
+
+def _paths(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, each in value.items():
+        if isinstance(each, dict) and each:
+            yield from _paths(each, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", each
 
 
 def _of_files(files: Sequence[str]) -> dict[str, Any]:
@@ -286,9 +329,16 @@ def _inherited(plugins: Mapping[str, dict[str, Any]], name: str) -> dict[str, An
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    config = _dict(below.get("config")) | _dict(above.get("config"))
+    config = _united(_dict(below.get("config")), _dict(above.get("config")))
     settings = [*_dicts(below.get("settings")), *_dicts(above.get("settings"))]
     return {**below, **above, "config": config, "settings": settings}
+
+
+def _united(below: Any, above: Any) -> Any:
+    """Of two objects each value that one of them has, as Meltano inherits settings."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return below | {name: _united(below.get(name), each) for name, each in above.items()}
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -231,7 +231,8 @@ class TapLiveChat(Tap):
             th.IntegerType(minimum=1, maximum=16),
             default=1,
             title="Requests at a time",
-            description="More than 1: the next page is asked for while one is being written.",
+            description="Without effect, kept for settings of version 0.1: one request at a time. "
+            "Periods side by side (end_date) bring speed.",
         ),
     ).to_dict()
 
@@ -330,7 +331,6 @@ class TapLiveChat(Tap):
                 end_date=parse(config.get("end_date")),
                 limit=self._limit,
                 page_size=min(config["page_size"], self._limit or config["page_size"]),
-                max_concurrent_requests=1 if self._limit else config["max_concurrent_requests"],
                 group_ids=list(config.get("group_ids") or ()),
                 include_customers_without_chats=config["include_customers_without_chats"],
             )

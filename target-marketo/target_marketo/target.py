@@ -16,19 +16,21 @@ from singer_sdk.singerlib.encoding import SimpleSingerReader
 
 from target_marketo import assembly, configuration
 from target_marketo.configuration import Configuration
+from target_marketo.delivery.interface import DeliveryError
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.marketo.leads import WRITE_SECONDS
 from target_marketo.problems import SettingError
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
-from target_marketo.singer.run import EXIT_FAILED, EXIT_SIGNAL, Run, Stop
+from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
 from target_marketo.singer.run_record import recorded, seen
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
 from target_marketo.store.run_ledger import RunLedger
 from target_marketo.store.seen import SeenStreams
+from target_marketo.writes.kinds import Parts, kinds_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -110,7 +112,8 @@ class TargetMarketo(Target):
             mapping=mapping_digest(settings.streams),
         )
         marketo = assembly.marketo(settings, database)
-        self._run = Run(settings, marketo, error_log, Cache(database))
+        kinds = kinds_of(Parts(settings, marketo, database))
+        self._run = Run(settings, marketo, error_log, Cache(database), kinds=kinds)
         with live_line(self._run.summary, marketo.governor):
             if settings.dry_run:
                 self._run.consume(source)
@@ -164,9 +167,9 @@ class TargetMarketo(Target):
         except Stop as stop:
             cls.logger.error("%s", stop)  # noqa: TRY400 - one line, no traceback
             _leave(stop.code)
-        except (SettingError, MarketoError, GovernorError, StoreError) as error:
+        except (SettingError, MarketoError, GovernorError, StoreError, DeliveryError) as error:
             cls.logger.error("%s", error)  # noqa: TRY400 - as above
-            _leave(EXIT_FAILED)
+            _leave(exit_code(error))
 
 
 class _Reader(SimpleSingerReader):

@@ -16,6 +16,7 @@ import yaml
 
 import tap_livechat.configuration
 import target_marketo.configuration
+from tests.sandbox.marketo.client import MarketoSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -338,3 +339,45 @@ def test_every_command_takes_the_strongest_and_says_where_it_was_set(
     assert done.returncode == 1
     assert f"{said} ({called} in {source})" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("source", ["the environment", ".env"])
+def test_a_variable_that_is_no_setting_is_found_so_that_it_can_be_told(
+    twin: Any, source: str, sources: Sources
+) -> None:
+    sources.put(source, txet="misspelt", _select='["*"]')
+
+    assert twin.read("tap-toy", PROPERTIES).values == {"txet": "misspelt"}
+
+
+@pytest.mark.parametrize(
+    ("command", "variable", "told"),
+    [
+        (["target-marketo"], "TARGET_MARKETO_DRY_RNU", "did you mean `dry_run`"),
+        (["tap-livechat", "--check"], "TAP_LIVECHAT_START_DTAE", "did you mean start_date"),
+    ],
+)
+def test_a_misspelt_variable_is_told(
+    command: list[str], variable: str, told: str, tmp_path: Path
+) -> None:
+    with MarketoSandbox() as marketo:
+        settings = COMPLETE | {
+            "TARGET_MARKETO_ENDPOINT": marketo.endpoint,
+            "TARGET_MARKETO_IDENTITY": marketo.identity,
+            "TARGET_MARKETO_STORE_URL": f"sqlite:///{tmp_path / 'store.sqlite'}",
+            "TAP_LIVECHAT_API_URL": "http://127.0.0.1:9",
+            "TAP_LIVECHAT_ACCOUNTS_URL": "http://127.0.0.1:9",
+            variable: "true",
+        }
+        done = subprocess.run(
+            [str(BIN / command[0]), *command[1:]],
+            cwd=tmp_path,
+            env={**os.environ, **settings},
+            input="",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert told in done.stderr

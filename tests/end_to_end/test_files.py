@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,20 @@ def test_what_env_example_shows_as_an_example_is_refused_where_it_is_left_as_it_
     assert {name: given[name] for name in mail._REQUIRED} == mail._REQUIRED
     for name in ("ENDPOINT", "IDENTITY", "MUNCHKIN_ID"):
         assert re.search(rf"^#? ?TARGET_MARKETO_{name}=$", text, re.MULTILINE), name
+
+
+def test_constraints_hold_the_version_of_every_package_that_tests_run_with() -> None:
+    text = (ROOT / "constraints.txt").read_text()
+    held = set(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
+    ours = {"livechat-to-marketo", "tap-livechat", "target-marketo"}
+
+    installed = {
+        (name, each.version)
+        for each in distributions()
+        if (name := each.name.lower().replace("_", "-").replace(".", "-")) not in ours
+    }
+
+    assert installed - held == set(), "uv pip freeze --exclude-editable shows what to add"
 
 
 def test_no_text_recommends_the_log_format_that_hides_why_a_run_failed() -> None:

@@ -171,3 +171,46 @@ def test_a_failed_run_says_why_in_the_log_formats_that_the_readme_names(
     assert "--- Logging error ---" not in done.stderr
     readme = (meltano_project.ROOT / "README.md").read_text()
     assert f"--log-format={log_format}" in readme
+
+
+def test_names_with_a_dot_and_nulls_survive_meltano(project: Project, sandbox: Sandbox) -> None:
+    fields = {"email": "email", "leadSource": {"value": "By a name with a dot"}}
+    streams = {"public.contacts": {"key": "email", "fields": fields}}
+    person = {"email": "dot@example.com"}
+    lines = [
+        {
+            "type": "SCHEMA",
+            "stream": "public.contacts",
+            "key_properties": [],
+            "schema": {"properties": {"email": {"type": "string"}}},
+        },
+        {"type": "RECORD", "stream": "public.contacts", "record": person},
+    ]
+    (project.folder / "dot.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+    def deliver(**variables: str) -> list[str]:
+        sandbox.marketo.reset()
+        with (project.folder / "dot.jsonl").open() as rows:
+            done = subprocess.run(
+                [MELTANO, "--log-format=uncolored", "invoke", "target-marketo"],
+                cwd=project.folder,
+                env=guard.without_settings() | variables,
+                stdin=rows,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return [lead.get("leadSource", "") for lead in sandbox.marketo.leads()]
+
+    beside_those_of_meltano_yml = deliver(TARGET_MARKETO_STREAMS=json.dumps(streams))
+
+    def map_it(plugins: dict[str, Any]) -> None:
+        plugins["loaders"][0]["config"] = {"streams": streams}
+        plugins["extractors"][0]["config"] = {"stream_maps": {"visitors": {"email": None}}}
+
+    project.change(map_it)
+
+    assert beside_those_of_meltano_yml == ["By a name with a dot"]
+    assert deliver() == ["By a name with a dot"]
+    assert not any("email" in row for row in project.rows())

@@ -77,7 +77,7 @@ POINTS = {
     "before a write": Point("target_marketo.marketo.client", "Marketo.sync"),
     "after a write": Point("target_marketo.marketo.client", "Marketo.sync", after=True),
     "before a lease ends": Point("target_marketo.governor.governor", "Governor.release"),
-    "before a write is noted": Point("target_marketo.delivery.engine", "Loader._end"),
+    "before a write is noted": Point("target_marketo.delivery.engine", "Engine._end"),
     "before the error log": Point("target_marketo.store.error_log", "ErrorLog.store"),
     "after the error log": Point("target_marketo.store.error_log", "ErrorLog.store", after=True),
     "before STATE": Point("", "write", passes=2),
@@ -188,16 +188,15 @@ def _entry_point(command: str) -> Callable[[], Any]:
 def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Shortens the target's waits; `put` may be one that takes its changes back."""
     connect = _module("target_marketo.assembly")
-    loader = _module("target_marketo.delivery.engine")
-    settlement = _module("target_marketo.delivery.settlement")
+    standstill = _module("target_marketo.delivery.standstill")
     breaker = _module("target_marketo.governor.breaker")
     client = _module("target_marketo.marketo.call")
     put(connect, "Limits", functools.partial(connect.Limits, grace_seconds=5 * TIME_SCALE))
     for module, name in (
         (connect, "_LEASE_GRACE_SECONDS"),
-        (loader, "_AFTER_TRANSIENT_SECONDS"),
-        (settlement, "_REST_SECONDS"),
-        (settlement, "_LONGEST_REST_SECONDS"),
+        (standstill, "AFTER_TRANSIENT_SECONDS"),
+        (standstill, "REST_SECONDS"),
+        (standstill, "LONGEST_REST_SECONDS"),
         (breaker, "FIRST_PROBE_SECONDS"),
         (breaker, "PROBE_SECONDS"),
     ):

@@ -17,22 +17,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from target_marketo.delivery.checkpoint import Checkpoint
-from target_marketo.delivery.engine import Loader, Options
+from target_marketo.delivery.ending import Ending
+from target_marketo.delivery.engine import Engine, Options
 from target_marketo.delivery.entry import Received
+from target_marketo.delivery.settlement import Settlement
 from target_marketo.delivery.summary import Summary
 from target_marketo.delivery.workers import Workers
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.marketo.errors import OutcomeUnknown, QuotaSpent, SendFewer
+from target_marketo.writes.people import People
+from tests.target_marketo.delivery.bench import FIELDS, Described
+from tests.target_marketo.delivery.bench import STREAMS as VISITORS
 from tests.target_marketo.fake_marketo import FakeMarketo
-from tests.target_marketo.test_loader import FIELDS
-from tests.target_marketo.test_loader import STREAMS as VISITORS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pytest
 
+    from target_marketo.delivery.entry import Entry
     from target_marketo.delivery.settlement import Rejection
 
 TIMEOUT = 120.0
@@ -58,6 +62,16 @@ class Sent:
     @property
     def record(self) -> dict[str, Any]:
         return {"email": self.email, "first_name": f"n{self.serial}", "city": self.city}
+
+
+@dataclass
+class _Letters:
+    """Refused records are stored at once."""
+
+    take: Callable[[list[Rejection]], None]
+
+    def arrived(self, entry: Entry) -> None:
+        """Nothing of the error log is looked at here."""
 
 
 _REFUSED: dict[str, Exception] = {
@@ -92,15 +106,14 @@ class Delivery(RuleBasedStateMachine):
         """A new one, which begins where the kept STATE says."""
         self.checkpoint = Checkpoint()
         self.inbox: SimpleQueue[Any] = SimpleQueue()
-        self.workers = Workers(0)
-        self.loader = Loader(
-            self.marketo,
-            # No threads: calls wait until the machine carries them out.
+        self.workers = Workers(0)  # no threads: calls wait until the machine carries them out
+        self.ending = Ending()
+        self.loader = Engine(
+            People(self.marketo, Described()),  # type: ignore[arg-type]  # fakes
             Options(batch_size=BATCH, max_concurrent=3, outage_patience=math.inf),
-            Summary(),
-            settle=self.checkpoint.settled,
-            reject=self._refuse,
-            inbox=self.inbox,
+            Settlement(self.checkpoint, Summary(), _Letters(self._refuse)),
+            self.ending,
+            self.inbox,
             now=lambda: self.time,
             workers=self.workers,
         )
@@ -263,7 +276,7 @@ class Delivery(RuleBasedStateMachine):
             return
         self.loader.handle(done)
         self._write_state()
-        if self.loader.failure is not None:
+        if self.ending.cause is not None:
             self._wind_up()
 
     @rule(

@@ -216,6 +216,12 @@ MARKETO_OBJECTS = (
         option("unknown_object", "1013", "610", "1003"),
     ),
     Question(
+        "lead_field_taken",
+        "Is the call refused, or its row, when a field to be made is there?",
+        "marketo 2.3: no word in Adobe's 'Leads'",
+        option("lead_field_taken", "response_1017", "row_1017"),
+    ),
+    Question(
         "extract_updated_at",
         "Can leads be extracted by when they were updated?",
         "marketo_objects 8, 16.12",

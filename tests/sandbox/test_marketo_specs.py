@@ -33,6 +33,7 @@ NEW_TYPE = {
     "filterName": "Newed",
     "primaryAttribute": {"apiName": "topic", "name": "Topic"},
 }
+NEW_FIELD = {"name": "chatNotes", "displayName": "Chat Notes", "dataType": "string"}
 NOVEMBER = {"startAt": "2026-11-01T00:00:00Z", "endAt": "2026-12-01T00:00:00Z"}
 SCHEMA = "/rest/v1/customobjects/schema"
 KEY = {"name": "key", "displayName": "Key", "dataType": "string", "isDedupeField": True}
@@ -86,6 +87,9 @@ CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("GET", f"/rest/v1/leads/{A}/programMembership.json", {}),
     ("POST", "/rest/v1/programs/1001/members/delete.json", {"json": {"input": [{"leadId": A}]}}),
     ("GET", "/rest/v1/campaigns.json", {}),
+    ("GET", "/rest/v1/leads/schema/fields.json", {}),
+    ("GET", "/rest/v1/leads/schema/fields/email.json", {}),
+    ("POST", "/rest/v1/leads/schema/fields.json", {"json": {"input": [NEW_FIELD]}}),
     ("GET", f"{SCHEMA}/fieldDataTypes.json", {}),
     ("GET", f"{SCHEMA}/linkableObjects.json", {}),
     ("POST", f"{SCHEMA}.json", {"json": {"apiName": "new", "displayName": "New"}}),

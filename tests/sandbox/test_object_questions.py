@@ -273,6 +273,10 @@ ANSWERS: dict[str, tuple[Callable[[ObjectApi], Any], list[Any]]] = {
         lambda api: code_of(api.sync_objects({"threadId": "T1"}, name="nothing_c")),
         ["1013", "610", "1003"],
     ),
+    "lead_field_taken": (
+        lambda api: [result(make_field(api, name)) for name in ("chatNotes", "chatNotes")],
+        [["created", "1017"], ["created", "1017"]],
+    ),
     "extract_updated_at": (lambda api: extract(api, ""), [None, "1035"]),
     "extract_early_file": (
         lambda api: extract(api, "file"),
@@ -280,6 +284,11 @@ ANSWERS: dict[str, tuple[Callable[[ObjectApi], Any], list[Any]]] = {
     ),
     "extract_cancelled": (lambda api: extract(api, "cancel"), ["Cancelled", "Canceled"]),
 }
+
+
+def make_field(api: ObjectApi, name: str) -> Any:
+    body = {"input": [{"name": name, "displayName": name, "dataType": "string"}]}
+    return api.call("POST", "/v1/leads/schema/fields.json", json=body)
 
 
 def extract(api: ObjectApi, act: str) -> Any:

@@ -145,6 +145,7 @@ class Archive:
             "thread": {
                 "id": f"thread-{row.number}",
                 "created_at": self._at(row.created),
+                "active": False,
                 "tags": [f"tag-{row.number % 5}"],
                 "access": {"group_ids": [row.group]},
                 "events": [
@@ -255,14 +256,13 @@ quickly = settings(max_examples=30, deadline=None, suppress_health_check=[Health
 
 
 @quickly
-@given(rows=archives(), by=st.sampled_from(["created", "closed"]), concurrency=st.integers(1, 4))
+@given(rows=archives(), by=st.sampled_from(["created", "closed"]))
 def test_every_closed_thread_is_delivered_with_all_its_events_and_its_visitor(
-    rows: list[Row], by: str, concurrency: int
+    rows: list[Row], by: str
 ) -> None:
     archive = Archive(rows, by=by)
 
-    # Pages of one row: as many of them as it takes to read several windows at once.
-    done = run(archive, max_concurrent_requests=concurrency, page_size=1)
+    done = run(archive, page_size=1)
 
     closed = [row for row in rows if not archive.is_open(row)]
     assert done.ids("chats", "thread_id") == {f"thread-{row.number}" for row in closed}
@@ -275,16 +275,14 @@ def test_every_closed_thread_is_delivered_with_all_its_events_and_its_visitor(
     rows=archives(),
     by=st.sampled_from(["created", "closed"]),
     size=st.sampled_from([1, 5]),
-    concurrency=st.integers(1, 4),
     data=st.data(),
 )
 def test_a_run_cut_at_any_request_goes_on_and_in_the_end_has_delivered_it_all(
-    rows: list[Row], by: str, size: int, concurrency: int, data: st.DataObject
+    rows: list[Row], by: str, size: int, data: st.DataObject
 ) -> None:
     options: dict[str, Any] = {
         "lookback_minutes": 0,
         "page_size": size,
-        "max_concurrent_requests": concurrency,
     }
     whole = run(Archive(list(rows), by=by), **options)
     delivered: dict[str, set[str]] = defaultdict(set)
@@ -346,13 +344,13 @@ def test_threads_that_close_while_we_page_come_now_or_next_time(
 
 
 @settings(parent=quickly, max_examples=12)
-@given(count=st.integers(0, 1700), concurrency=st.integers(1, 4))
-@example(count=395, concurrency=2)  # full pages: the row read twice would take one more
-def test_requests_stay_within_the_bound(count: int, concurrency: int) -> None:
+@given(count=st.integers(0, 1700))
+@example(count=395)  # full pages
+def test_requests_stay_within_the_bound(count: int) -> None:
     rows = [Row(number, number * 8, number * 8 + 1, number % 7) for number in range(count)]
     archive = Archive(rows)
 
-    done = run(archive, max_concurrent_requests=concurrency)
+    done = run(archive)
 
     assert len(done.ids("chats", "thread_id")) == count
     # One for the chats that are open, and one where the estimate says that some are missing.
@@ -382,11 +380,10 @@ def test_a_reply_that_says_there_is_nothing_is_one(found: bytes) -> None:
     assert not replies.cdp_customers(people).customers
 
 
-@pytest.mark.parametrize("concurrency", [1, 2, 4])
-def test_output_is_in_order_of_time_however_many_windows_are_read_at_once(concurrency: int) -> None:
+def test_output_is_in_order_of_time() -> None:
     rows = [Row(number, number * 10, number * 10 + 1, number) for number in range(1200)]
 
-    done = run(Archive(rows), max_concurrent_requests=concurrency)
+    done = run(Archive(rows))
 
     times = [record["created_at"] for record in done.records["chats"]]
     assert times == sorted(times)

@@ -116,7 +116,6 @@ def client(url: str, **config: Any) -> Iterator[Client]:
         "cdp_url": f"{url}/cdp",
         "accounts_url": f"{url}/accounts",
         "api_version": "3.6",
-        "max_concurrent_requests": 2,
         "access_token": SECRET,
         **config,
     }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_marketo import assembly
+from target_marketo.delivery.interface import DeliveryError
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.problems import SettingError
@@ -80,7 +81,7 @@ class InProcess:
                 target._consume(io.BytesIO(lines(messages).encode()))
             except Stop as stop:
                 code, said = stop.code, str(stop)
-            except (SettingError, MarketoError, GovernorError, StoreError) as error:
+            except (SettingError, MarketoError, GovernorError, StoreError, DeliveryError) as error:
                 code, said = EXIT_FAILED, str(error)
         return Ended(code, [json.loads(line) for line in output.getvalue().splitlines()], said)
 

@@ -10,7 +10,6 @@ import io
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -19,12 +18,8 @@ import pytest
 import requests
 from urllib3 import HTTPResponse
 
-from target_marketo.delivery.engine import Loader, Options
-from target_marketo.delivery.entry import Received
-from target_marketo.delivery.summary import Summary
 from target_marketo.governor import Limits, Outcome
 from target_marketo.mapping.mapper import Mapper
-from target_marketo.mapping.plan import Mapped
 from target_marketo.marketo.auth import Token
 from target_marketo.marketo.client import Marketo
 from target_marketo.marketo.codes import TABLE, of_row
@@ -40,6 +35,7 @@ from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED, Run, Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
+from tests.target_marketo.delivery.bench import Bench as DeliveryBench
 from tests.target_marketo.fake_marketo import FakeMarketo
 from tests.target_marketo.governor.counted import CountedGovernor
 from tests.target_marketo.governor.memory_leases import MemoryLeases
@@ -48,8 +44,6 @@ from tests.target_marketo.governor.scripted import ScriptedClock
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from target_marketo.delivery.settlement import Rejection
 
 
 def codes(text: str) -> list[str]:
@@ -216,19 +210,16 @@ class Bench:
     def __post_init__(self) -> None:
         self.session = ScriptedSession(self.clock)
         self.client = connected(self.session)
-        self.settled: list[int] = []
-        self.rejected: list[Rejection] = []
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
-        self.loader = Loader(
-            self.client,
-            # One call at a time: a scripted clock belongs to one thread.
-            Options(max_concurrent=1),
-            Summary(),
-            settle=self.settled.extend,
-            reject=self.rejected.extend,
-            inbox=self.inbox,
-            now=self.clock.monotonic,
+        # One call at a time: a scripted clock belongs to one thread.
+        self._bench = DeliveryBench(
+            self.client, STREAMS, now=self.clock.monotonic, max_concurrent=1
         )
+        self.loader, self.inbox = self._bench.loader, self._bench.inbox
+        self.settled, self.rejected = self._bench.settled, self._bench.rejected
+
+    @property
+    def failure(self) -> Exception | None:
+        return self._bench.failure
 
     @property
     def people(self) -> Counter[str]:
@@ -239,12 +230,10 @@ class Bench:
         """Brings these people to Marketo; the seconds that it took."""
         started = self.clock.now
         plan = Mapper(STREAMS, FIELDS).plan("visitors", {})
-        for ticket, email in enumerate(emails):
-            record = {"email": email, "first_name": "Ann"}
-            mapped = plan.map(record)
-            assert isinstance(mapped, Mapped)
-            self.loader.add(plan, mapped, Received(ticket, "visitors", record))
-        while not self.loader.idle and self.loader.failure is None:
+        self._bench.plan = plan
+        for email in emails:
+            self._bench.record(email, first_name="Ann")
+        while not self.loader.idle and self.failure is None:
             self.loader.tick(ending=True)
             if self.loader.flying:
                 self.loader.handle(self.inbox.get(timeout=10))
@@ -355,8 +344,8 @@ def test_a_fresh_token_that_is_refused_again_and_again_is_an_error(bench: Bench,
 
     bench.deliver("a@example.com")
 
-    assert isinstance(bench.loader.failure, NotAuthorized)
-    assert "`identity`" in str(bench.loader.failure)
+    assert isinstance(bench.failure, NotAuthorized)
+    assert "`identity`" in str(bench.failure)
 
 
 @pytest.mark.parametrize("applied", [True, False])
@@ -417,7 +406,7 @@ def test_a_skipped_row_goes_to_the_error_log(bench: Bench, code: str) -> None:
     assert (rejection.code, rejection.request_id, rejection.position) == (code, REQUEST_ID, 0)
     assert rejection.advice == of_row(code).cure
     assert bench.session.sent == ["token", "lookup", "createOnly"]
-    assert bench.loader.failure is None
+    assert bench.failure is None
 
 
 @pytest.mark.parametrize("code", [*ROW_STOPPED, "603"])
@@ -444,8 +433,8 @@ def test_what_stops_the_run_says_the_same_of_a_row_and_of_a_request(
     bench.deliver("a@example.com")
 
     advice = of_row(code)
-    assert type(bench.loader.failure) is (NotAuthorized if code == "603" else Rejected)
-    assert str(bench.loader.failure) == (
+    assert type(bench.failure) is (NotAuthorized if code == "603" else Rejected)
+    assert str(bench.failure) == (
         f"Marketo answered {code} to createOnly: {advice.meaning}; {advice.cure} "
         f"(request {REQUEST_ID})"
     )
@@ -591,6 +580,6 @@ def test_an_instance_that_stays_away_ends_the_run(bench: Bench) -> None:
 
     seconds = bench.deliver("a@example.com")
 
-    assert isinstance(bench.loader.failure, Unavailable)
+    assert isinstance(bench.failure, Unavailable)
     assert seconds >= bench.client.patience_seconds
     assert bench.settled == []

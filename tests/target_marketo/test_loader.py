@@ -1,20 +1,16 @@
-"""The loader against a Marketo that does on purpose what Marketo does by accident."""
+"""The engine against a Marketo that does on purpose what Marketo does by accident."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
-from target_marketo.delivery.engine import CREATE, UPDATE, Loader, Options
-from target_marketo.delivery.entry import Received
-from target_marketo.delivery.summary import Summary
+from target_marketo.delivery.engine import CREATE, UPDATE
 from target_marketo.mapping.mapper import Mapper
-from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.call import MAX_ROWS
 from target_marketo.marketo.errors import (
@@ -25,98 +21,11 @@ from target_marketo.marketo.errors import (
     SendFewer,
 )
 from target_marketo.marketo.replies import Field
+from tests.target_marketo.delivery.bench import FIELDS, Bench
 from tests.target_marketo.fake_marketo import FakeMarketo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from target_marketo.delivery.settlement import Rejection
-
-FIELDS = [
-    Field("email", "email", 255, searchable=True),
-    Field("externalKey", "string", 255, searchable=True),
-    Field("firstName", "string", 255),
-    Field("city", "string", 255),
-]
-STREAMS = {
-    "visitors": {
-        "fields": {
-            "email": "email",
-            "firstName": "first_name",
-            "city": {"from": "city", "write": "if_empty"},
-        }
-    }
-}
-
-
-class Bench:
-    """A loader with everything it needs, driven to its end."""
-
-    def __init__(
-        self, marketo: FakeMarketo, streams: dict[str, Any] = STREAMS, **options: Any
-    ) -> None:
-        self.marketo = marketo
-        self.summary = Summary()
-        self.settled: list[int] = []
-        self.rejected: list[Rejection] = []
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
-        self.time = 0.0
-        self.loader = Loader(
-            marketo,
-            Options(**({"max_concurrent": 3} | options)),
-            self.summary,
-            settle=self.settled.extend,
-            reject=self._reject,
-            inbox=self.inbox,
-            now=lambda: self.time,
-        )
-        self.plan = Mapper(streams, FIELDS).plan("visitors", {})
-        self.records = 0
-
-    def _reject(self, rejections: list[Rejection]) -> None:
-        self.rejected += rejections
-        self.settled += [rejection.received.ticket for rejection in rejections]
-
-    def record(self, email: str, **values: Any) -> None:
-        record = {"email": email, **values}
-        mapped = self.plan.map(record)
-        assert isinstance(mapped, Mapped)
-        self.loader.add(self.plan, mapped, Received(self.records, "visitors", record))
-        self.records += 1
-
-    def finish(self) -> None:
-        for _ in range(10_000):
-            self.loader.tick(ending=True)
-            if self.loader.idle or (self.loader.failure and not self.loader.flying):
-                return
-            if not self.loader.flying:
-                self.time += self.loader.due() or 0.001  # what is held is due then
-                continue
-            self.loader.handle(self.inbox.get(timeout=10))
-        raise AssertionError("the loader does not come to an end")
-
-    def finish_or_stop(self, *, after: float) -> None:
-        """To the end, or to where somebody has waited since `after`."""
-        for _ in range(1000):
-            self.loader.tick(ending=True)
-            if self.loader.idle or self.loader.failure:
-                return
-            if self.loader.flying:
-                self.loader.handle(self.inbox.get(timeout=10))
-            elif self.time == after:
-                return
-            else:
-                self.time = after
-
-    def turn(self) -> None:
-        """One turn of the run's loop: records are taken in only while it is not busy."""
-        self.loader.tick()
-        while self.loader.busy:
-            self.loader.handle(self.inbox.get(timeout=10))
-            self.loader.tick()
-
-    def everything_settled_once(self) -> bool:
-        return sorted(self.settled) == list(range(self.records))
 
 
 def test_calls_are_at_the_floor() -> None:
@@ -407,7 +316,7 @@ def test_an_error_that_ends_the_run_leaves_the_rest_unsettled(error: Exception) 
     bench.record("a@example.com", first_name="Ann")
     bench.finish()
 
-    assert bench.loader.failure is error
+    assert bench.failure is error
     assert bench.settled == []
 
 
@@ -476,8 +385,8 @@ def test_who_was_written_beside_a_row_that_ends_the_run_is_settled() -> None:
         bench.record(f"p{number}@example.com", first_name="Ann")
     bench.finish()
 
-    assert isinstance(bench.loader.failure, Rejected)
-    assert "set `partition_name`" in str(bench.loader.failure)
+    assert isinstance(bench.failure, Rejected)
+    assert "set `partition_name`" in str(bench.failure)
     assert [each.key for each in bench.rejected] == ["p1@example.com"]
     assert sorted(bench.settled) == [1, 3, 4]
     assert [kind for kind, _ in marketo.log] == ["lookup", CREATE]

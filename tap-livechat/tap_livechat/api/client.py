@@ -7,6 +7,7 @@ Every request is billed, failed ones too, HTTP 500 alone excepted (LiveChat: "AP
 from __future__ import annotations
 
 import gc
+import io
 import re
 import time
 from dataclasses import dataclass
@@ -125,8 +126,6 @@ class Client:
         self._most: int | None = config.get("max_requests")
         self._region: str | None = config.get("region") or None
         self._announced: set[str] = set()
-        self._templates: dict[tuple[str, str | None], requests.PreparedRequest] = {}
-        self._surroundings: dict[str, Mapping[str, Any]] = {}  # by URL
         self._pace = Pace()
         self.date: datetime | None = None  # LiveChat's clock, as of its newest reply
         self._session = requests.Session()
@@ -215,7 +214,7 @@ class Client:
         self._pace.sent()
         began = datetime.now(UTC)
         try:
-            reply = self._send(self._prepared(self.url(method), body, authorization))
+            reply = self._post(self.url(method), body, authorization)
         except (
             requests.exceptions.InvalidHeader,
             requests.exceptions.InvalidSchema,
@@ -254,33 +253,25 @@ class Client:
             )
         self.date = date
 
-    def _prepared(self, url: str, body: bytes, authorization: str) -> requests.PreparedRequest:
-        """The request as it is sent. What is the same each time is put together once."""
-        region = self._region
-        template = self._templates.get((url, region))
-        if template is None:
-            request = requests.Request("POST", url, headers={"X-Region": region} if region else {})
-            template = self._templates[url, region] = self._session.prepare_request(request)
-        prepared = template.copy()
-        # Set last: what a .netrc file says of the host does not replace it.
-        prepared.headers["Authorization"] = authorization
-        prepared.headers["Content-Length"] = str(len(body))
-        prepared.body = body
-        return prepared
+    def _post(self, url: str, body: bytes, authorization: str) -> Reply:
+        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            # As requests' own `auth`: what a .netrc file says of the host does not replace it.
+            request.headers["Authorization"] = authorization
+            return request
 
-    def _send(self, request: requests.PreparedRequest) -> Reply:
-        url = str(request.url)
-        if url not in self._surroundings:
-            # Proxies and certificates, by the environment: requests looks through all of it.
-            self._surroundings[url] = self._session.merge_environment_settings(
-                url, {}, stream=True, verify=None, cert=None
-            )
-        with self._session.send(
-            request, timeout=TIMEOUT_SECONDS, allow_redirects=False, **self._surroundings[url]
+        with self._session.post(
+            url,
+            data=body,
+            headers={"X-Region": self._region} if self._region else None,
+            auth=sign,
+            timeout=TIMEOUT_SECONDS,
+            allow_redirects=False,
+            stream=True,
         ) as reply:
-            return Reply(
-                reply.status_code, reply.headers, b"".join(reply.iter_content(_PIECE_BYTES))
-            )
+            whole = io.BytesIO()  # which gives away its content without a second copy
+            for piece in reply.iter_content(_PIECE_BYTES):
+                whole.write(piece)
+            return Reply(reply.status_code, reply.headers, whole.getvalue())
 
     def move_to(self, region: str, method: Method) -> None:
         self._region = region

@@ -1,9 +1,7 @@
-"""The pages of one question, by LiveChat's `page_id`; and one page asked for ahead."""
+"""The pages of one question, by LiveChat's `page_id`."""
 
 from __future__ import annotations
 
-import threading
-from queue import Queue
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tap_livechat.errors import RefusedError
@@ -21,7 +19,6 @@ class Page(Protocol):
 
 
 P = TypeVar("P", bound=Page)
-T = TypeVar("T")
 
 
 def follow(
@@ -49,26 +46,3 @@ def follow(
             kept, until = page_id, 2 * until
         # LiveChat refuses filters and the like beside a page_id.
         payload = {"page_id": page_id}
-
-
-def ahead(pages: Iterator[T]) -> Iterator[T]:
-    """The same pages; each is asked for while the one before it is made use of."""
-    wanted: Queue[None] = Queue()
-    ready: Queue[T | BaseException | None] = Queue()
-
-    def ask() -> None:
-        try:
-            for page in pages:
-                ready.put(page)
-                wanted.get()
-            ready.put(None)
-        except BaseException as error:  # noqa: BLE001 - raised where the page is taken
-            ready.put(error)
-
-    # A daemon: a signal does not wait for LiveChat's answer.
-    threading.Thread(target=ask, daemon=True).start()
-    while (page := ready.get()) is not None:
-        if isinstance(page, BaseException):
-            raise page
-        wanted.put(None)
-        yield page

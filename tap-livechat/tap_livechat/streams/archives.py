@@ -107,7 +107,8 @@ class ArchivePass:
                 _Feed(stream, listed, counters.enter_context(stream.get_record_counter()).increment)
                 for stream in streams
             ]
-            self._forget(feeds, listed, now)
+            for feed in feeds:
+                feed.forget(now - windows.FORGOTTEN_AFTER)
             for rows in self._closed(feeds, listed, window):
                 self._write(feeds, rows, None)
             if not window.is_empty:
@@ -129,37 +130,16 @@ class ArchivePass:
         """
         filters: Payload = {"active": True, "include_chats_without_threads": False}
         payload = {"filters": filters, "sort_order": "desc", "limit": _OPEN_CHATS_LIMIT}
+        first, last = self._session.start_date, self._session.end_date
         threads: OpenThreads = {}
         now = None
         for page in paging.follow(self._client, LIST_CHATS, payload, replies.open_chats):
             now = now or self._client.now()
-            for chat_id, thread_id, started_at in page.threads:
-                threads[thread_id] = OpenThread(chat_id, started_at, now)
-        return self._within(threads), now or self._client.now()
-
-    def _within(self, threads: OpenThreads) -> OpenThreads:
-        """Of a period with an end: what began in it. What did not is another period's."""
-        first, last = self._session.start_date, self._session.end_date
-        if last is None:
-            return threads
-        return {
-            thread_id: each
-            for thread_id, each in threads.items()
-            if each.started_at < last and (first is None or each.started_at >= first)
-        }
-
-    def _forget(self, feeds: Iterable[_Feed], listed: OpenThreads, now: datetime) -> None:
-        gone: set[str] = set()
-        for feed in feeds:
-            outdated = windows.outdated(feed.threads, listed, now)
-            feed.drop(outdated)
-            gone |= outdated
-        if gone:
-            self._client.warn(
-                f"list_archives: {len(gone)} chats that were open came to no archive in "
-                f"{windows.FORGOTTEN_AFTER.days} days (deleted, or moved to groups that the token "
-                "does not see); they are waited for no more"
-            )
+            for chat_id, thread_id, start in page.threads:
+                # Of a period with an end: what began in it. What did not is another period's.
+                if last is None or (start < last and (first is None or first <= start)):
+                    threads[thread_id] = OpenThread(chat_id, start, now)
+        return threads, now or self._client.now()
 
     def _closed(
         self, feeds: Sequence[_Feed], listed: OpenThreads, window: Window
@@ -179,9 +159,7 @@ class ArchivePass:
             # The chat may have years of other threads.
             since = started[chat_ids[0]] - _MICROSECOND
             filters = {"chat_ids": chat_ids, "from": render(since)}
-            for page in paging.follow(
-                self._client, LIST_ARCHIVES, self._question(filters), replies.archives
-            ):
+            for page in self._archives(filters):
                 for chats in page:
                     rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
                     # Those that ended in another group than ours.
@@ -194,7 +172,7 @@ class ArchivePass:
         """The window's rows in order, each batch with how far everything has been read."""
         since: datetime | None = window.start
         ended_with: str | None = ""
-        reading = _Reading()
+        reading = _Reading(window.end)
         counted = None
         while True:
             found, listed, last = None, 0, _NO_THREAD
@@ -228,13 +206,12 @@ class ArchivePass:
             filters["from"] = render(since - _MICROSECOND)
         if self._session.group_ids:
             filters["group_ids"] = self._session.group_ids
-        pages = paging.follow(
-            self._client, LIST_ARCHIVES, self._question(filters), replies.archives
-        )
-        return paging.ahead(pages) if self._session.max_concurrent_requests > 1 else pages
+        return self._archives(filters)
 
-    def _question(self, filters: Payload) -> Payload:
-        return {"filters": filters, "sort_order": "asc", "limit": self._session.page_size}
+    def _archives(self, filters: Payload) -> Iterator[replies.ArchivesPage]:
+        size = self._session.page_size
+        payload = {"filters": filters, "sort_order": "asc", "limit": size}
+        return paging.follow(self._client, LIST_ARCHIVES, payload, replies.archives)
 
     def trial(self, stream: ArchiveStream) -> Iterator[list[Record]]:
         """One stream's records, nothing else: a trial run stops early, and requests cost."""
@@ -273,8 +250,9 @@ class _Reading:
     window is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, end: datetime) -> None:
         self.count = 0
+        self._end = end
         self._idle = 0
         self._recent: deque[set[str | None]] = deque([set()], maxlen=_RECENT_PAGES)
         self._start: datetime | None = None
@@ -283,7 +261,7 @@ class _Reading:
     @property
     def position(self) -> datetime | None:
         """Everything before it has been read; None where nobody knows."""
-        return self._start if self._in_order else None
+        return min(self._start, self._end) if self._in_order and self._start else None
 
     def turn_page(self) -> None:
         self._idle = 0 if self._recent[-1] else self._idle + 1
@@ -315,6 +293,7 @@ class _Feed:
     ) -> None:
         self.stream = stream
         self.threads: OpenThreads = stream.open_threads | listed
+        self._listed = listed
         self._start = stream.start
         self._no_further = stream.open_since
         self._count = count
@@ -323,11 +302,26 @@ class _Feed:
         for thread_id in thread_ids:
             self.threads.pop(thread_id or "", None)
 
+    def forget(self, before: datetime) -> None:
+        outdated = [key for key, each in self.threads.items() if each.seen_at < before]
+        self.drop(outdated)
+        if outdated:
+            self.stream.logger.warning(
+                "%s: %d chats that were open came to no archive in %d days (deleted, or moved to "
+                "groups that the token does not see); they are waited for no more",
+                *(self.stream.name, len(outdated), windows.FORGOTTEN_AFTER.days),
+            )
+
+    def _is_final(self, row: Row) -> bool:
+        """Whether it is the archived form: nothing is said in it any more."""
+        active = row.thread.active
+        return active is False or (not active and row.thread.id not in self._listed)
+
     def write(self, rows: list[Row], position: datetime | None) -> None:
         records = self.stream.records([row for row in rows if self._wants(row)])
         self.stream.write(records)
         self._count(len(records))
-        self.drop(row.thread.id for row in rows if not row.thread.active)
+        self.drop(row.thread.id for row in rows if self._is_final(row))
         if position and self._no_further:
             position = min(position, self._no_further)
         self.stream.save(position, self.threads)

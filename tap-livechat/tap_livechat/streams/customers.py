@@ -156,7 +156,7 @@ class CustomerVisitors(VisitorStream):
             if moment >= self.window.end:
                 return
             times: list[datetime | None] = [getattr(customer, each.time) for each in LISTS]
-            if times[number] is None and self.start is not None:
+            if times[number] is None and self.window.start is not None:
                 continue  # its other times put it on the other lists
             if not any(_is_in(self.window, time) for time in times[:number]):
                 yield moment, customer

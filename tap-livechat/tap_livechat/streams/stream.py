@@ -14,8 +14,10 @@ import logging
 from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+import msgspec
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
@@ -52,7 +54,6 @@ class Session:
     limit: int | None  # of visitors or threads, for a look at the first ones
     end_date: datetime | None
     page_size: int
-    max_concurrent_requests: int
     group_ids: list[int]
     include_customers_without_chats: bool
 
@@ -274,7 +275,7 @@ class LiveChatStream(Stream):
                 f"{render(now)}); nothing would be read until then"
             )
 
-    @property
+    @cached_property
     def _belongs_to(self) -> dict[str, Any]:
         settings = {name: self.config.get(name) for name in self.state_of}
         if "group_ids" in settings:
@@ -287,7 +288,7 @@ class LiveChatStream(Stream):
         kept = self.stream_state.get("open_threads") if self.is_incremental else None
         try:
             return windows.from_state(kept or {})
-        except ValueError:
+        except msgspec.ValidationError:
             raise StateError(
                 f"state of {self.name}: open_threads is of another form; pass the last STATE that "
                 "the target wrote"

@@ -10,14 +10,13 @@ by its id until its archived form has been seen: however long it lasts, and when
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tap_livechat.timestamps import parse, render
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
 # What is written now may be listed a moment later.
 SAFETY_LAG = timedelta(seconds=15)
@@ -57,8 +56,7 @@ def start_of(
     return start if first is None else max(start, first)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenThread:
+class OpenThread(msgspec.Struct, frozen=True, array_like=True):
     """A thread that was open when we looked."""
 
     chat_id: str
@@ -70,42 +68,16 @@ OpenThreads = dict[str, OpenThread]
 """By the thread's id."""
 
 
-def from_state(value: Any) -> OpenThreads:
-    """What `to_state` made.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    threads = {}
-    try:
-        for thread_id, (chat_id, started, seen) in value.items():
-            started_at, seen_at = parse(started), parse(seen)
-            if not isinstance(chat_id, str) or started_at is None or seen_at is None:
-                raise ValueError("not a chat and two times")
-            threads[thread_id] = OpenThread(chat_id, started_at, seen_at)
-    except (AttributeError, TypeError):
-        raise ValueError("no object of lists") from None
-    return threads
+def from_state(value: object) -> OpenThreads:
+    """What `to_state` made; `msgspec.ValidationError` for anything else."""
+    return msgspec.convert(value, OpenThreads)
 
 
 def to_state(threads: Mapping[str, OpenThread], bookmark: datetime) -> dict[str, Any]:
     """Those that a run from this bookmark on would not come across: `{thread: [chat, …]}`."""
-    return {
-        thread_id: [each.chat_id, render(each.started_at), render(each.seen_at)]
-        for thread_id, each in threads.items()
-        if each.started_at <= bookmark
-    }
-
-
-def outdated(
-    remembered: Mapping[str, OpenThread], listed: Mapping[str, OpenThread], now: datetime
-) -> set[str]:
-    """Threads that are open no more, and were not archived in all this time."""
-    return {
-        thread_id
-        for thread_id, each in remembered.items()
-        if thread_id not in listed and each.seen_at < now - FORGOTTEN_AFTER
-    }
+    passed = {key: each for key, each in threads.items() if each.started_at <= bookmark}
+    found: dict[str, Any] = msgspec.to_builtins(passed)
+    return found
 
 
 def closed(

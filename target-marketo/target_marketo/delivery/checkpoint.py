@@ -29,6 +29,7 @@ class _Stretch:
     before: _Stretch | None
     after: _Stretch | None = None
     open: int = 0
+    absent: int = 0  # of the open ones
     state: bytes | None = None  # None: its STATE has not come yet
 
 
@@ -60,6 +61,26 @@ class Checkpoint:
             self.open -= times
             stretch.open -= times
             self._merge(stretch)
+
+    def absent(self, tickets: Iterable[Ticket], times: int = 1) -> None:
+        """Notes that these open records wait for all others before the next STATE.
+
+        With -1 they do not any more.
+        """
+        for ticket in tickets:
+            self._stretches[ticket].absent += times
+
+    def quiet_before(self, *, ended: bool) -> Ticket:
+        """Up to this ticket, not included, only records are open that wait for the others.
+
+        Args:
+            ended: No more records come: what follows the last STATE is over, too.
+        """
+        for ticket, stretch in self._stretches.items():
+            over = ended or stretch.state is not None
+            if not over or stretch.open > stretch.absent:
+                return ticket
+        return self._last.ticket + 1
 
     def state(self, value: bytes) -> None:
         """Takes in a STATE message: it covers every record received so far."""

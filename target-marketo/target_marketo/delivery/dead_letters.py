@@ -89,7 +89,7 @@ class Rejections:
     def take(self, rejections: list[Rejection]) -> None:
         """Notes records; they are settled by the next `store`."""
         self._unstored += rejections
-        self._summary.rejected += len(rejections)
+        self._summary.rejected += sum(each.part == PERSON for each in rejections)
         for rejection in rejections:
             self._tell(rejection, self._summary.refusals, "Rejected")
             self._wait_for(rejection)
@@ -141,7 +141,7 @@ class Rejections:
             return  # as nearly always when a run asks
         if self._stores:
             self._error_log.store(map(_failure, self._unstored), self._made_good)
-        self._settle([rejection.received.ticket for rejection in self._unstored])
+        self._settle([ticket for each in self._unstored for ticket in each.tickets()])
         self._unstored.clear()
         self._made_good.clear()
 

@@ -3,74 +3,89 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from target_marketo.marketo.call import MAX_BODY_BYTES
+from target_marketo.delivery.entry import Item
 
 if TYPE_CHECKING:
-    from target_marketo.delivery.entry import Entry, PersonId
+    from collections.abc import Iterator
 
-_BODY_BYTES = MAX_BODY_BYTES - 2_000  # room for the head of the request
+T = TypeVar("T", bound=Item)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What fits into one call, and how long (in seconds) somebody waits for it to be full."""
+
+    rows: int = 300
+    bytes: int = 998_000
+    max_age: float = 60.0
 
 
 @dataclass
-class Pending:
-    """People whose rows go out with one action, in the order in which they were decided.
+class Pending(Generic[T]):
+    """Items whose rows go out in the same calls, in the order in which they were decided.
 
-    `oldest` tells since when one of them has waited, None if nobody has: not always the first, as
+    `oldest` tells since when one of them has waited, None if none has: not always the first, as
     who comes back with another record stands last.
     """
 
-    entries: dict[PersonId, Entry] = field(default_factory=dict)
+    size: Size
+    items: dict[T, None] = field(default_factory=dict)
     rows: int = 0
     bytes: int = 0
     oldest: float | None = None
 
-    def put(self, entry: Entry) -> None:
-        """Adds a person who is not waiting here yet."""
-        self.entries[entry.person] = entry
-        if self.oldest is None or entry.since < self.oldest:
-            self.oldest = entry.since
-        self.rows += len(entry.rows)
-        self.bytes += entry.size
+    def put(self, item: T) -> None:
+        """Adds an item that is not waiting here yet."""
+        self.items[item] = None
+        if self.oldest is None or item.since < self.oldest:
+            self.oldest = item.since
+        self.rows += len(item.rows)
+        self.bytes += item.size
 
-    def pop(self, entry: Entry) -> None:
-        """Takes one person out. Most are put back at once, so `oldest` stays while others wait."""
-        del self.entries[entry.person]
-        self.rows -= len(entry.rows)
-        self.bytes -= entry.size
-        if not self.entries:
+    def pop(self, item: T) -> None:
+        """Takes one item out. Most are put back at once, so `oldest` stays while others wait."""
+        del self.items[item]
+        self.rows -= len(item.rows)
+        self.bytes -= item.size
+        if not self.items:
             self.oldest = None
 
-    def ripe(self, size: int, came_before: float) -> bool:
-        """Enough for a call of `size` rows, or somebody is there since `came_before`."""
-        if self.rows >= size or self.bytes >= _BODY_BYTES:
+    def calls(self, now: float, *, all_of_it: bool) -> Iterator[list[T]]:
+        """Takes out what need not wait any longer, a call at a time."""
+        while self.items and (all_of_it or self._ripe(now)):
+            yield self._take()
+
+    def _ripe(self, now: float) -> bool:
+        """Enough for a call, or somebody has waited for as long as they may."""
+        if self.rows >= self.size.rows or self.bytes >= self.size.bytes:
             return True
         if self.oldest is None:
             return False
         # Where a bad row is being isolated nobody else is waited for.
-        return self.oldest <= came_before or bool(next(iter(self.entries.values())).batch_limit)
+        return now - self.oldest >= self.size.max_age or bool(next(iter(self.items)).batch_limit)
 
-    def take(self, size: int) -> list[Entry]:
-        """The people of one call: those that share the first one's limit, as many as fit."""
-        batch_limit = next(iter(self.entries.values())).batch_limit
-        limit = min(size, batch_limit or size)
-        taken: list[Entry] = []
+    def _take(self) -> list[T]:
+        """The items of one call: those that share the first one's limit, as many as fit."""
+        batch_limit = next(iter(self.items)).batch_limit
+        limit = min(self.size.rows, batch_limit or self.size.rows)
+        taken: list[T] = []
         rows = filled = 0
-        for entry in self.entries.values():
-            if entry.batch_limit != batch_limit:
+        for item in self.items:
+            if item.batch_limit != batch_limit:
                 continue
-            rows += len(entry.rows)
-            filled += entry.size
-            if taken and (rows > limit or filled > _BODY_BYTES):
+            rows += len(item.rows)
+            filled += item.size
+            if taken and (rows > limit or filled > self.size.bytes):
                 break
-            taken.append(entry)
-        if len(taken) == len(self.entries):
-            self.entries.clear()
+            taken.append(item)
+        if len(taken) == len(self.items):
+            self.items.clear()
             self.rows = self.bytes = 0
             self.oldest = None
             return taken
-        for entry in taken:
-            self.pop(entry)
-        self.oldest = min(entry.since for entry in self.entries.values())
+        for item in taken:
+            self.pop(item)
+        self.oldest = min(item.since for item in self.items)
         return taken

@@ -26,6 +26,7 @@ class Summary:
     refusals: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # stream, code, field
     left_out: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # likewise
     skipped_because: Counter[str] = field(default_factory=Counter)  # of those that have a key
+    attachments: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, what became
 
     @property
     def settled(self) -> int:
@@ -51,4 +52,11 @@ class Summary:
         names = sorted(self.filled.keys() | self.kept.keys())
         return "; ".join(
             f"{name}: {self.filled[name]} written, {self.kept[name]} kept" for name in names
+        )
+
+    def attachments_line(self) -> str:
+        """What became of what was attached to people; empty if nothing was."""
+        return "; ".join(
+            f"{kind}: {count} {outcome}"
+            for (kind, outcome), count in sorted(self.attachments.items())
         )

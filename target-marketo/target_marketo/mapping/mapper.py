@@ -161,7 +161,10 @@ class Mapper:
     def _described(self, where: str, name: str) -> Field:
         field = self._fields.get(name)
         if field is None:
-            raise SettingError(f"{where}: Marketo has no field `{name}`{hint(name, self._fields)}")
+            raise SettingError(
+                f"{where}: Marketo has no field `{name}`{hint(name, self._fields)}; if it is a new "
+                "one, `marketo-ops setup --apply` makes it"
+            )
         return field
 
     def _from_entry(self, entry: StreamEntry, tell: Tell) -> StreamPlan:

@@ -49,6 +49,7 @@ _FIELD: dict[str, tuple[type | tuple[type, ...], str]] = {
     "truncate": (bool, "true or false"),
     "delimiter": (str, "a text"),
     "when_full": (str, "a text"),
+    "type": (str, "a data type of Marketo, for `marketo-ops setup`"),
 }
 _ACTIVITY: dict[str, tuple[type | tuple[type, ...], str]] = {
     "type": ((str, int), "the API name or the id of a custom activity type"),
@@ -68,7 +69,17 @@ _OBJECT: dict[str, tuple[type | tuple[type, ...], str]] = {
 _SOURCE: dict[str, tuple[type | tuple[type, ...], str]] = {
     "from": (str, _PROPERTY),
     "otherwise": ((str, int, float, bool), "a value for records that have none"),
+    "type": (str, "a data type of Marketo, for `marketo-ops setup`"),
 }
+# What `setup` may be asked to make (Adobe: "Field types", "Custom activities").
+FIELD_TYPES = (
+    *("boolean", "currency", "date", "datetime", "email", "float", "integer", "percent"),
+    *("phone", "score", "string", "text", "url"),
+)
+ATTRIBUTE_TYPES = (
+    *("boolean", "currency", "date", "datetime", "email", "float", "integer", "link", "phone"),
+    *("string", "text"),
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,7 @@ class FieldEntry:
     truncate: bool = False
     delimiter: str = ";"
     when_full: WhenFull = WhenFull.LEAVE
+    type: str | None = None  # what it is made as, where Marketo lacks it
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,7 @@ class Source:
 
     path: str
     otherwise: str | float | None = None
+    type: str | None = None  # as of a field
 
 
 @dataclass(frozen=True)
@@ -314,6 +327,8 @@ def _field(where: str, name: str, spec: Any, tell: Tell) -> FieldEntry | None:
     good &= _choice(f"{where}.when_full", when_full, WhenFull, problems.append)
     if good:
         problems += _not_together(where, options, Write(write))
+    if "type" in options:
+        _choice(f"{where}.type", options["type"], FIELD_TYPES, problems.append)
     if problems:
         for problem in problems:
             tell(problem)
@@ -328,6 +343,7 @@ def _field(where: str, name: str, spec: Any, tell: Tell) -> FieldEntry | None:
         truncate=options.get("truncate", False),
         delimiter=options.get("delimiter", ";"),
         when_full=WhenFull(when_full),
+        type=options.get("type"),
     )
 
 
@@ -445,15 +461,17 @@ def _sources(where: str, given: Mapping[Any, Any], tell: Tell) -> dict[str, Sour
 def _source(where: str, spec: Any, tell: Tell) -> Source | None:
     given = {"from": spec} if isinstance(spec, str) else spec
     if not isinstance(given, dict):
-        tell(f"`{where}` must be a property's name, or {{from, otherwise}}")
+        tell(f"`{where}` must be a property's name, or {{from, otherwise, type}}")
         return None
     problems: list[str] = []
     options = _known(where, given, _SOURCE, problems.append)
+    if "type" in options:
+        _choice(f"{where}.type", options["type"], ATTRIBUTE_TYPES, problems.append)
     if problems or not _required(where, options, ["from"], problems.append):
         for problem in problems:
             tell(problem)
         return None
-    return Source(options["from"], options.get("otherwise"))
+    return Source(options["from"], options.get("otherwise"), options.get("type"))
 
 
 def _is_date(text: str) -> bool:

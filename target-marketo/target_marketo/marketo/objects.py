@@ -72,16 +72,16 @@ class Objects(Endpoints):
         path = f"/v1/customobjects/{name}/describe.json"
         return self._read("object types", path, _READ_TYPES.one)
 
-    def upsert(self, name: str, rows: Sequence[bytes]) -> Rows:
+    def upsert(self, name: str, rows: Sequence[bytes], *, action: str = "createOrUpdate") -> Rows:
         """Creates or updates up to 300 encoded records by their dedupe fields, none twice.
 
-        Doing so again is harmless.
+        Doing so again is harmless. With the action `updateOnly` nothing is created.
 
         Raises:
             OutcomeUnknown: Some may have been written.
             EndsLane: There is no such type.
         """
-        head = b'{"action":"createOrUpdate","dedupeBy":"dedupeFields","input":['
+        head = f'{{"action":"{action}","dedupeBy":"dedupeFields","input":['.encode()
         return self._write(
             "objects",
             f"/v1/customobjects/{name}.json",

@@ -4,6 +4,7 @@ command.py       the command line; each command imports what it needs when it ru
 console.py       tables for people, JSON for programs
 usage.py         calls used, and runs
 check/           is everything set up? What the tap and the mapping need is asked and compared here
+setup/           what the mapping needs and Marketo lacks: a plan, and making it
 digest/          the daily mail: report.py gathers, render.py and ../templates/ write it, mail.py
                  sends it, ping.py tells the dead-man switch
 errors_log/      the error log, read: entries, kinds of errors, replay, forgetting a person

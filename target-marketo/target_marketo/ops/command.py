@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from target_marketo.ops.status.health import Health
     from target_marketo.store.database import Database
 
 _config = click.option(
@@ -66,16 +67,43 @@ def commands() -> None:
 )
 @_json
 def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) -> None:
-    """Try credentials, permissions, limits, fields, store and mail server.
+    """Try credentials, permissions, limits, fields, kinds of writes, store and mail server.
 
-    Uses about seven of Marketo's daily calls and one billed request to LiveChat, writes nothing,
-    and ends with 1 if anything is wrong.
+        Uses about seven of Marketo's daily calls, two or three for each list, program, activity type
+    and object, and at most two billed requests to LiveChat; writes nothing, and ends with 1 if
+    anything is wrong. LiveChat is tried by tap-livechat --check.
     """
     from target_marketo.ops.check.check import run_checks, show  # noqa: PLC0415 - when it is used
 
     results = run_checks(files, tap_files)
     show(results, as_json=as_json)
     sys.exit(0 if results.ok else 1)
+
+
+@commands.command()
+@_config
+@click.option("--apply", "to_apply", is_flag=True, help="Make what is missing.")
+@click.option(
+    "--folder",
+    metavar="NAME",
+    default="Group Lists",
+    show_default=True,
+    help="Where new static lists go.",
+)
+@_json
+def setup(files: tuple[str, ...], folder: str, *, to_apply: bool, as_json: bool) -> None:
+    """What `streams` names and Marketo lacks: fields, an activity type, lists. A plan.
+
+    Nothing is changed without --apply, and what is there is not changed at all. Ends with 1 if
+    something is left that only a person can do.
+    """
+    from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.setup import setup as setting_up  # noqa: PLC0415
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        ok = setting_up.run(settings, database, folder, to_apply=to_apply, as_json=as_json)
+    sys.exit(0 if ok else 1)
 
 
 @commands.command()
@@ -305,6 +333,66 @@ def digest(files: tuple[str, ...], preview: str | None, *, heartbeat: bool, as_j
         result = digesting.run(database, files, preview=preview, heartbeat=heartbeat)
     digesting.show(result, as_json=as_json)
     sys.exit(0 if result.ok else 1)
+
+
+@commands.command()
+@_config
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "prometheus"]),
+    default="text",
+    show_default=True,
+)
+def status(files: tuple[str, ...], form: str) -> None:
+    """Is the job well? One line first: healthy, or the worst thing and its cure.
+
+    Asks Marketo nothing, and ends with 1 if people do not arrive.
+    """
+    from target_marketo.ops.status import show  # noqa: PLC0415 - when it is used
+
+    with closing(_store(files)) as database:
+        health = _health(database, files)
+    show.show(health, show.Format(form))
+    sys.exit(0 if health.ok else 1)
+
+
+@commands.command()
+@_config
+@click.option(
+    "--exit-code", "ended_with", type=int, help="What the job ended with, where a shell knows it."
+)
+def ping(files: tuple[str, ...], ended_with: int | None) -> None:
+    """Tell a dead-man switch how the run that has just ended went: the last task of a job.
+
+    Ends with 0 if it ended well, with 1 if it failed, and with 75 if nothing is wrong and the next
+    run goes on: no calls were left, or another run was still going.
+    """
+    from target_marketo.ops.console import console  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+    from target_marketo.ops.status import ping as pinging  # noqa: PLC0415
+    from target_marketo.ops.status.show import utc  # noqa: PLC0415
+
+    with closing(_store(files)) as database:
+        told = pinging.decide(_health(database, files), ended_with, utc)
+    screen = console(to_stderr=True)
+    screen.print(told.text, markup=False, soft_wrap=True)
+    for missed in pinging.tell(told, configuration.variables()):
+        screen.print(f"Warning: {missed}", markup=False, soft_wrap=True)
+    sys.exit(told.code)
+
+
+def _health(database: Database, files: tuple[str, ...]) -> Health:
+    from datetime import UTC, datetime  # noqa: PLC0415 - when it is used
+
+    from target_marketo import assembly  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+    from target_marketo.ops.status import health  # noqa: PLC0415
+
+    settings = configuration.settings(files)
+    usage = assembly.governor(settings, database).snapshot()
+    hours = configuration.silence_hours(configuration.variables())
+    return health.read(database, settings.instance, usage, datetime.now(UTC), hours)
 
 
 def _store(files: tuple[str, ...]) -> Database:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH_OF_A_PIPE = 140
+_KEPT_WHOLE = 18  # characters: a time, a number or a masked address is not broken
 
 
 def plain(text: object) -> str:
@@ -58,21 +59,23 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         lines = ("\t".join(plain(cell) for cell in row) for row in (*header, *rows))
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return
-    screen.print(Text(title, style="bold"))
+    if title:
+        screen.print(Text(title, style="bold"))
+    cells = [[plain(cell) for cell in row] for row in rows]
     table = Table(
         box=None, header_style="dim", show_header=any(columns), pad_edge=False, padding=(0, 2, 0, 0)
     )
-    for name, given in zip(names, columns, strict=True):
-        number = given.endswith("#")
+    for place, (name, given) in enumerate(zip(names, columns, strict=True)):
+        longest = max((len(row[place]) for row in cells), default=0)
         table.add_column(
             name,
-            justify="right" if number else "left",
-            no_wrap=number,
+            justify="right" if given.endswith("#") else "left",
+            no_wrap=longest <= _KEPT_WHOLE,
             overflow="fold",
             style="" if any(columns) or table.columns else "dim",
         )
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
+    for row in cells:
+        table.add_row(*map(Text, row))
     screen.print(table)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from target_marketo import assembly
 from target_marketo.ops.console import console, is_piped, print_json, print_table, short, span
+from target_marketo.ops.status.runs import outcome
 from target_marketo.store.run_ledger import COUNTS, RUNS, moment
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _PERIOD = timedelta(hours=24)
 _RUNS_SHOWN = 30
+_TIMES = ("started", "alive")
 _ON_SCREEN = ("received #", "created #", "updated #", "rejected #", "calls #")  # 80 columns
 
 
@@ -93,7 +95,7 @@ def show(measured: Measured, *, as_json: bool) -> None:
         return
     console().print()
     piped = is_piped()
-    columns = ("started", "took", "exit #", *(f"{name} #" for name in COUNTS), "calls #", "end")
+    columns = ("started", "took", "end", *(f"{name} #" for name in COUNTS), "calls #", "why")
     shown = columns if piped else ("started", "took", *_ON_SCREEN, "end")
     rows = [dict(zip(columns, _row(run), strict=True)) for run in measured.runs[:_RUNS_SHOWN]]
     print_table(
@@ -102,12 +104,13 @@ def show(measured: Measured, *, as_json: bool) -> None:
 
 
 def _row(run: dict[str, Any]) -> tuple[object, ...]:
-    end = datetime.fromisoformat(run["ended_at"] or run["alive_at"])
+    started_at, alive_at = (datetime.fromisoformat(run[f"{name}_at"]) for name in _TIMES)
+    ended_at = datetime.fromisoformat(run["ended_at"]) if run["ended_at"] else None
     return (
-        short(run["started_at"]),
-        span(end - datetime.fromisoformat(run["started_at"])),
-        "" if run["exit_code"] is None else run["exit_code"],
+        short(started_at),
+        span((ended_at or alive_at) - started_at),
+        outcome(run["exit_code"], alive_at, ended_at, datetime.now(UTC)),
         *(run[name] for name in COUNTS),
         sum(run["calls"].values()),
-        run["error_code"] or ("done" if run["ended_at"] else "under way"),
+        run["error_code"],
     )

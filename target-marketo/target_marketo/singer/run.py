@@ -15,16 +15,17 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from msgspec.structs import replace
 
-from target_marketo.delivery import preview
 from target_marketo.delivery.checkpoint import Checkpoint
 from target_marketo.delivery.dead_letters import Rejections
-from target_marketo.delivery.engine import Loader, Options
+from target_marketo.delivery.ending import Ending
+from target_marketo.delivery.engine import Engine, Options
 from target_marketo.delivery.entry import Received
-from target_marketo.delivery.interface import Done
 from target_marketo.delivery.rejection_limit import Judge
-from target_marketo.delivery.settlement import Rejection
+from target_marketo.delivery.settlement import Rejection, Settlement
 from target_marketo.delivery.summary import Summary
+from target_marketo.delivery.workers import Done
 from target_marketo.governor import BudgetSpent, GovernorError
+from target_marketo.governor.errors import AnotherWrites
 from target_marketo.mapping.lenient_json import read_leniently
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused, Skip
@@ -38,10 +39,12 @@ from target_marketo.singer.metrics import Metrics
 from target_marketo.singer.state_output import StateOutput
 from target_marketo.store.database import StoreError
 from target_marketo.writes.described import Described
+from target_marketo.writes.people import People
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from target_marketo.delivery.interface import Kind
     from target_marketo.mapping.mapper import Mapper
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.record_reader import Row
@@ -76,6 +79,13 @@ class OutOfTime(Stop):
     """The run's own minutes are over; what is left is the next run's."""
 
 
+def exit_code(error: BaseException) -> int:
+    """What the process ends with: 75 says that nothing is wrong, and that the next run goes on."""
+    if isinstance(error, Stop):
+        return error.code
+    return EXIT_BUDGET if isinstance(error, AnotherWrites) else EXIT_FAILED
+
+
 class _Signal(NamedTuple):
     number: int
 
@@ -88,6 +98,7 @@ class Run:
         marketo: The instance.
         error_log: Where rejected records go.
         cache: Where describe is kept for a day.
+        kinds: The kinds of attachments, by name.
         output: Where STATE goes.
     """
 
@@ -98,6 +109,7 @@ class Run:
         error_log: ErrorLog,
         cache: Cache,
         *,
+        kinds: Mapping[str, Kind] | None = None,
         output: IO[str] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -114,30 +126,28 @@ class Run:
         self.watch = Watch(settings.max_rejected_percent)
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._ending = Ending()
         self._checkpoint = Checkpoint()
         self._rejections = Rejections(
             error_log, self.summary, self._checkpoint.settled, stores=not settings.dry_run
         )
-        self._loader = Loader(
-            marketo,
+        self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
+        self._people = People(marketo, self._described, settings.partition_name)
+        self._engine = Engine(
+            self._people,
             Options(
                 batch_size=settings.batch_size_rows,
                 max_age=settings.max_batch_age_seconds,
                 max_concurrent=settings.max_concurrent_calls,
                 duplicates=settings.duplicates,
-                partition=settings.partition_name,
                 outage_patience=_PATIENCE_SECONDS,
                 dry_run=settings.dry_run,
             ),
-            self.summary,
-            settle=self._checkpoint.settled,
-            reject=self._reject,
-            arrived=self._rejections.arrived,
-            inbox=self._inbox,
+            self._settlement,
+            self._ending,
+            self._inbox,
+            kinds=kinds,
             now=now,
-            check=self._check_row,
-            gone=self._field_is_gone,
-            report=preview.tell,
         )
         self._mapper: Mapper | None = None
         self._plans: dict[str, StreamPlan] = {}
@@ -145,18 +155,15 @@ class Run:
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bundles = 0
         self._input_ended = False
-        self._failure: Exception | None = None
-        self._signal = 0
         self._hopeless = False
-        self._may_leave_at_once = True  # this thread waits for Marketo itself
         self._reported_at = now()
         self._out_of_time_at = now()  # until `consume` begins
-        marketo.stopping = lambda: self._stopping
+        marketo.stopping = lambda: self._ending.has_come
 
     @property
     def failure(self) -> Exception | None:
         """What ended the run early, if anything but a signal did."""
-        return self._failure
+        return self._ending.cause or self._ending.incomplete
 
     @property
     def messages(self) -> Counter[str]:
@@ -183,11 +190,11 @@ class Run:
 
     def interrupt(self, number: int) -> None:
         """A signal came: wind up. May be called from a signal handler; a second one is ignored."""
-        if self._signal:
+        if self._ending.signal:
             return
-        self._signal = number
+        self._ending.signal = number
         self._inbox.put(_Signal(number))
-        if self._may_leave_at_once:
+        if self._ending.may_leave_at_once:
             # Once the run has begun, `_end` says more.
             raise Stop("stopped before the first row", EXIT_SIGNAL + number)
 
@@ -199,10 +206,11 @@ class Run:
         """
         self._out_of_time_at = self._now() + SECONDS_A_MINUTE * self._settings.max_run_minutes
         try:
-            self._prepare()
+            with self._ending.waiting():
+                self._prepare()
             self._loop(source)
         except (MarketoError, GovernorError, SettingError, StoreError, Stop) as error:
-            self._failure = error
+            self._ending.because(error)
         self._wind_up()
         self._end()
 
@@ -213,37 +221,22 @@ class Run:
         self._marketo.patience_seconds = _START_PATIENCE_SECONDS
         earlier = self._marketo.under_way()
         self._marketo.learn_usage()
-        self._mapper = self._described.mapper()
+        self._mapper = self._people.mapper = self._described.mapper()
         self.watch = Watch(self._settings.max_rejected_percent, self._mapper.entries)
-        self._may_leave_at_once = False
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
-
-    def _field_is_gone(self) -> bool:
-        """Marketo refuses what describe allowed up to a day ago: the run ends if a field has gone.
-
-        This thread waits for Marketo meanwhile; a signal does not.
-        """
-        self._may_leave_at_once = True
-        try:
-            self._described.check()
-        except (MarketoError, GovernorError, SettingError, StoreError) as error:
-            self._failure = self._failure or error
-        finally:
-            self._may_leave_at_once = False
-        return self._failure is not None
 
     # The loop
 
     def _loop(self, source: IO[Any]) -> None:
         feed = Feed(source, self._inbox)
         feed.start()
-        while not self._stopping:
+        while not self._ending.has_come:
             ending = self._input_ended and not self._backlog
-            self._loader.tick(ending=ending or self._holds_much_state)
+            self._engine.tick(ending=ending or self._holds_much_state)
             self._write_state()
-            if ending and self._loader.idle:
+            if ending and self._engine.idle:
                 return
             working = bool(self._backlog) and not self._busy
             if working:
@@ -253,7 +246,7 @@ class Run:
     @property
     def _busy(self) -> bool:
         """No more records for now: enough calls, or enough memory, are in use."""
-        return self._loader.busy or self._holds_much_state
+        return self._engine.busy or self._holds_much_state
 
     @property
     def _holds_much_state(self) -> bool:
@@ -282,10 +275,12 @@ class Run:
         except Empty:
             pass
         if self._now() >= self._out_of_time_at:
-            self._failure = self._failure or OutOfTime(
-                f"Stopped after `max_run_minutes` = {self._settings.max_run_minutes}: the next run "
-                "goes on where this one ends",
-                EXIT_BUDGET,
+            self._ending.because(
+                OutOfTime(
+                    f"Stopped after `max_run_minutes` = {self._settings.max_run_minutes}: "
+                    "the next run goes on where this one ends",
+                    EXIT_BUDGET,
+                )
             )
         if self._now() - self._reported_at >= _REPORT_SECONDS:
             self._reported_at = self._now()
@@ -296,23 +291,19 @@ class Run:
     def _dispatch(self, event: object) -> None:
         match event:
             case Done():
-                self._loader.handle(event)
+                self._engine.handle(event)
             case Lines(first, lines):
                 self._bundles += 1
                 self._backlog.extend(enumerate(lines, first))
             case InputEnded(error):
                 self._input_ended = True
                 if error:
-                    self._failure = Stop(error)
+                    self._ending.because(Stop(error))
 
     def _patience(self) -> float:
-        due = self._loader.due()
+        due = self._engine.due()
         left = max(0.0, self._out_of_time_at - self._now())
         return min(_REPORT_SECONDS, left, _REPORT_SECONDS if due is None else due)
-
-    @property
-    def _stopping(self) -> bool:
-        return bool(self._signal or self._failure is not None or self._loader.failure is not None)
 
     # Messages
 
@@ -355,10 +346,10 @@ class Run:
     def _deliver_what_came(self, text: str) -> None:
         """A line that cannot be read: everything before it is delivered, nothing after it."""
         self._backlog.clear()
-        while not self._stopping:
-            self._loader.tick(ending=True)
+        while not self._ending.has_come:
+            self._engine.tick(ending=True)
             self._write_state()
-            if self._loader.idle:
+            if self._engine.idle:
                 break
             self._take_in(self._patience())
             self._backlog.clear()
@@ -416,14 +407,13 @@ class Run:
         if isinstance(mapped, Mapped):
             if mapped.left_out:
                 self._leave_out(mapped, received)
-            self._loader.add(plan, mapped, received)
+            self._engine.add(plan, mapped, received)
         elif mapped is None or isinstance(mapped, Skip):
-            summary.skipped += 1
             if mapped is not None:
                 summary.skipped_because[str(mapped)] += 1
-            self._checkpoint.settled([received.ticket])
+            self._settlement.skipped(received.ticket)
         else:
-            self._reject([self._rejections.refuse(plan, received, mapped)])
+            self._settlement.refused_unread(self._rejections.refuse(plan, received, mapped))
 
     # The error log
 
@@ -442,18 +432,12 @@ class Run:
             )
             for each in mapped.left_out
         )
-        self._judge()
-
-    def _reject(self, taken: list[Rejection]) -> None:
-        """Takes over records that Marketo will not take."""
-        self._rejections.take(taken)
-        self._judge()
 
     def _judge(self) -> None:
         """Stops a run whose mapping is wrong while no bookmark has moved."""
         if not self._hopeless and (verdict := self._judging.verdict or self.watch.verdict):
             self._hopeless = True
-            self._failure = Stop(verdict)
+            self._ending.because(Stop(verdict))
 
     # STATE and the end
 
@@ -464,7 +448,7 @@ class Run:
         if self._settings.dry_run or self._states.is_gone or self._hopeless:
             return
         ended = self._input_ended and not self._backlog
-        if self._judging.doubts(ended=ended, stopping=self._stopping):
+        if self._judging.doubts(ended=ended, stopping=self._ending.has_come):
             return
         if self.watch.doubts(ended=ended):
             return
@@ -474,22 +458,21 @@ class Run:
 
     def _wind_up(self) -> None:
         """Lets calls that are under way come back, and writes the last safe STATE."""
-        self._failure = self._failure or self._loader.failure
-        self._loader.stop()
+        self._engine.stop()
         give_up_at = self._now() + _WIND_UP_SECONDS
         try:
-            while self._loader.flying and (left := give_up_at - self._now()) > 0:
+            while self._engine.flying and (left := give_up_at - self._now()) > 0:
                 event = self._inbox.get(timeout=left)
                 if isinstance(event, Done):
-                    self._loader.handle(event)
+                    self._engine.handle(event)
         except Empty:
             pass  # some hang: their people are not settled, and come again
         except StoreError as error:
-            self._failure = self._failure or error
+            self._ending.because(error)
         try:
             self._write_state()
         except StoreError as error:
-            self._failure = self._failure or error
+            self._ending.because(error)
 
     def _tell(self) -> None:
         """What the run did, and what nothing came of."""
@@ -500,20 +483,22 @@ class Run:
             logger.warning("Rejected in all: %s x code %s, %s %s", count, code, stream, field)
         for (stream, code, field), count in sorted(self.summary.left_out.items()):
             logger.warning("Left out in all: %s x code %s, %s %s", count, code, stream, field)
-        if self._input_ended and self._failure is None:
+        attachments = self.summary.attachments_line()
+        if attachments:
+            logger.info("Attached: %s", attachments)
+        if self._input_ended and self._ending.cause is None:
             for line in self.watch.warnings():
                 logger.warning("%s", printable(line))
         logger.info("%s", self._summary_line())
 
     def _end(self) -> None:
         self._tell()
-        failure = self._failure
-        self._metrics.end(succeeded=not self._signal and failure is None)
-        if self._signal:
+        failure, signal = self._ending.cause, self._ending.signal
+        self._metrics.end(succeeded=not signal and failure is None)
+        if signal:
             raise Stop(
-                f"Stopped by signal {self._signal}: what was not delivered comes again with the "
-                "next run",
-                EXIT_SIGNAL + self._signal,
+                f"Stopped by signal {signal}: what was not delivered comes again with the next run",
+                EXIT_SIGNAL + signal,
             )
         if isinstance(failure, QuotaSpent | BudgetSpent):
             raise Stop(f"{failure}; the next run goes on where this one ends", EXIT_BUDGET)
@@ -523,6 +508,8 @@ class Run:
             raise Stop(printable(error))
         if self._states.is_gone:
             raise Stop("STATE could not be written: run again, with an output that is kept")
+        if self._ending.incomplete is not None:
+            raise self._ending.incomplete
         if self.summary.settled != self.summary.received:
             raise Stop(
                 f"{self.summary.received} records came in and {self.summary.settled} are accounted "
@@ -532,10 +519,6 @@ class Run:
     def _summary_line(self) -> str:
         calls = self._marketo.calls
         return self.summary.line(calls.by_kind, calls.throttled)
-
-    def _check_row(self, row: Mapping[str, Any]) -> Refused | None:
-        assert self._mapper is not None  # noqa: S101 - rows come of plans, plans of the mapper
-        return self._mapper.check(row)
 
 
 def _not_taken(kind: str) -> NoReturn:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from target_marketo.singer.bookmark import newest_time
-from target_marketo.singer.run import EXIT_FAILED, Stop
+from target_marketo.singer.run import exit_code
 from target_marketo.store.database import StoreError
 from target_marketo.store.run_ledger import COUNTS
 
@@ -42,7 +42,7 @@ def recorded(ledger: RunLedger, run: Run) -> Iterator[None]:
     try:
         yield
     except BaseException as caught:
-        code = caught.code if isinstance(caught, Stop) else EXIT_FAILED
+        code = exit_code(caught)
         cause = run.failure or caught
         given = getattr(cause, "code", "")
         error_code = given if given and isinstance(given, str) else type(cause).__name__

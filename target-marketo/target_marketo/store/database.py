@@ -18,6 +18,7 @@ without SQLAlchemy's handling of each statement, which costs more than the state
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import sqlite3
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from sqlalchemy import PoolProxiedConnection
 
 T = TypeVar("T")
+
+logger = logging.getLogger("target-marketo")
 
 METADATA = MetaData()
 """All tables of the store; each module adds its own."""
@@ -246,11 +249,20 @@ def open_database(store_url: str | None = None, store_key: str | None = None) ->
         StoreError: the URL is not one of ours, or the place cannot be used.
     """
     url = _parse(store_url) if store_url else default_url()
+    is_new = _is_sqlite(url) and not Path(str(url.database)).exists()
     try:
-        return Database(url, store_key)
+        database = Database(url, store_key)
     except (SQLAlchemyError, ImportError, OSError) as error:
         name = url.render_as_string(hide_password=True)
         raise StoreError(f"store {name}: {_one_line(error)}") from None
+    if is_new:
+        logger.warning(
+            "A new store was made: %s, of user %s. If there was one before, this is another one: "
+            "set `store_url`, or run as the user who had it",
+            database.path,
+            os.getuid(),
+        )
+    return database
 
 
 def default_url() -> URL:
@@ -262,7 +274,13 @@ def state_folder() -> Path:
     """`$XDG_STATE_HOME/target-marketo`, else `~/.local/state/target-marketo`; the user's alone."""
     home = os.environ.get("XDG_STATE_HOME", "")
     # XDG Base Directory Specification: a relative path is to be ignored.
-    state = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
+    try:
+        state = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
+    except RuntimeError:  # neither HOME nor an entry in the password file
+        raise StoreError(
+            f"user {os.getuid()} has no home folder, so the store has no place: set "
+            "TARGET_MARKETO_STORE_URL, or XDG_STATE_HOME to a folder of this user's"
+        ) from None
     folder = state / "target-marketo"
     with suppress(OSError):  # whatever is wrong with the folder, opening the file says it better
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

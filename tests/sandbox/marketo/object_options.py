@@ -40,8 +40,10 @@ Permission = Literal[
     "Read-Write Custom Object",
     "Read-Only Custom Object Type",
     "Read-Write Custom Object Type",
+    "Read-Write Schema Standard Field",
+    "Read-Write Schema Custom Field",
 ]
-Feature = Literal["activities", "lists", "programs", "custom_objects", "extracts"]
+Feature = Literal["activities", "lists", "programs", "custom_objects", "extracts", "lead_fields"]
 
 
 class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -151,6 +153,10 @@ class ObjectOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     activity_attribute_names: Literal["display", "both"] = "display"
     large_list: Literal["accept", "1003"] = "accept"  # as `listId` of a reading
     large_list_members: int = 10_000
+
+    # --- fields of leads ---
+    # What the name of a field that is there is answered: the call, or its row.
+    lead_field_taken: Literal["response_1017", "row_1017"] = "response_1017"
 
     # --- lists ---
     list_added_again: Literal["added", "skipped", "skipped_1017"] = "added"

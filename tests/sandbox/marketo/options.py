@@ -31,6 +31,21 @@ DataType = Literal[
     "reference",
     "formula",
 ]
+# Those that the API makes; Adobe's specification: no text area among them.
+MadeType = Literal[
+    "boolean",
+    "currency",
+    "date",
+    "datetime",
+    "email",
+    "float",
+    "integer",
+    "percent",
+    "phone",
+    "score",
+    "string",
+    "url",
+]
 
 
 class CustomField(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

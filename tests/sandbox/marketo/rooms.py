@@ -10,6 +10,7 @@ from .activity_types import ActivityTypes
 from .campaigns import Campaigns
 from .extracts import Extracts
 from .folders import Folders
+from .lead_schema import LeadSchema
 from .lists import Lists
 from .members import Members
 from .object_types import ObjectTypes
@@ -40,11 +41,13 @@ class Rooms:
         self.campaigns = Campaigns(instance)
         self.extracts = Extracts(instance)
         self.people = People(instance)
+        self.lead_schema = LeadSchema(instance)
         self.holding_leads = (self.lists, self.programs, self.log, self.objects)
         rooms = (
             *(self.folders, self.programs, self.members, self.lists, self.activity_types),
             *(self.log, self.activities),
             *(self.object_types, self.objects, self.campaigns, self.extracts, self.people),
+            self.lead_schema,
         )
         self._router = Router(route for room in rooms for route in room.routes())
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_marketo.delivery.engine import CREATE, UPDATE
+from target_marketo.delivery.interface import Unavailable
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.rules import Duplicates
-from target_marketo.marketo.errors import OutcomeUnknown, Rejected, SendFewer, Unavailable
+from target_marketo.marketo.errors import OutcomeUnknown, Rejected, SendFewer
 from target_marketo.marketo.replies import Field
+from target_marketo.problems import SettingError
+from tests.target_marketo.delivery.bench import FIELDS, Bench
 from tests.target_marketo.fake_marketo import FakeMarketo
-from tests.target_marketo.test_loader import FIELDS, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +69,8 @@ def test_an_outage_of_all_writes_ends_the_run_with_nobody_given_up() -> None:
     bench.record("a@example.com", first_name="Ann")
     bench.finish()
 
-    assert isinstance(bench.loader.failure, Unavailable)
-    assert "no write has got through for 30 minutes" in str(bench.loader.failure)
+    assert isinstance(bench.failure, Unavailable)
+    assert "no write has got through for 30 minutes" in str(bench.failure)
     assert (bench.rejected, bench.settled) == ([], [])
     assert 1800 <= bench.time < 1900
     assert len(marketo.log) < 150, "it rests between tries"
@@ -89,7 +91,7 @@ def test_who_stops_every_call_is_found_while_others_get_through() -> None:
 
     assert [each.key for each in bench.rejected] == ["p1@example.com"]
     assert names(marketo) == {"p0@example.com": 1}
-    assert bench.loader.failure is None
+    assert bench.failure is None
     assert bench.everything_settled_once()
 
 
@@ -213,11 +215,16 @@ def test_slots_that_are_always_late_end_in_writes_all_the_same() -> None:
 # A field that goes while the run is on.
 
 
+def _asked(asked: list[float], bench: Bench, *, after: float) -> Exception | None:
+    asked.append(bench.time)
+    return SettingError("there is no such field") if bench.time > after else None
+
+
 def test_a_field_is_asked_about_again_when_rows_are_refused_for_it() -> None:
     marketo = FakeMarketo()
     asked: list[float] = []
     bench = Bench(marketo)
-    bench.loader._gone = lambda: asked.append(bench.time) or bench.time > 100  # type: ignore[func-returns-value]
+    bench.described.gone = lambda: _asked(asked, bench, after=100.0)
 
     marketo.skips = ["1006"]
     bench.record("a@example.com", first_name="Ann")
@@ -252,7 +259,7 @@ def test_a_request_refused_for_a_field_asks_too(kind: str, error: Exception) -> 
     marketo = FakeMarketo()
     asked: list[float] = []
     bench = Bench(marketo)
-    bench.loader._gone = lambda: asked.append(bench.time) or True  # type: ignore[func-returns-value]
+    bench.described.gone = lambda: _asked(asked, bench, after=-1.0)
 
     def refuse(asked_for: str, rows: Sequence[Any]) -> None:
         if asked_for == kind:
@@ -293,12 +300,12 @@ def test_records_of_a_few_people_are_sent_before_they_fill_the_memory() -> None:
     for visit in range(1000):
         for number in range(3):
             bench.record(f"p{number}@example.com", first_name=f"Name {visit}")
-        most = max(most, bench.loader.bytes)
+        most = max(most, bench.bytes)
         bench.turn()
     bench.finish()
 
     assert most < 35_000
-    assert bench.loader.bytes == 0
+    assert bench.bytes == 0
     assert {person["firstName"] for person in marketo.people.values()} == {"Name 999"}
     assert bench.everything_settled_once()
 

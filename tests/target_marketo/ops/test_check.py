@@ -12,6 +12,8 @@ from tests.sandbox.marketo.options import Partition
 from .conftest import MailServer, Ops, Store, mail_variables
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.sandbox.livechat.client import LiveChatSandbox
     from tests.sandbox.marketo.client import MarketoSandbox
 
@@ -21,6 +23,7 @@ def tap(livechat_account: LiveChatSandbox) -> dict[str, str]:
     """The settings of the tap."""
     return {
         "TAP_LIVECHAT_API_URL": livechat_account.api_url,
+        "TAP_LIVECHAT_ACCOUNTS_URL": livechat_account.accounts_url,
         "TAP_LIVECHAT_ACCOUNT_ID": livechat_account.account_id,
         "TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN": livechat_account.personal_access_token,
     }
@@ -46,9 +49,9 @@ def test_all_is_well_with_a_tick_each_and_its_cost(
 
     assert checked.exit_code == 0, checked.output
     assert "✗" not in checked.output
-    assert checked.output.count("✓") == 10
-    assert "5 calls to Marketo and 1 billed requests" in checked.output
-    assert livechat_account.counts()["billed"] == 1
+    assert checked.output.count("✓") == 12
+    assert "5 calls to Marketo and 2 billed requests" in checked.output
+    assert livechat_account.counts()["billed"] == 2
     assert mailbox.messages == [], "the mail server is asked, nobody is mailed"
     assert marketo.leads() == []
 
@@ -151,49 +154,49 @@ def test_a_quota_that_is_nearly_spent_and_one_that_is(ops: Ops, marketo: Marketo
     assert "607" in text or "spent" in text or "daily limit" in text
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"PERSONAL_ACCESS_TOKEN": "dal:planted-client-secret"}, "rejects the credentials"),
-        ({"ACCOUNT_ID": ""}, "set account_id and personal_access_token together"),
-        ({"API_URL": "http://livechat.example.com"}, "api_url must start with https://"),
-        ({"API_URL": "http://127.0.0.1:9"}, "no answer from LiveChat"),
-        ({"API_VERSION": "9.9"}, "check api_url and api_version"),
-    ],
-)
-def test_livechat_turns_red_with_its_cure(
-    ops: Ops, tap: dict[str, str], changed: dict[str, str], said: str
-) -> None:
-    given = tap | {f"TAP_LIVECHAT_{name}": value for name, value in changed.items()}
-
-    colour, text = lines(ops, **given)["LiveChat"]
-
-    assert colour == "red"
-    assert said in text
-
-
-def test_a_token_without_the_scope_is_told_which(
+def test_livechat_is_tried_by_the_tap_itself_and_its_lines_are_told(
     ops: Ops, tap: dict[str, str], livechat_account: LiveChatSandbox
 ) -> None:
+    well = lines(ops, **tap)
     livechat_account.change(scopes=["agents--all:ro"])
     try:
-        colour, text = lines(ops, **tap)["LiveChat"]
+        scopes = lines(ops, **tap)["LiveChat scopes"]
     finally:
         livechat_account.change(scopes=["chats--all:ro", "customers:ro"])
+    refused = lines(ops, **tap | {"TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN": "planted-other-token"})
 
-    assert (colour, "chats--all:ro" in text) == ("red", True)
-
-
-@pytest.mark.parametrize("source", ["archives", "customers", "cdp"])
-def test_each_source_of_visitors_is_tried_where_it_lies(
-    ops: Ops, tap: dict[str, str], livechat_account: LiveChatSandbox, source: str
-) -> None:
-    given = tap | {
-        "TAP_LIVECHAT_VISITOR_SOURCE": source,
-        "TAP_LIVECHAT_CDP_URL": livechat_account.cdp_url,
+    assert {subject: colour for subject, (colour, _) in well.items() if "LiveChat" in subject} == {
+        "LiveChat token": "green",
+        "LiveChat scopes": "grey",  # all streams are selected here, and two requests try not all
+        "LiveChat account": "green",
+        "LiveChat clock": "green",
     }
+    assert scopes[0] in {"amber", "red"}
+    assert "chats--all:ro" in scopes[1]
+    assert refused["LiveChat token"][0] == "red"
 
-    assert lines(ops, **given)["LiveChat"] == ("green", f"{source} can be read")
+
+def test_a_tap_that_is_not_there_or_says_nothing_is_told(
+    ops: Ops, tap: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    nowhere = {"PATH": str(tmp_path), **tap}
+
+    absent = lines(ops, **nowhere)["LiveChat"]
+    command = tmp_path / "tap-livechat"
+    command.write_text("#!/bin/sh\necho hello\n")
+    command.chmod(0o755)
+    mute = lines(ops, **nowhere)["LiveChat"]
+
+    assert (absent[0], "tap-livechat is neither beside" in absent[1]) == ("grey", True)
+    assert (mute[0], "--check=json says nothing that can be read" in mute[1]) == ("red", True)
+
+
+def test_settings_that_others_may_read_are_worth_a_look(ops: Ops, tmp_path: Path) -> None:
+    (tmp_path / ".env").touch(mode=0o644)
+    (tmp_path / ".env").chmod(0o644)
+
+    assert lines(ops)[".env"] == ("amber", "may be read by others: chmod 600 .env")
 
 
 def test_a_store_that_others_may_read_is_mended_or_told(ops: Ops, store: Store) -> None:

@@ -43,7 +43,8 @@ def test_news_is_mailed_once_and_then_there_is_none(
     mailbox = mail_server.start()
     variables = mail_variables(mailbox)
     ran(store, delivered=7)
-    store.add(failure(), failure(EMAILS[1], "invalid_email", field="email"))
+    merge = failure(code="1007", last_chat_id="PJ0MRSHTDG")
+    store.add(merge, failure(EMAILS[1], "invalid_email", field="email"))
 
     first = ops("digest", **variables)
     second = ops("digest", **variables)
@@ -55,7 +56,8 @@ def test_news_is_mailed_once_and_then_there_is_none(
     for part in (text, html):
         assert "j***@p***.example" in part
         assert "invalid_email email" in part
-        assert "marketo-ops replay --code 1003" in part
+        assert "marketo-ops replay --code 1007" in part
+        assert "chat PJ0MRSHTDG" in part
         assert "email is text of 12 characters" in part
     assert mailbox.messages[0]["Subject"].startswith("[marketo 127] 2 new, 2 rejections, ")
 
@@ -105,7 +107,7 @@ def test_a_server_that_is_down_fails_loudly_and_the_next_mail_covers_both_days(
     text, _ = mailbox.bodies()
     assert "1003" in text
     assert "1006" in text
-    assert "7 records delivered" in text
+    assert ": 7 delivered" in text
 
 
 def test_the_same_news_has_the_same_message_id_and_other_news_another(
@@ -174,7 +176,7 @@ def test_no_news_is_mailed_only_with_a_heartbeat(
     ops("digest", "--heartbeat", **mail_variables(mailbox))
 
     assert "all is well" in mailbox.messages[0]["Subject"]
-    assert "3 records delivered" in mailbox.bodies()[0]
+    assert ": 3 delivered" in mailbox.bodies()[0]
 
 
 def test_a_preview_is_written_and_nothing_counts_as_told(
@@ -210,8 +212,27 @@ def test_runs_that_failed_or_were_killed_are_news(ops: Ops, store: Store) -> Non
 
     report = ops.json("digest", "--preview", "x.html")["report"]
 
-    assert [run["what"] for run in report["failed_runs"]] == ["exit code 75", "killed"]
+    assert [(run["what"], run["waits"]) for run in report["ended_runs"]] == [
+        ("exit code 75", True),
+        ("killed", False),
+    ]
     assert report["runs"] == 3
+
+
+def test_runs_that_failed_alike_are_one_and_the_sums_are_of_all(ops: Ops, store: Store) -> None:
+    counts = {"received": 9, "delivered": 4, "created": 1, "updated": 2, "skipped": 5}
+    for number in range(3):
+        ran(store, f"{number}", code=1, ago=number + 0.5, **counts)
+    ran(store, "good", attachments={"custom_activities": 3}, **counts)
+
+    report = ops.json("digest", "--preview", "x.html")["report"]
+
+    ((what, count),) = [(run["what"], run["count"]) for run in report["ended_runs"]]
+    assert (what, count) == ("exit code 1", 3)
+    assert (report["created"], report["updated"], report["skipped"]) == (4, 8, 20)
+    assert report["attachments"] == {"custom_activities": 3}
+    assert report["headline"].startswith("healthy since")
+    assert report["last_success"]
 
 
 def test_meltanos_failures_are_news_unless_our_ledger_tells_them(
@@ -228,16 +249,17 @@ def test_meltanos_failures_are_news_unless_our_ledger_tells_them(
 
     with closing(sqlite3.connect(folder / "meltano.db")) as connection:
         connection.execute(
-            "CREATE TABLE runs (id INTEGER, job_name, state, started_at, ended_at, payload)"
+            "CREATE TABLE runs"
+            " (id INTEGER, job_name, state, started_at, ended_at, payload, last_heartbeat_at)"
         )
         rows = [row(1, "SUCCESS", 5), row(2, "FAIL", 3, "Extractor failed"), row(3, "FAIL", 2)]
-        connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL)", rows)
         connection.commit()
     ran(store, "ours", code=1, ago=1.9)
     mailbox = mail_server.start()
     variables = mail_variables(mailbox)
 
-    first = ops.json("digest", **variables)["report"]["failed_runs"]
+    first = ops.json("digest", **variables)["report"]["ended_runs"]
     again = ops.json("digest", **variables)
 
     assert [run["source"] for run in first] == ["target-marketo", "Meltano: prod:job"]

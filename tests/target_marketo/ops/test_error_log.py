@@ -132,7 +132,7 @@ class Desk:
         self.rejections.take([Rejection(received, key, "1003", "", "", "", None)])
 
     def deliver(self, number: int, **values: Any) -> None:
-        entry = Entry(("email", "x"), "JANE.DOE@planted.example", 0.0)
+        entry = Entry(("email", "x"), "JANE.DOE@planted.example", since=0.0)
         entry.received.append(self.received(number, **values))
         self.rejections.arrived(entry)
 

@@ -85,6 +85,6 @@ def test_where_nobody_looks_a_table_is_tab_separated_lines(ops: Ops, store: Stor
 
     listed = ops("errors", "list").stdout.splitlines()
 
-    assert listed[0].split("\t")[:4] == ["ID", "last seen", "seen", "stream"]
+    assert listed[0].split("\t")[:4] == ["ID", "last seen", "stream", "code"]
     assert listed[1].split("\t")[0] == "1"
     assert not set("─│┃━") & set("".join(listed))

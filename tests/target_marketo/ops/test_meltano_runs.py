@@ -83,12 +83,13 @@ def test_each_failure_is_told_and_no_log_has_anybodys_data(
 
     assert (in_tap, in_target, at_quota, digest) == (1, 1, 1, 0), project.printed
     assert len(mailbox.messages) == 1
-    assert "3 runs failed" in mailbox.messages[0]["Subject"]
+    assert "2 runs failed, 1 run waited" in mailbox.messages[0]["Subject"]
     text, html = mailbox.bodies()
     for part in (text, html):
         assert "Meltano: prod:tap-livechat-to-target-marketo" in part
         assert "Extractor failed" in part
-        assert "Marketo refused `client_id` and `client_secret`" in part
+        assert "Marketo refused client_id and client_secret" in re.sub("</?code>", "", part)
+        assert "The last run waits: Marketo answered 607" in part
         assert "exit code 75" in part
     people = [each["email"] for each in sandbox.livechat.expected()["emails"].values()]
     assert planted.shown_in(project.printed + text + html, also=people) == []
@@ -106,7 +107,11 @@ def test_meltano_env_example_and_code_know_the_same_settings() -> None:
     assert variables == set(re.findall(r"^# (MARKETO_OPS_\w+)=", example, re.MULTILINE))
     for name in variables:
         assert name in code or f'"{name.removeprefix("MARKETO_OPS_")}"' in code, name
-    assert secret == {"MARKETO_OPS_SMTP_PASSWORD", "MARKETO_OPS_PING_URL"}
+    assert secret == {
+        "MARKETO_OPS_SMTP_PASSWORD",
+        "MARKETO_OPS_PING_URL",
+        "MARKETO_OPS_JOB_PING_URL",
+    }
 
 
 def test_both_schedules_are_listed(tmp_path: Path, sandbox: Sandbox, mailbox: Mailbox) -> None:

@@ -55,7 +55,7 @@ def test_entries_are_counted_resolved_told_and_purged(ops: Ops, shared: Store) -
         "1003": ("new", 3),
         "1006": ("resolved", 1),
     }
-    assert (report["delivered"], len(report["failed_runs"])) == (5, 1)
+    assert (report["delivered"], len(report["ended_runs"])) == (5, 1)
     assert purged["entries_deleted"] == 3
     assert shared.count() == 0
 
@@ -95,6 +95,6 @@ def test_control_characters_in_names_and_keys_are_stored_as_marks(shared: Store)
 
         assert [stream for stream, _ in error_log.open_people()] == ["a?b?"]
         again = Rejections(error_log, summary, settle=lambda _: None)
-        again.arrived(Entry(("email", "x"), "\0a@b.co", 0.0, received=[received]))
+        again.arrived(Entry(("email", "x"), "\0a@b.co", since=0.0, received=[received]))
         again.store()
         assert list(error_log.open_people()) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from target_marketo.ops.digest import render
-from target_marketo.ops.digest.report import FailedRun, Kind, Report, State, Told
+from target_marketo.ops.digest.report import EndedRun, Kind, Report, State, Told
 
 
 def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
@@ -31,26 +31,34 @@ def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
             last_seen="2026-11-20T06:00:00+00:00",
             who="j***@p***.example",
             sample="phone is text of 300 characters",
+            chat="PJ0MRSHTDG",
             replay=f"marketo-ops replay --code {1000 + number} | target-marketo",
         )
         for number in range(kinds)
     )
-    failed = FailedRun("2026-11-20T05:00:00+00:00", "target-marketo", "exit code 1", "x" * 400)
+    failed = EndedRun("2026-11-20T05:00:00+00:00", "target-marketo", "exit code 1", "x" * 400)
     values: dict[str, Any] = {
         "instance": "123-abc-456.mktorest.com",
         "environment": "prod",
         "timezone": "Europe/Berlin",
         "since": "2026-11-19T06:00:00+00:00",
         "until": "2026-11-20T06:00:00+00:00",
+        "healthy": True,
+        "headline": "healthy since 2026-11-12 09:07",
         "kinds": made,
-        "failed_runs": (failed,) * runs,
+        "ended_runs": (failed,) * runs,
         "runs": 24,
         "last_run": "2026-11-20T05:00:00+00:00",
+        "last_success": "2026-11-20T05:00:00+00:00",
         "silent_hours": 0,
         "received": 5000,
         "delivered": 4000,
         "unchanged": 900,
+        "skipped": 400,
         "rejected": 100,
+        "created": 300,
+        "updated": 2000,
+        "attachments": {"custom_activities": 1200, "static_lists": 40},
         "open_entries": 120,
         "oldest_open": "2026-11-01T06:00:00+00:00",
         "deleted_soon": 3,
@@ -121,9 +129,42 @@ def test_the_text_is_complete_by_itself() -> None:
 
     assert len(set(re.findall(r"  1\d{3} <b>", text))) == 500
     assert "RUNS THAT FAILED (2)" in text
-    assert "4,000 records delivered" in text
+    assert "People: 300 created and 2,000 updated, 1,200 chats written to timelines" in text
+    assert "5,000 records received in 24 runs: 4,000 delivered, 900 unchanged, 400 skipped" in text
+    assert "Last success: 11-20 06:00" in text
     assert "11-20 07:00 (Europe/Berlin)" in text
     assert "\n\n\n" not in text
+
+
+def test_the_present_state_comes_first_and_no_backtick_is_shown() -> None:
+    told = report(
+        ended_runs=(EndedRun("2026-11-20T05:00:00+00:00", "x", "exit code 1", "`client_id` is"),),
+        headline="the last run failed at 06:00: `client_id` is wrong <b>",
+        healthy=False,
+    )
+
+    text, html = render.text(told), render.html(told)
+
+    assert text.startswith("The last run failed at 06:00: client_id is wrong <b>\n")
+    assert "The last run failed at 06:00: <code>client_id</code> is wrong &lt;b&gt;" in html
+    body = html[html.index("<body") :]
+    assert body.index("The last run failed at") < body.index("1 run failed")
+    assert "`" not in text + html
+
+
+def test_like_runs_are_one_line_with_their_count_and_waiting_is_no_failure() -> None:
+    at, first = "2026-11-20T05:00:00+00:00", "2026-11-19T23:00:00+00:00"
+    told = report(
+        ended_runs=(
+            EndedRun(at, "target-marketo", "exit code 1", "it is wrong", count=7, first=first),
+            EndedRun(at, "target-marketo", "exit code 75", "no calls", waits=True),
+        )
+    )
+
+    assert "7 runs failed, 1 run waited" in render.subject(told)
+    for part in (render.text(told), render.html(told)):
+        assert "7 times, 11-20 00:00 to" in part
+        assert "left the rest to the next" in part.lower()
 
 
 def test_the_subject_is_numbers_and_our_own_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 from contextlib import closing
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_marketo.governor.errors import AnotherWrites
+from target_marketo.governor.writer import Writer
 from target_marketo.singer.bookmark import newest_time
+from target_marketo.target import TargetMarketo
 from tests.target_marketo.conftest import Target, record, schema, state
 from tests.target_marketo.in_process import InProcess
 
@@ -114,3 +118,26 @@ def _never_ending(messages: list[Any]) -> Any:
             self._inbox.put(Lines(1, lines(messages).encode().splitlines()))
 
     return Endless
+
+
+def test_a_run_whose_turn_does_not_come_ends_in_one_line_with_75(
+    target: Target, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def busy(_: Writer) -> None:
+        raise AnotherWrites("process 7 on host writes to the instance since 12:00")
+
+    monkeypatch.setattr(Writer, "_wait_for_turn", busy)
+    monkeypatch.setattr("target_marketo.target._favour_throughput", lambda: None)
+    config = target.folder / "config.json"
+    config.write_text(json.dumps(target.config))
+
+    with pytest.raises(SystemExit) as ended:
+        TargetMarketo.invoke(config=[str(config)], file_input=io.StringIO(""))
+
+    errors = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert ended.value.code == 75
+    assert [each.message for each in errors] == [
+        "process 7 on host writes to the instance since 12:00"
+    ]
+    assert errors[0].exc_info is None
+    assert _row(target.folder, "exit_code", "error_code") == (75, "AnotherWrites")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,14 @@ from sqlalchemy.engine import make_url
 from target_marketo import assembly
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
-from target_marketo.ops.check import livechat
+from target_marketo.ops.check import attachments, tap
+from target_marketo.ops.check.colour import Colour
 from target_marketo.ops.console import console, plain, print_json
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
 from target_marketo.ops.project import configuration
+from target_marketo.ops.status.health import readable_settings
 from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError, default_url
 from target_marketo.store.error_log import ErrorLog
@@ -39,13 +40,12 @@ _PATIENCE_SECONDS = 8.0
 _LITTLE_LEFT = 0.05
 
 
-class Colour(StrEnum):
-    """Green is right, red ends with exit code 1, grey was not tried, amber is worth a look."""
-
-    GREEN = "green"
-    AMBER = "amber"
-    RED = "red"
-    GREY = "grey"
+_COLOURS = {  # of what the tap says
+    "ok": Colour.GREEN,
+    "warning": Colour.AMBER,
+    "failed": Colour.RED,
+    "not_tried": Colour.GREY,
+}
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,9 @@ def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
     """Tries everything that can be tried; one failure does not hide another."""
     results = Results()
     _livechat(results, tap_files)
+    if readable := readable_settings():
+        text = f"may be read by others: chmod 600 {readable}"
+        results.add(Colour.AMBER, readable, text)
     settings = _settings(results, files)
     try:
         database = configuration.store(files)
@@ -139,22 +142,17 @@ def _settings(results: Results, files: Sequence[str]) -> Settings | None:
 
 def _livechat(results: Results, tap_files: Sequence[str]) -> None:
     try:
-        config = configuration.tap(tap_files)
-    except OpsError as error:
+        report = tap.ask(tap_files)
+    except NotTried as reason:
+        results.add(Colour.GREY, "LiveChat", f"not tried: {reason}")
+        return
+    except (OpsError, SettingError) as error:
         results.add(Colour.RED, "LiveChat", str(error))
         return
-    if not livechat.is_configured(config):
-        results.add(Colour.GREY, "LiveChat", "not tried: no TAP_LIVECHAT_* credentials are set")
-        return
-
-    def work() -> str:
-        question = livechat.prepare(
-            config, lambda text: results.add(Colour.AMBER, "LiveChat access", text)
-        )
-        results.livechat_requests = 1
-        return livechat.ask(question)
-
-    results.attempt("LiveChat", work)
+    results.livechat_requests = report.billed_requests
+    for finding in report.findings:
+        colour = _COLOURS.get(finding.status, Colour.RED)
+        results.add(colour, f"LiveChat {finding.check}", finding.message)
 
 
 def _store(results: Results, database: Database) -> bool:
@@ -183,6 +181,8 @@ def _marketo(results: Results, settings: Settings, database: Database) -> None:
         results.attempt("permission to read people", lambda: _read_permission(marketo))
         results.attempt("permission to write people", lambda: _write_permission(marketo))
         _partition(results, marketo, settings)
+        for colour, subject, text in attachments.verdicts(settings.streams, marketo):
+            results.add(colour, subject, text)
     results.marketo_calls = marketo.calls.total
 
 

@@ -22,7 +22,9 @@ from target_marketo.ops.console import console, print_json
 from target_marketo.ops.digest import mail, ping, render
 from target_marketo.ops.digest.report import Report, Sources, gather
 from target_marketo.ops.errors import OpsError
+from target_marketo.ops.errors_log.outlook import Judge
 from target_marketo.ops.project import configuration, meltano
+from target_marketo.ops.status import health
 from target_marketo.store.cache import Cache
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.run_ledger import RUNS
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 _CURSOR = "digest"
 _FOR_EVER = float("inf")
 _BEGINNING = "1970-01-01T00:00:00+00:00"
-_SILENCE_HOURS = 6
 # Meltano writes a run's end a little after it; what was told is known by id.
 _OVERLAP = timedelta(days=2)
 _IDS_KEPT = 2000
@@ -147,6 +148,8 @@ def _report(
     cursor = _cursor(database, settings.instance)
     found = meltano.runs(max(datetime.fromisoformat(cursor.until) - _OVERLAP, _first_day(now)))
     told = set(cursor.meltano_runs)
+    usage = assembly.governor(settings, database).snapshot()
+    hours = configuration.silence_hours(variables)
     return gather(
         database,
         cursor.until,
@@ -154,12 +157,14 @@ def _report(
             instance=settings.instance,
             environment=environment_name(),
             streams=settings.streams,
-            usage=assembly.governor(settings, database).snapshot(),
+            usage=usage,
             meltano_runs=None if found is None else [each for each in found if each.id not in told],
             zone=_zone(variables),
-            silence_hours=_hours(variables),
+            silence_hours=hours,
             retention_days=settings.error_retention_days,
             in_meltano=found is not None,
+            health=health.read(database, settings.instance, usage, now, hours),
+            judge=Judge(database, configuration.target(files)),
         ),
         now,
     )
@@ -200,10 +205,3 @@ def _zone(variables: Mapping[str, str]) -> ZoneInfo:
         raise OpsError(
             "`MARKETO_OPS_TIMEZONE` must be a zone such as Europe/Berlin or UTC"
         ) from None
-
-
-def _hours(variables: Mapping[str, str]) -> int:
-    text = variables.get("MARKETO_OPS_SILENCE_HOURS") or str(_SILENCE_HOURS)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise OpsError("`MARKETO_OPS_SILENCE_HOURS` must be a number of hours, 1 or more")
-    return int(text)

@@ -31,15 +31,20 @@ class Switch:
     The address is a secret: whoever has it can silence the alarm. It is never shown.
     """
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        self._url = variables.get(VARIABLE, "").strip().rstrip("/")
+    def __init__(self, variables: Mapping[str, str], variable: str = VARIABLE) -> None:
+        self._url = variables.get(variable, "").strip().rstrip("/")
         self.missed: list[str] = []
         if not self._url:
             return
         parts = urlsplit(self._url)
         local = parts.scheme == "http" and parts.hostname in _LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or local):
-            raise OpsError(f"`{VARIABLE}` must start with https://")
+            raise OpsError(f"`{variable}` must start with https://")
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is an address."""
+        return bool(self._url)
 
     def call(self, signal: Signal) -> None:
         """Calls; a switch that cannot be reached is noted, and stops nothing."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from target_marketo.ops.console import plain
+from target_marketo.ops.console import counted, plain
 from target_marketo.ops.digest.report import State
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ _RUNS_SHOWN = 20
 _BARS = "▁▂▃▄▅▆▇█"
 _BAR_PIXELS = 48
 _LONGEST_CELL = 120
+# As the kinds of writes are called, and as a person calls what they write.
+_ATTACHED = {
+    "custom_activities": "chats written to timelines",
+    "static_lists": "added to lists",
+    "program_members": "brought into programs",
+    "custom_objects": "chats written as objects",
+}
 
 
 def subject(report: Report) -> str:
@@ -42,11 +50,12 @@ def verdict(report: Report) -> str:
     parts = []
     if report.silent_hours:
         parts.append(f"nothing has run for {report.silent_hours} hours")
-    if report.failed_runs:
-        parts.append(_counted(len(report.failed_runs), "run") + " failed")
+    for runs, what in ((report.failed_runs, "failed"), (report.waiting_runs, "waited")):
+        if runs:
+            parts.append(f"{counted(sum(run.count for run in runs), 'run')} {what}")
     parts += [f"{report.count(state)} {state}" for state in State if report.count(state)]
     if report.records:
-        parts.append(_counted(report.records, "rejection"))
+        parts.append(counted(report.records, "rejection"))
     return ", ".join(parts) or "all is well"
 
 
@@ -80,6 +89,7 @@ def _environment(report: Report, *, escapes: bool) -> Environment:
     )
     environment.filters["local"] = lambda at: _local(at, report.timezone, "%m-%d %H:%M")
     environment.filters["cell"] = _cell
+    environment.filters["said"] = _said_in_html if escapes else _said_in_text
     environment.filters["number"] = lambda value: f"{value:,}"
     return environment
 
@@ -92,6 +102,7 @@ def _values(report: Report) -> dict[str, Any]:
         "title": subject(report),
         "first": report.since.startswith("1970"),
         "runs_shown": _RUNS_SHOWN,
+        "written": _written(report),
         "bars": [
             (hour, count, -(-count * _BAR_PIXELS // highest) if highest else 0)
             for hour, count in report.hours
@@ -106,15 +117,31 @@ def _values(report: Report) -> dict[str, Any]:
     }
 
 
+def _written(report: Report) -> str:
+    """Who was created and updated, and what was written to them."""
+    people = [f"{report.created:,} created", f"{report.updated:,} updated"]
+    attached = [
+        f"{count:,} {_ATTACHED.get(kind, kind.replace('_', ' '))}"
+        for kind, count in report.attachments.items()
+    ]
+    return ", ".join(["people: " + " and ".join(people), *attached])
+
+
 def _cell(value: object, longest: int = _LONGEST_CELL) -> str:
     """One short line: names come from other systems."""
     found = plain(value)
     return found if len(found) <= longest else found[: longest - 1] + "…"
 
 
+def _said_in_text(value: object, longest: int = _LONGEST_CELL) -> str:
+    """A sentence of ours, in which names stand between backticks: a mail shows none."""
+    return _cell(value, longest).replace("`", "")
+
+
+def _said_in_html(value: object, longest: int = _LONGEST_CELL) -> Markup:
+    escaped = str(escape(_cell(value, longest)))
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", escaped).replace("`", ""))  # noqa: S704 - escaped
+
+
 def _local(at: str, zone: str, form: str) -> str:
     return datetime.fromisoformat(at).astimezone(ZoneInfo(zone)).strftime(form) if at else "never"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,8 +7,9 @@ the period's start is for people only: nothing is told twice or never because of
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import case, func, or_, select
 
+from target_marketo.ops.errors_log.entries import Filter
+from target_marketo.ops.errors_log.outlook import Outlook, replay_command
 from target_marketo.ops.errors_log.shape import explained, sample
+from target_marketo.ops.status.runs import EXIT_WAITS
 from target_marketo.privacy import masked
 from target_marketo.store.error_log import ERRORS, is_news, last_seen
-from target_marketo.store.run_ledger import RUNS, SILENT_AFTER, moment
+from target_marketo.store.run_ledger import COUNTS, RUNS, SILENT_AFTER, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,12 +32,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from target_marketo.governor import Usage
+    from target_marketo.ops.errors_log.outlook import Judge
     from target_marketo.ops.project.meltano import MeltanoRun
+    from target_marketo.ops.status.health import Health
     from target_marketo.store.database import Database
 
 HOURS_SHOWN = 24
 _KILLED = "killed"
 _DELETED_SOON = timedelta(days=7)
+_CHAT_IDS = ("last_chat_id", "chat_id")
+_ID = re.compile(r"[A-Z0-9]{8,16}")
 
 
 class State(StrEnum):
@@ -64,6 +72,7 @@ class Kind:
     last_seen: str
     who: str
     sample: str
+    chat: str
     replay: str
 
     @property
@@ -72,13 +81,20 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class FailedRun:
-    """A run that did not succeed, by our own ledger or by Meltano's."""
+class EndedRun:
+    """Runs that did not come to their end for one reason, by our own ledger or by Meltano's.
+
+    `at` is when the last of them ended, `first` when the first did. One that `waits` has not
+    failed: the next run goes on.
+    """
 
     at: str
     source: str
     what: str
     text: str
+    count: int = 1
+    first: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,15 +116,22 @@ class Report:
     timezone: str
     since: str
     until: str
+    healthy: bool
+    headline: str
     kinds: tuple[Kind, ...]
-    failed_runs: tuple[FailedRun, ...]
+    ended_runs: tuple[EndedRun, ...]
     runs: int
     last_run: str
+    last_success: str
     silent_hours: int
     received: int
     delivered: int
     unchanged: int
+    skipped: int
     rejected: int
+    created: int
+    updated: int
+    attachments: dict[str, int]
     open_entries: int
     oldest_open: str
     deleted_soon: int
@@ -123,7 +146,7 @@ class Report:
     @property
     def has_news(self) -> bool:
         """Whether anybody needs to read it."""
-        return bool(self.kinds or self.failed_runs or self.silent_hours or self.deleted_soon)
+        return bool(self.kinds or self.ended_runs or self.silent_hours or self.deleted_soon)
 
     @property
     def identity(self) -> str:
@@ -132,6 +155,16 @@ class Report:
         news = [self.instance, self.since, sorted(told.seen), sorted(told.resolved)]
         news += [sorted(told.runs), sorted(told.meltano_runs)]
         return hashlib.sha256(msgspec.json.encode(news)).hexdigest()[:32]
+
+    @property
+    def failed_runs(self) -> list[EndedRun]:
+        """Those that failed, or were killed."""
+        return [run for run in self.ended_runs if not run.waits]
+
+    @property
+    def waiting_runs(self) -> list[EndedRun]:
+        """Those that left the rest to the next."""
+        return [run for run in self.ended_runs if run.waits]
 
     def count(self, state: State) -> int:
         """How many kinds are in a state."""
@@ -156,6 +189,8 @@ class Sources:
     silence_hours: int
     retention_days: int
     in_meltano: bool
+    health: Health
+    judge: Judge
 
 
 def gather(database: Database, since: str, sources: Sources, now: datetime) -> Report:
@@ -167,25 +202,29 @@ def gather(database: Database, since: str, sources: Sources, now: datetime) -> R
         last_run = _last_run(connection, sources.instance)
         open_entries, oldest_open = _open(connection, sources.instance)
         deleted_soon = _deleted_soon(connection, sources, now)
-    failed = [_failed(run) for run in runs if run["exit_code"] != 0]
+    ended = [_ended(run) for run in runs if run["exit_code"] != 0]
     meltano, told_meltano, last_meltano = _meltano(sources.meltano_runs or (), runs)
     last = max(filter(None, (last_run, last_meltano)), default="")
-    usage = sources.usage
+    usage, health = sources.usage, sources.health
+    success = health.runs.last_success
     return Report(
         instance=sources.instance,
         environment=sources.environment,
         timezone=sources.zone.key,
         since=since,
         until=moment(now),
+        healthy=health.ok,
+        headline=health.verdict(
+            lambda at: at.astimezone(sources.zone).strftime("%Y-%m-%d %H:%M"),
+        ),
         kinds=tuple(kinds),
-        failed_runs=tuple(sorted([*failed, *meltano], key=lambda run: run.at, reverse=True)),
+        ended_runs=tuple(_grouped([*ended, *meltano])),
         runs=len(runs),
         last_run=last,
+        last_success=moment(success) if success else "",
         silent_hours=_silent_hours(last, now, sources.silence_hours),
-        received=sum(run["received"] for run in runs),
-        delivered=sum(run["delivered"] for run in runs),
-        unchanged=sum(run["unchanged"] for run in runs),
-        rejected=sum(run["rejected"] for run in runs),
+        **{name: sum(run[name] for run in runs) for name in COUNTS},
+        attachments=_summed(runs, "attachments"),
         open_entries=open_entries,
         oldest_open=oldest_open,
         deleted_soon=deleted_soon,
@@ -243,13 +282,15 @@ def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
         state = State.RECURRING if row.reported else State.NEW
     words = explained(row.code, example.advice)
     record = msgspec.json.decode(example.record)
+    outlook = sources.judge.of_kind(Filter(sources.instance, (row.code,), row.field, row.stream))
+    helps = outlook is not Outlook.SAME_AGAIN
     return Kind(
         state=state,
         stream=row.stream,
         code=row.code,
         field=row.field,
         meaning=words.meaning,
-        cure=words.cure,
+        cure=outlook.cure(words),
         count=int(row.occurrences),
         people=int(row.people),
         open=int(row.open),
@@ -258,18 +299,17 @@ def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
         last_seen=row.last,
         who=masked(example.key_masked),
         sample=sample(row.stream, row.field, record, sources.streams),
-        replay=_replay(row.code, in_meltano=sources.in_meltano),
+        chat=_chat(record),
+        replay=replay_command(row.code, in_meltano=sources.in_meltano) if helps else "",
     )
 
 
-def _replay(code: str, *, in_meltano: bool) -> str:
-    # A code is Marketo's text: into a command goes only what is a word.
-    if not code.replace("_", "").isalnum():
-        return ""
-    if in_meltano:
-        command = f"uv run meltano invoke marketo-ops replay --code {code}"
-        return f"{command} | uv run meltano invoke target-marketo"
-    return f"marketo-ops replay --code {code} | target-marketo"
+def _chat(record: Mapping[str, Any]) -> str:
+    """LiveChat's id of the chat, by which its archives are searched; neither it nor Marketo has a
+    documented address of a single chat or person that could be a link.
+    """
+    values = (record.get(name) for name in _CHAT_IDS)
+    return next((each for each in values if isinstance(each, str) and _ID.fullmatch(each)), "")
 
 
 def _runs(connection: Connection, instance: str, now: datetime) -> list[dict[str, Any]]:
@@ -285,18 +325,34 @@ def _last_run(connection: Connection, instance: str) -> str:
     return str(connection.execute(query).scalar() or "")
 
 
-def _failed(run: Mapping[str, Any]) -> FailedRun:
+def _ended(run: Mapping[str, Any]) -> EndedRun:
     if run["ended_at"] is None:
         text = "it left no end: the process or its host was killed; the next run goes on"
-        return FailedRun(run["alive_at"], "target-marketo", _KILLED, text)
-    return FailedRun(
-        run["ended_at"], "target-marketo", f"exit code {run['exit_code']}", run["error"]
-    )
+        return EndedRun(run["alive_at"], "target-marketo", _KILLED, text)
+    code = run["exit_code"]
+    what = f"exit code {code}"
+    return EndedRun(run["ended_at"], "target-marketo", what, run["error"], waits=code == EXIT_WAITS)
+
+
+def _grouped(runs: Sequence[EndedRun]) -> list[EndedRun]:
+    """Like ones as one, with their count; those that ended last come first."""
+    alike: dict[tuple[str, str, str], list[EndedRun]] = {}
+    for run in sorted(runs, key=lambda run: run.at, reverse=True):
+        alike.setdefault((run.source, run.what, _without_numbers(run.text)), []).append(run)
+    return [
+        replace(group[0], count=len(group), first=group[-1].at if len(group) > 1 else "")
+        for group in alike.values()
+    ]
+
+
+def _without_numbers(text: str) -> str:
+    """Alike but for a request's id, a count or a time."""
+    return re.sub(r"\(request [^)]*\)|\d+", "", text)
 
 
 def _meltano(
     found: Sequence[MeltanoRun], ours: Sequence[Mapping[str, Any]]
-) -> tuple[list[FailedRun], list[int], str]:
+) -> tuple[list[EndedRun], list[int], str]:
     """Failures that our ledger does not explain, what is told with them, and the last of any."""
     failures, told = [], []
     known = [run["started_at"] for run in ours if run["exit_code"] != 0]
@@ -309,7 +365,7 @@ def _meltano(
             continue
         what = f"{run.error or 'a block'} failed"
         text = "see the log of the run: meltano logs list"
-        failures.append(FailedRun(ended, f"Meltano: {run.job}", what, text))
+        failures.append(EndedRun(ended, f"Meltano: {run.job}", what, text))
     last = max((moment(run.ended_at or run.started_at) for run in found), default="")
     return failures, told, last
 

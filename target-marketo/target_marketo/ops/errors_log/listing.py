@@ -157,9 +157,9 @@ def show_list(database: Database, wanted: Filter, limit: int, *, as_json: bool) 
         _say_none(wanted)
         return
     piped = is_piped()
-    columns = ["ID #", "last seen", "seen #", "stream", "code", "field", "who"]
+    columns = ["ID #", "last seen", "stream", "code", "field", "who"]
     columns += ["state"] if wanted.resolved_too or piped else []
-    columns += ["what to do"] if piped else []
+    columns += ["seen #", "what to do"] if piped else []
 
     def row(entry: LoggedError) -> dict[str, object]:
         return {
@@ -214,7 +214,7 @@ def show_entry(database: Database, entry_id: int, *, reveal: bool, as_json: bool
         ("what happened", f"{entry.code}: {words.meaning}"),
         ("what to do", words.cure),
         ("who", f"{entry.who} ({entry.key_hash[:12]})"),
-        ("where", " ".join(filter(None, (entry.stream, entry.field, where)))),
+        ("where", ", ".join(filter(None, (entry.stream, entry.field, where)))),
         ("seen", f"{entry.times_seen}x, {short(entry.first_seen)} to {short(entry.last_seen)} UTC"),
         ("run", entry.run),
         ("resolved", short(entry.resolved_at) or "no"),

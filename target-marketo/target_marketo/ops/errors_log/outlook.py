@@ -18,7 +18,7 @@ from target_marketo.mapping.refusals import Refused
 from target_marketo.marketo.codes import Replay, is_documented, of_row
 from target_marketo.marketo.replies import Field
 from target_marketo.ops.errors_log import entries
-from target_marketo.ops.errors_log.shape import explained
+from target_marketo.ops.errors_log.shape import explained, is_ours
 from target_marketo.problems import SettingError
 from target_marketo.settings import Settings
 from target_marketo.store.cache import Cache
@@ -83,22 +83,20 @@ class Judge:
             return "Marketo refused the value, and `streams` has not changed" if unchanged else ""
         if is_documented(entry.code):
             return ""
-        refused = self._refused(entry, record)
+        plan = self._plan_of(entry.stream, record)
+        if plan is None:
+            same = is_ours(entry.code) and unchanged
+            return "the mapping refused it, and `streams` has not changed" if same else ""
+        refused = _refused(plan, entry, record)
         if refused is None:
             return ""
         where = f" (field {refused.field})" if refused.field else ""
         return f"the mapping still refuses it: {refused.code}{where}"
 
-    def _refused(self, entry: LoggedError, record: dict[str, Any]) -> Refused | None:
-        stream = entry.stream
+    def _plan_of(self, stream: str, record: dict[str, Any]) -> StreamPlan | None:
         if stream not in self._plans:
             self._plans[stream] = self._plan(stream, record)
-        plan = self._plans[stream]
-        mapped = plan.map(record) if plan else None
-        if isinstance(mapped, Mapped):
-            left_out = (each for each in mapped.left_out if each.field == entry.field)
-            return next(left_out, None)
-        return mapped if isinstance(mapped, Refused) else None
+        return self._plans[stream]
 
     def _plan(self, stream: str, record: dict[str, Any]) -> StreamPlan | None:
         if self._mapper is None:
@@ -124,9 +122,17 @@ def replay_command(code: str, *, in_meltano: bool) -> str:
     if not code.replace("_", "").isalnum():
         return ""
     if in_meltano:
-        command = f"meltano invoke marketo-ops replay --code {code}"
-        return f"{command} | meltano invoke target-marketo"
+        command = f"uv run meltano invoke marketo-ops replay --code {code}"
+        return f"{command} | uv run meltano invoke target-marketo"
     return f"marketo-ops replay --code {code} | target-marketo"
+
+
+def _refused(plan: StreamPlan, entry: LoggedError, record: dict[str, Any]) -> Refused | None:
+    """Why the mapping as it is now refuses the record, or leaves the entry's field out."""
+    mapped = plan.map(record)
+    if isinstance(mapped, Mapped):
+        return next((each for each in mapped.left_out if each.field == entry.field), None)
+    return mapped if isinstance(mapped, Refused) else None
 
 
 def _mapper(database: Database, config: Mapping[str, Any]) -> Mapper | None:

@@ -41,6 +41,11 @@ _OURS = {
 }
 
 
+def is_ours(code: str) -> bool:
+    """Whether the mapping refused the record, and Marketo never saw it."""
+    return code in _OURS
+
+
 def explained(code: str, advice: str = "") -> Explained:
     """A code of ours or of Marketo's in words; `advice` is what the log says of an unknown one."""
     if code in _OURS:

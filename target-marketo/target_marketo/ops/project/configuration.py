@@ -5,27 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_marketo import configuration
+from target_marketo.ops.errors import OpsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_marketo.settings import Settings
     from target_marketo.store.database import Database
 
-_TAP_SETTINGS = (
-    "account_id",
-    "personal_access_token",
-    "access_token",
-    "client_id",
-    "client_secret",
-    "refresh_token",
-    "visitor_source",
-    "api_url",
-    "cdp_url",
-    "accounts_url",
-    "api_version",
-    "region",
-)
+_SILENCE_HOURS = 6
+_TAP_SETTINGS = ("personal_access_token", "access_token", "client_id", "refresh_token")
 
 
 def variables() -> dict[str, str]:
@@ -68,6 +57,14 @@ def instance(files: Sequence[str] = ()) -> str | None:
         return None
 
 
+def silence_hours(given: Mapping[str, str]) -> int:
+    """For how long nothing may run before it is news."""
+    text = given.get("MARKETO_OPS_SILENCE_HOURS") or str(_SILENCE_HOURS)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise OpsError("`MARKETO_OPS_SILENCE_HOURS` must be a number of hours, 1 or more")
+    return int(text)
+
+
 def store(files: Sequence[str] = ()) -> Database:
     """The store, opened with what of the settings leads to it: all that the error log needs."""
     from target_marketo.store.database import open_database  # noqa: PLC0415 - as above
@@ -79,7 +76,7 @@ def store(files: Sequence[str] = ()) -> Database:
 
 
 def tap(files: Sequence[str] = ()) -> dict[str, Any]:
-    """The tap's configuration, as far as it is text."""
+    """The tap's credentials, as far as they are set."""
     properties: dict[str, dict[str, Any]] = {name: {} for name in _TAP_SETTINGS}
     found = configuration.read("tap-livechat", properties, files).values
     return {name: found[name] for name in _TAP_SETTINGS if found.get(name) not in (None, "")}

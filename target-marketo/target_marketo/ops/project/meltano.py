@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from target_marketo.configuration import folder, variables
 from target_marketo.ops.errors import OpsError
+
+_SILENT_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class MeltanoRun:
     started_at: datetime
     ended_at: datetime | None
     error: str
+    alive_at: datetime | None = None
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether it runs now; Meltano itself gives a run up that is silent for five minutes."""
+        return self.state == "RUNNING" and now - (self.alive_at or self.started_at) < _SILENT_AFTER
 
 
 def is_project() -> bool:
@@ -42,7 +49,7 @@ def runs(since: datetime) -> list[MeltanoRun] | None:
         return None
     before = since.astimezone(UTC).replace(tzinfo=None)
     query = text(
-        "SELECT id, job_name, state, started_at, ended_at, payload FROM runs"
+        "SELECT id, job_name, state, started_at, ended_at, payload, last_heartbeat_at FROM runs"
         " WHERE started_at >= :since OR ended_at >= :since OR state = 'RUNNING' ORDER BY id"
     )
     try:
@@ -90,6 +97,7 @@ def _run(row: Any) -> MeltanoRun:
         started_at=_moment(row.started_at) or datetime.min.replace(tzinfo=UTC),
         ended_at=_moment(row.ended_at),
         # Which block failed is all that Meltano keeps; the words are its own.
+        alive_at=_moment(row.last_heartbeat_at),
         error=next((name for name in ("Extractor", "Loader", "Mapper") if name in payload), ""),
     )
 

@@ -1,0 +1,309 @@
+"""A person's step: looked up, decided, written. The calls of people, and what comes of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from target_marketo.delivery import preview
+from target_marketo.delivery.entry import Phase, move
+from target_marketo.delivery.interface import Answer, CallFailed, Fate, NotSent, Stale, Unavailable
+from target_marketo.delivery.outcomes import are_about, sort
+from target_marketo.delivery.packing import Pending
+from target_marketo.delivery.settlement import Why
+from target_marketo.delivery.standstill import Standstill
+from target_marketo.delivery.workers import Call
+from target_marketo.mapping.rules import Decision, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from target_marketo.delivery.entry import Entry
+    from target_marketo.delivery.interface import People
+    from target_marketo.delivery.means import Means
+
+CREATE, UPDATE = "createOnly", "updateOnly"
+
+_ASKED_AGAIN_SECONDS = 60.0  # how often for the fields, at most
+_FRESH_SECONDS = 60.0  # how old what Marketo was seen to hold may be when it is written to
+_MOST_ROWS = 300  # of a call, whatever a batch is
+_SEE = "see what Marketo holds, then replay"
+_SEVERAL = Why("1007", "merge them, or set `duplicates`")
+_TOO_MANY = Why("1007", "more people share the key than one call can write; merge them in Marketo")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Home(Protocol):
+    """Where people come from, and go to when their step is over."""
+
+    def over(self, entries: list[Entry]) -> None:
+        """They are as their records want them."""
+
+    def refused(self, entries: list[tuple[Entry, int | None]], why: Why) -> None:
+        """They go to the error log."""
+
+    def absent(self, entry: Entry) -> None:
+        """Nobody is there, and nobody is made of these records alone."""
+
+
+class Steps:
+    """The steps that are under way. `lookups` counts the lookups among them."""
+
+    def __init__(self, means: Means, people: People, home: Home) -> None:
+        self._means = means
+        self._people = people
+        self._home = home
+        self._options = means.options
+        self._ending = means.ending
+        self._dispatch = means.dispatch
+        self._now = means.now
+        self._size = means.options.size
+        self._standstill = Standstill(means.options.outage_patience)
+        self._pending: dict[tuple[str, str], Pending[Entry]] = {}
+        self._asked_at = -math.inf  # for the fields
+        self.lookups = 0
+
+    def oldest(self) -> Iterator[float | None]:
+        """Since when somebody has waited for company, lane by lane."""
+        for pending in self._pending.values():
+            yield pending.oldest
+
+    def take_back(self, entry: Entry) -> None:
+        """Somebody who waits for company does not any more: there is more of them."""
+        self._pending_of(entry).pop(entry)
+
+    def look_up(self, entries: list[Entry], fields: frozenset[str] | None = None) -> None:
+        """Begins with people of one key field; `fields` of them are looked up."""
+        move(entries, Phase.LOOKED_UP)
+        for entry in entries:
+            entry.known_fields = entry.known_fields if fields is None else fields
+            entry.leads = entry.decision = None
+        self._ask(entries[0].person[0], entries)
+
+    def _ask(self, key_field: str, entries: list[Entry]) -> None:
+        keys = [entry.key for entry in entries]
+        fields = sorted(frozenset[str]().union(*{entry.known_fields for entry in entries}))
+        self.lookups += 1
+        self._dispatch.start(
+            Call(self, key_field, entries, self._now(), reads=True),
+            lambda: self._people.look_up(key_field, keys, fields),
+        )
+
+    def ended(self, call: Call, result: Any) -> None:
+        """A call of people is over."""
+        self.lookups -= call.reads
+        if isinstance(result, NotSent):
+            return  # its records stay unsettled, and the next run brings them again
+        if isinstance(result, Stale):
+            self._decide_anew(call)
+        elif isinstance(result, CallFailed):
+            self._failed(call, result)
+        elif isinstance(result, Exception):
+            self._ending.because(result)
+        elif isinstance(result, Answer):
+            self._written(call, result)
+        else:
+            self._found(call, result)
+
+    def _found(self, call: Call, leads: list[dict[str, Any]]) -> None:
+        by_key: dict[str, list[dict[str, Any]]] = {}
+        for lead in leads:
+            by_key.setdefault(str(lead.get(call.lane, "")).lower(), []).append(lead)
+        self._not_for_company(call)
+        for entry in call.items:
+            entry.leads = by_key.get(entry.person[1], [])
+        self.decide(call.items)
+
+    def _not_for_company(self, call: Call) -> None:
+        """The age limit is about waiting for company, not for Marketo."""
+        away = self._now() - call.started
+        for entry in call.items:
+            entry.since += away
+
+    def decide(self, entries: Iterable[Entry]) -> None:
+        """Compares what the records say with what was found."""
+        unchanged = []
+        duplicates = self._options.duplicates
+        for entry in entries:
+            if not entry.leads and not entry.may_create:
+                self._home.absent(entry)
+                continue
+            decision = Decision()
+            if entry.steps:
+                decision = decide(entry.steps, entry.leads or (), duplicates)
+            entry.decision = decision
+            if decision.create is not None:
+                self._put(CREATE, entry, [decision.create])
+            elif decision.updates:
+                rows = [{"id": update.lead_id, **update.values} for update in decision.updates]
+                self._put(UPDATE, entry, rows)
+            elif decision.too_many:
+                self._home.refused([(entry, None)], _SEVERAL)
+            else:
+                unchanged.append(entry)
+                if self._options.dry_run:
+                    preview.tell(entry)
+        self._home.over(unchanged)
+        self.send_ripe()
+
+    def _put(self, action: str, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Has decided rows wait for company."""
+        if len(rows) > _MOST_ROWS:
+            self._home.refused([(entry, None)], _TOO_MANY)
+            return
+        for row in rows:
+            refused = self._people.refuses(row)
+            if refused is not None:
+                why = Why(refused.code, refused.reason, field=refused.field)
+                self._home.refused([(entry, None)], why)
+                return
+        entry.take_rows([_encode(row) for row in rows])
+        move([entry], Phase.WAITING)
+        self._lane(action, entry.person[0]).put(entry)
+
+    def _lane(self, action: str, key_field: str) -> Pending[Entry]:
+        lane = action, key_field
+        if lane not in self._pending:
+            self._pending[lane] = Pending(self._size)
+        return self._pending[lane]
+
+    def _pending_of(self, entry: Entry) -> Pending[Entry]:
+        assert entry.decision is not None  # noqa: S101 - callers ask only for decided entries
+        action = CREATE if entry.decision.create is not None else UPDATE
+        return self._lane(action, entry.person[0])
+
+    def send_ripe(self, *, all_of_it: bool = False) -> None:
+        """Sends what need not wait any longer."""
+        now = self._now()
+        for (action, key_field), pending in self._pending.items():
+            if pending.items:
+                for entries in pending.calls(now, all_of_it=all_of_it):
+                    self._send(action, key_field, entries, now)
+
+    def _send(self, action: str, key_field: str, entries: list[Entry], started: float) -> None:
+        if self._options.dry_run:
+            for entry in entries:
+                preview.tell(entry)
+            self._home.over(entries)
+            return
+        move(entries, Phase.SENT)
+        rows = [row for entry in entries for row in entry.rows]
+        call = Call(self, (action, key_field), entries, started)
+        self._dispatch.start(
+            call,
+            lambda: self._people.write(
+                action, key_field, rows, when_granted=lambda: self._is_fresh(call)
+            ),
+        )
+
+    def _is_fresh(self, call: Call) -> None:
+        """Asked by a worker when its slot is granted: it may have waited for that for long.
+
+        Raises:
+            Stale: Others may have written to these people since.
+        """
+        if self._now() - call.started > _FRESH_SECONDS:
+            raise Stale
+
+    def _decide_anew(self, call: Call) -> None:
+        self._dispatch.was_late()
+        self._not_for_company(call)
+        self.look_up(call.items)
+
+    def _written(self, call: Call, answer: Answer) -> None:
+        if not are_about(answer.results, call.items):
+            mixed_up = Unavailable("the results are of other rows than were sent")
+            failure = CallFailed(mixed_up, Fate.UNKNOWN, cure=_SEE, request_id=answer.request_id)
+            self._outcome_unknown(call, failure)
+            return
+        self._standstill.got_through()
+        self._dispatch.was_in_time()
+        found = sort(call.items, answer)
+        self._home.over(found.done)
+        for error in found.ends:
+            self._ending.because(error)
+        if found.doubted and not self._has_its_fields(call):
+            doubted = [entry for each in found.doubted.values() for entry, _ in each]
+            self._hold(doubted, self._until_asked_again())
+        else:
+            found.refused |= found.doubted
+        for why, entries in found.refused.items():
+            self._home.refused(entries, why)
+        self._hold(found.again, 0.0)
+        for seconds, later in found.later.items():
+            self._hold(later, seconds)
+
+    def _failed(self, call: Call, failure: CallFailed) -> None:
+        """A call that brought no result for its rows."""
+        if failure.fate is Fate.UNKNOWN and not call.reads:
+            self._outcome_unknown(call, failure)
+            return
+        refused = failure.fate is Fate.REFUSED
+        if failure.doubts and not self._has_its_fields(call):
+            if self._ending.has_come:
+                return
+            if not refused or len(call.items) == 1:
+                self._hold(call.items, self._until_asked_again())
+                return
+        if refused:
+            self._send_fewer(call, failure)
+        else:
+            self._ending.because(failure.error)
+
+    def _outcome_unknown(self, call: Call, failure: CallFailed) -> None:
+        """Looks the people up again once the call can no longer be at work on them."""
+        now = self._now()
+        rest = self._standstill.failed(call.items, failure, now)
+        if self._standstill.blames(call.items, now):
+            self._give_up(call, failure)
+        elif self._standstill.lasts(now):
+            self._ending.because(self._standstill.end(failure))
+        else:
+            self._hold(call.items, rest)
+
+    def _send_fewer(self, call: Call, failure: CallFailed) -> None:
+        if len(call.items) == 1:
+            self._give_up(call, failure)
+            return
+        half = (len(call.items) + 1) // 2
+        for entries in (call.items[:half], call.items[half:]):
+            if call.reads:
+                self._ask(call.lane, entries)
+                continue
+            for entry in entries:
+                entry.batch_limit = half
+            action, key_field = call.lane
+            self._send(action, key_field, entries, call.started)
+
+    def _has_its_fields(self, call: Call) -> bool:
+        """Whether Marketo, asked since the call was made, has every field of it.
+
+        If not, the run ends, or it is too early to ask once more.
+        """
+        if self._asked_at > call.started:
+            return True
+        if self._until_asked_again():
+            return False
+        self._asked_at = self._now()
+        with self._ending.waiting():
+            lost = self._people.lost_fields()
+        if lost is not None:
+            self._ending.because(lost)
+        return lost is None
+
+    def _until_asked_again(self) -> float:
+        return max(0.0, self._asked_at + _ASKED_AGAIN_SECONDS - self._now())
+
+    def _give_up(self, call: Call, failure: CallFailed) -> None:
+        """The call's one person goes to the error log."""
+        why = Why(failure.code or "unknown", failure.cure, failure.request_id)
+        self._home.refused([(call.items[0], 0)], why)
+
+    def _hold(self, entries: list[Entry], seconds: float) -> None:
+        """Keeps people active until it is safe to look at them again."""
+        if entries:
+            move(entries, Phase.HELD)
+            self._means.rests.put(seconds, lambda: self.look_up(entries))

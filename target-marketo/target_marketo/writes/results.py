@@ -1,0 +1,96 @@
+"""Marketo's answers in the engine's words: what a row's code, or a failed call, makes of it.
+
+One place for every kind of write. What a kind sees otherwise (a code that means success to it, one
+that ends its lane) it says in a table of its own, `but`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_marketo.delivery.interface import CallFailed, Fate, NotSent, Result
+from target_marketo.governor import Cancelled
+from target_marketo.marketo.errors import (
+    Class,
+    MarketoError,
+    NotAuthorized,
+    OutcomeUnknown,
+    Rejected,
+    SendFewer,
+    of_response,
+    of_row,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from target_marketo.marketo.replies import Row
+
+NO_SUCH_FIELD = "1006"
+_FATES = {
+    Class.FATAL: Fate.ENDS_RUN,
+    Class.PERMANENT: Fate.REFUSED,
+    Class.LOOKUP: Fate.AGAIN,
+}  # any other is waited for
+_ENDS_THE_RUN: dict[str, type[MarketoError]] = {"603": NotAuthorized}  # any other: Rejected
+# What to do about a row that got the same answer until nobody tried any more.
+_WORN_OUT = {
+    "1004": "somebody deletes or merges the person again and again: replay it later",
+    "1005": "it exists, and lookups do not find it: see whether it is in another partition",
+}
+_SEE = "see what Marketo holds, then replay"
+
+
+def results_of(
+    rows: Iterable[Row], asked: str, request_id: str, but: Mapping[str, Fate] | None = None
+) -> list[Result]:
+    """What became of rows; `asked` names the call in errors."""
+    done = Fate.DONE
+    return [
+        Result(done, row.lead_id)
+        if row.status != "skipped"
+        else _skipped(row, asked, request_id, but)
+        for row in rows
+    ]
+
+
+def _skipped(row: Row, asked: str, request_id: str, but: Mapping[str, Fate] | None) -> Result:
+    code = row.code
+    advice = of_row(code)
+    fate = (but or {}).get(code) or _FATES.get(advice.kind, Fate.LATER)
+    error = None
+    if fate is Fate.ENDS_RUN:
+        text = f"Marketo answered {code} to {asked}: {advice.meaning}; {advice.cure}"
+        error = _ENDS_THE_RUN.get(code, Rejected)(text, code=code, request_id=request_id)
+    return Result(
+        fate,
+        row.lead_id,
+        code,
+        _WORN_OUT.get(code) or advice.cure,
+        doubts=code == NO_SUCH_FIELD,
+        error=error,
+    )
+
+
+def failure_of(
+    error: MarketoError | Cancelled, but: Mapping[str, Fate] | None = None, doubts: str = ""
+) -> CallFailed | NotSent:
+    """What a failed call is to the engine; `doubts` is one more code that a lost field has."""
+    if isinstance(error, Cancelled):
+        return NotSent()
+    fate = Fate.ENDS_RUN
+    if isinstance(error, OutcomeUnknown):
+        fate = Fate.UNKNOWN
+    elif isinstance(error, SendFewer):
+        fate = Fate.REFUSED
+    unknown = error if isinstance(error, OutcomeUnknown) else None
+    return CallFailed(
+        error,
+        (but or {}).get(error.code) or fate,
+        code=error.code,
+        cure=of_response(error.code).cure if error.code else _SEE,
+        request_id=error.request_id,
+        at_work_seconds=unknown.at_work_seconds if unknown else 0.0,
+        halves=unknown is not None and bool(error.code or unknown.after_timeout),
+        doubts=bool(error.code) and error.code in (NO_SUCH_FIELD, doubts),
+    )
