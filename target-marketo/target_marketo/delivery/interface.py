@@ -49,7 +49,8 @@ class Result(msgspec.Struct, frozen=True, gc=False):
 
     `code` and `cure` are for the error log; `field` is the field at fault, if one is. `doubts`: the
     row was refused for a field that may have gone from the instance. `wait_seconds`: not before
-    that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN).
+    that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN). `counted` is what the
+    summary calls a row that is DONE: delivered, the same (as one that is there), or skipped.
     """
 
     fate: Fate
@@ -60,6 +61,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     doubts: bool = False
     wait_seconds: float = 0.0
     error: Exception | None = None
+    counted: str = "delivered"
 
 
 class Answer(NamedTuple):

@@ -12,6 +12,8 @@ from target_marketo.delivery.interface import CallFailed, Fate, NotSent, Result
 from target_marketo.governor import Cancelled
 from target_marketo.marketo.errors import (
     Class,
+    EndsKind,
+    EndsLane,
     MarketoError,
     NotAuthorized,
     OutcomeUnknown,
@@ -83,6 +85,10 @@ def failure_of(
         fate = Fate.UNKNOWN
     elif isinstance(error, SendFewer):
         fate = Fate.REFUSED
+    elif isinstance(error, EndsLane):
+        fate = Fate.ENDS_LANE
+    elif isinstance(error, EndsKind):
+        fate = Fate.ENDS_KIND
     unknown = error if isinstance(error, OutcomeUnknown) else None
     return CallFailed(
         error,
