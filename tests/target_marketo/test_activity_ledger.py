@@ -146,14 +146,12 @@ def test_what_a_person_had_taken_over_does_not_say_from_when_on_to_write(
     assert ledger.since(CHAT, "2026-11-02") == "2026-11-01"
 
 
-def test_the_undecided_are_found_by_their_once_value(
-    ledger: ActivityLedger, database: Database
-) -> None:
+def test_the_undecided_can_be_listed(ledger: ActivityLedger, database: Database) -> None:
     ledger.claim(CHAT, [claim("a"), claim("b")])
     with database.write() as connection:
         ledger.undecide(connection, CHAT, ["a"])
 
-    assert (ledger.undecided("a"), ledger.undecided("b")) == ([CHAT], [])
+    assert ledger.undecided() == [(CHAT, "a")]
 
 
 def test_a_purge_clears_who_it_was_and_keeps_that_it_was_written(ledger: ActivityLedger) -> None:

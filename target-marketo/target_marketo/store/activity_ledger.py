@@ -199,15 +199,13 @@ class ActivityLedger:
             connection.execute(first)
             return str(connection.execute(select(ACTIVITY_TYPES.c.since).where(*mine)).scalar_one())
 
-    def undecided(self, once: str) -> list[int]:
-        """The types of the undecided activities with this once value: one, as a rule."""
-        query = select(ACTIVITIES.c.type_id).where(
-            ACTIVITIES.c.instance == self._instance,
-            ACTIVITIES.c.once == once,
-            ACTIVITIES.c.state == State.UNDECIDED,
+    def undecided(self) -> list[tuple[int, str]]:
+        """Type and once value of those that only a person can tell of."""
+        query = select(ACTIVITIES.c.type_id, ACTIVITIES.c.once).where(
+            ACTIVITIES.c.instance == self._instance, ACTIVITIES.c.state == State.UNDECIDED
         )
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+            return [(row.type_id, row.once) for row in connection.execute(query)]
 
     def adopted(self, type_id: int) -> Adopted | None:
         """What a person had taken over last; None if nobody did."""
