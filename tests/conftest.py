@@ -96,6 +96,6 @@ def leaks(seen: Iterable[witness.Seen]) -> list[str]:
             f"{where[:200]} shows {what}"
             for where, text in seen
             for what in planted.shown_in(text)
-            if not planted.is_exempt(where, what)
+            if not planted.is_exempt(where)
         }
     )

@@ -241,3 +241,13 @@ def test_the_demo_leaves_alone_what_env_and_the_shell_name(
     assert production.requests == []
     assert done.returncode == 0, done.stdout[-2000:]
     assert "checks held" in done.stdout
+
+
+def test_the_faults_leave_alone_what_env_and_the_shell_name(
+    checkout: Path, production: Production
+) -> None:
+    faults = (sys.executable, "-m", "tests.faults", "--only", "LiveChat: reply wrong type")
+    done = start(checkout, *faults, **production.settings)
+
+    assert production.requests == []
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -94,13 +94,8 @@ def test_what_is_exempt_and_what_is_not(where: str, *, exempt: bool) -> None:
     assert planted.is_exempt(where) is exempt
 
 
-def test_a_dry_run_may_show_values_but_nobodys_address() -> None:
-    where = "stderr of bash -c TARGET_MARKETO_DRY_RUN=true meltano run"
-    phone, email = planted.shown_in("+48123456789"), planted.shown_in("jane@planted.example")
-
-    assert planted.is_exempt(where, phone[0])
-    assert not planted.is_exempt(where, email[0])
-    assert not planted.is_exempt(where)
+def test_a_dry_run_is_searched_like_everything_else() -> None:
+    assert not planted.is_exempt("stderr of bash -c TARGET_MARKETO_DRY_RUN=true meltano run")
 
 
 LEAKS = """

@@ -21,6 +21,7 @@ from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.marketo.leads import WRITE_SECONDS
 from target_marketo.problems import SettingError
+from target_marketo.run_files import keep_private
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
@@ -30,7 +31,7 @@ from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
 from target_marketo.store.run_ledger import RunLedger
 from target_marketo.store.seen import SeenStreams
-from target_marketo.writes.kinds import Parts, kinds_of
+from target_marketo.writes.kinds import kinds_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -95,6 +96,11 @@ class TargetMarketo(Target):
                 settings.request_timeout_seconds,
                 WRITE_SECONDS,
             )
+        removed = keep_private(configuration.folder(), settings.max_run_minutes)
+        if removed:
+            self.logger.warning(
+                "Deleted %s files with settings that killed runs had left in .meltano/run", removed
+            )
         database = self._database = open_database(settings.store_url, settings.store_key)
         try:
             self._consume_into(database, settings, source)
@@ -112,7 +118,7 @@ class TargetMarketo(Target):
             mapping=mapping_digest(settings.streams),
         )
         marketo = assembly.marketo(settings, database)
-        kinds = kinds_of(Parts(settings, marketo, database))
+        kinds = kinds_of(settings, marketo, database, number, error_log.hash)
         self._run = Run(settings, marketo, error_log, Cache(database), kinds=kinds)
         with live_line(self._run.summary, marketo.governor):
             if settings.dry_run:

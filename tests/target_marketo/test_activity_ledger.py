@@ -158,8 +158,10 @@ def test_a_purge_clears_who_it_was_and_keeps_that_it_was_written(ledger: Activit
     ledger.claim(CHAT, [claim("a", 7, "jane"), claim("b", 8, "max")])
     ledger.settle(CHAT, done={"a": "guid"})
 
-    assert ledger.purge("jane") == 1
-    assert ledger.purge("jane") == 0
+    assert ledger.purge("jane") == (1, 0)
+    assert ledger.purge("jane") == (0, 0)
+    assert ledger.purge("max") == (0, 1), "whose it is has to be known until it is settled"
+    assert [each.lead_id for each in ledger.pending()] == [8]
     assert ledger.claim(CHAT, [claim("a", 7, "jane")]).refused == {"a": State.DONE}
 
 

@@ -9,7 +9,7 @@ import pytest
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
-from target_marketo.mapping.refusals import Refused
+from target_marketo.mapping.refusals import Refusal, Refused
 from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 
@@ -109,7 +109,7 @@ def test_keys_in_another_case_are_one_person_and_keys_of_other_letters_are_not()
 def test_a_value_that_does_not_fit_costs_its_field_or_where_that_is_set_the_record() -> None:
     setting = streams(chats="n", firstName="first")
     record = {"email": "a@example.com", "n": "many", "first": "Ann"}
-    refused = Refused("wrong_type", "chats", "not a number")
+    refused = Refused(Refusal.WRONG_TYPE, "chats", "not a number")
 
     values = {"email": "a@example.com", "firstName": "Ann"}
     assert mapped(setting, record) == Mapped("a@example.com", values, (refused,))

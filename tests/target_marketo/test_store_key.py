@@ -164,7 +164,7 @@ def test_the_activity_ledger_never_depends_on_the_key(place: Place) -> None:
 
         assert ledger.claim(1, [Claim("a", 7, "2026")]).refused == {"a": State.DONE}
         assert [each.lead_id for each in ledger.pending()] == [8], "it is still to be read back"
-        assert ledger.purge(key_hash) == 0
+        assert ledger.purge(key_hash) == (0, 0)
 
 
 def test_a_change_that_was_cut_off_is_finished_by_the_next_use(place: Place) -> None:

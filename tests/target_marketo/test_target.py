@@ -422,6 +422,9 @@ def test_a_dry_run_prints_what_would_be_and_writes_nothing(
     assert "would create b***@e***.com: leadSource: nothing -> 'LiveChat'" in ended.err
     assert "would create b***@e***.com: email: nothing -> b***@e***.com, 13 char" in ended.err
     assert "would leave c***@e***.com alone: city kept" in ended.err
+    assert "3 records received: would create 1 people, update 1, leave 1; " in ended.err
+    assert "; 3 calls (describe 1, lookup 1, usage 1), " in ended.err, "it costs what it says"
+    assert marketo.counts().calls.keys() - {"identity"} == {"describe", "lookup", "usage"}
     assert "b@example.com" not in ended.err
     assert "Rome" not in ended.err, "logs are kept: a value is not shown"
     assert marketo.leads() == before

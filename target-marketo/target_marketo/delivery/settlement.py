@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Rejection(NamedTuple):
     """A record that Marketo will not take, or a part of it, for the error log.
 
-    `part` names the kind of write that failed, empty for the person. `open` is set for a record
-    whose other parts may still be under way.
+    `part` names what was not written, and of attachments that have a key of their own `once` tells
+    which. `open` is set for a record whose other parts may still be under way.
     """
 
     received: Received
@@ -34,11 +34,15 @@ class Rejection(NamedTuple):
     position: int | None
     part: str = PERSON
     open: OpenRecord | None = None
+    once: str | None = None
 
     def tickets(self) -> Iterator[Ticket]:
         """The ticket that its storing settles. To be asked once, when it is stored."""
         if self.open is None or self.open.one_less():
             yield self.received.ticket
+
+
+_DELIVERED = frozenset({"delivered", "the same"})
 
 
 class Why(NamedTuple):
@@ -58,6 +62,9 @@ class DeadLetters(Protocol):
 
     def arrived(self, entry: Entry) -> None:
         """A person is as the records of the entry want it."""
+
+    def attached(self, item: Attached) -> None:
+        """An attachment is as its records want it."""
 
 
 class Settlement:
@@ -153,6 +160,8 @@ class Settlement:
         tickets: list[Ticket] = []
         for item in items:
             self._summary.attachments[item.what.kind, outcome] += 1
+            if outcome in _DELIVERED:
+                self._dead_letters.attached(item)
             tickets += self._ended(item.records)
         self._checkpoint.settled(tickets)
 
@@ -175,8 +184,9 @@ class Settlement:
                         why.advice,
                         why.request_id,
                         position,
-                        item.what.kind,
+                        item.what.part or item.what.kind,
                         record,
+                        item.what.once,
                     )
                 )
                 self.bytes -= record.weight

@@ -13,6 +13,7 @@ class Summary:
     `created`, `updated` and `unchanged_people` count people: five chats of one person are one.
     """
 
+    dry_run: bool = False  # what is counted as written would be
     received: int = 0
     delivered: int = 0
     unchanged: int = 0
@@ -41,11 +42,17 @@ class Summary:
         values = f", {left_out} values left out" if left_out else ""
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(calls.items()))
         return (
-            f"{self.received} records received: {self.created} people created, "
-            f"{self.updated} updated, {self.unchanged_people} unchanged; "
+            f"{self.received} records received: {self._people}; "
             f"{without_key} records skipped without key{others}, {self.rejected} rejected{values}; "
             f"{calls.total()} calls ({kinds or 'none'}), {throttled.total()} throttled"
         )
+
+    @property
+    def _people(self) -> str:
+        created, updated, left = self.created, self.updated, self.unchanged_people
+        if self.dry_run:
+            return f"would create {created} people, update {updated}, leave {left}"
+        return f"{created} people created, {updated} updated, {left} unchanged"
 
     def fields_line(self) -> str:
         """Field by field: how often it was filled or changed, and how often Marketo's stayed."""
@@ -53,6 +60,15 @@ class Summary:
         return "; ".join(
             f"{name}: {self.filled[name]} written, {self.kept[name]} kept" for name in names
         )
+
+    @property
+    def attached(self) -> dict[str, int]:
+        """By kind, how many attachments are in Marketo since this run."""
+        return {
+            kind: count
+            for (kind, outcome), count in sorted(self.attachments.items())
+            if outcome == "delivered"
+        }
 
     def attachments_line(self) -> str:
         """What became of what was attached to people; empty if nothing was."""

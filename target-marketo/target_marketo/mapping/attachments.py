@@ -6,7 +6,7 @@ record of a stream (its lists and programs) is made once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,19 @@ import msgspec
 
 from target_marketo.mapping import field_types
 from target_marketo.mapping.moments import as_datetime
-from target_marketo.mapping.refusals import Refused, Unfit
+from target_marketo.mapping.refusals import Refusal, Refused, Unfit
 from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES, Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from target_marketo.mapping.record_reader import Properties, Row
-    from target_marketo.mapping.streams_setting import Source, StreamEntry
+    from target_marketo.mapping.streams_setting import (
+        ActivityEntry,
+        ObjectEntry,
+        Source,
+        StreamEntry,
+    )
 
 ATTRIBUTES_BYTES = 65_536  # of all attributes of an activity as JSON (Adobe, error 1049)
 _STRING = Limit(characters=STRING_CHARACTERS, truncate=True)
@@ -73,9 +78,60 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
 
 def shared(entry: StreamEntry) -> tuple[Attachment, ...]:
     """The attachments that are the same for every record."""
-    lists = [Lane(AttachmentKind.LIST, (name,)) for name in entry.lists]
-    programs = [Lane(AttachmentKind.PROGRAM, each) for each in entry.programs.items()]
-    return tuple(Attachment(lane) for lane in (*lists, *programs))
+    return tuple(Attachment(lane) for lane in _shared_lanes(entry))
+
+
+def lanes(entry: StreamEntry) -> Iterator[tuple[Lane, tuple[str, ...]]]:
+    """All lanes of an entry, each with the attributes or fields that it names."""
+    for lane in _shared_lanes(entry):
+        yield lane, ()
+    if entry.activity is not None:
+        yield _activity_lane(entry.activity), tuple(entry.activity.attributes)
+    if entry.object is not None:
+        yield _object_lane(entry.object), tuple(entry.object.fields)
+
+
+def attached_to(entry: StreamEntry, label: str, name: str) -> StreamEntry:
+    """The entry with one of its attachments alone, as the error log names it: `list` and its name.
+
+    Of an activity or an object the name is followed by what tells it from others, after a `#`.
+    """
+    name_alone = name.partition("#")[0]
+    activity, thing = entry.activity, entry.object
+    return replace(
+        entry,
+        lists=tuple(each for each in entry.lists if (label, name) == ("list", each)),
+        programs={
+            program: status
+            for program, status in entry.programs.items()
+            if (label, name) == ("program", program)
+        },
+        activity=activity
+        if activity and (label, name_alone) == ("activity", activity.type)
+        else None,
+        object=thing if thing and (label, name_alone) == ("object", thing.name) else None,
+    )
+
+
+def _shared_lanes(entry: StreamEntry) -> Iterator[Lane]:
+    for name in entry.lists:
+        yield Lane(AttachmentKind.LIST, (name,))
+    for program in entry.programs.items():
+        yield Lane(AttachmentKind.PROGRAM, program)
+
+
+def _activity_lane(activity: ActivityEntry) -> Lane:
+    return Lane(
+        AttachmentKind.ACTIVITY,
+        (activity.type,),
+        since=activity.since,
+        skip_if_missing=activity.skip_if_missing,
+        once=activity.once_attribute,
+    )
+
+
+def _object_lane(thing: ObjectEntry) -> Lane:
+    return Lane(AttachmentKind.OBJECT, (thing.name,), dedupe=thing.dedupe, link=thing.link)
 
 
 class Attaching:
@@ -92,13 +148,7 @@ class Attaching:
     ) -> None:
         self._makers: list[Callable[[Row, list[Refused]], Attachment]] = []
         if (activity := entry.activity) is not None:
-            lane = Lane(
-                AttachmentKind.ACTIVITY,
-                (activity.type,),
-                since=activity.since,
-                skip_if_missing=activity.skip_if_missing,
-                once=activity.once_attribute,
-            )
+            lane = _activity_lane(activity)
             read = {
                 part: properties.getter(source)
                 for part, source in (("once", activity.once), ("date", activity.date))
@@ -122,15 +172,15 @@ class Attaching:
 
             self._makers.append(make_activity)
         if (thing := entry.object) is not None:
-            of_object = Lane(
-                AttachmentKind.OBJECT, (thing.name,), dedupe=thing.dedupe, link=thing.link
-            )
+            of_object = _object_lane(thing)
             fields = _readers(thing.fields, properties, {})
 
             def make_object(row: Row, refused: list[Refused]) -> Attachment:
                 values = _values("object.fields", fields, row, refused)
                 if thing.dedupe not in values:
-                    raise _PartUnfit(f"object.{thing.dedupe}", "missing", "the record has no value")
+                    raise _PartUnfit(
+                        f"object.{thing.dedupe}", Refusal.MISSING, "the record has no value"
+                    )
                 return Attachment(of_object, values, once=str(values[thing.dedupe]))
 
             self._makers.append(make_object)
@@ -148,7 +198,7 @@ class Attaching:
 
 
 class _PartUnfit(Unfit):
-    def __init__(self, part: str, code: str, reason: str) -> None:
+    def __init__(self, part: str, code: Refusal, reason: str) -> None:
         super().__init__(code, reason)
         self.part = part
 
@@ -217,15 +267,17 @@ def attribute_value(value: Any, limit: Limit = _STRING) -> Any:
 def _once(value: Any) -> str:
     text = _converted("activity.once", field_types.as_text, value)
     text = _needed(text.strip() if isinstance(text, str) else None, "activity.once")
-    if not Limit(characters=STRING_CHARACTERS).fits(text):
-        reason = f"longer than {STRING_CHARACTERS} characters"
-        raise _PartUnfit("activity.once", "too_long", reason)
+    limit = Limit(characters=STRING_CHARACTERS)
+    if not limit.fits(text):
+        raise _PartUnfit("activity.once", Refusal.TOO_LONG, limit.over(text))
     return text
 
 
 def _needed(value: str | None, part: str = "activity.date") -> str:
     if not value:
-        raise _PartUnfit(part, "missing", "the record has no value, so no activity is written")
+        raise _PartUnfit(
+            part, Refusal.MISSING, "the record has no value, so no activity is written"
+        )
     return value
 
 

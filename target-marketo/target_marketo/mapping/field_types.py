@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from target_marketo.mapping.moments import as_date, as_datetime
-from target_marketo.mapping.refusals import Unfit
+from target_marketo.mapping.refusals import Refusal, Unfit
 from target_marketo.mapping.texts import STRING_CHARACTERS, Limit
 from target_marketo.mapping.values import Kind, Value
 
@@ -134,9 +134,11 @@ def as_text(value: Any, delimiter: str = ";", levels: int = 8) -> str:
             given = (item for item in value if item is not None)
             return delimiter.join(as_text(item, delimiter, levels - 1) for item in given)
         case dict():
-            raise Unfit("wrong_type", "a nested value does not fit; name a part of it in `from`")
+            raise Unfit(
+                Refusal.WRONG_TYPE, "a nested value does not fit; name a part of it in `from`"
+            )
         case _:
-            raise Unfit("wrong_type", "not a value that can be stored")
+            raise Unfit(Refusal.WRONG_TYPE, "not a value that can be stored")
 
 
 def _fitted(text: str, limit: Limit) -> str:
@@ -144,19 +146,19 @@ def _fitted(text: str, limit: Limit) -> str:
         return text
     if limit.truncate:
         return limit.cut(text)
-    raise Unfit("too_long", f"longer than {limit}; `truncate` would cut it")
+    raise Unfit(Refusal.TOO_LONG, f"{limit.over(text)}; `truncate` would cut it")
 
 
 def _email(value: Any) -> Value:
     if not isinstance(value, str):
-        raise Unfit("invalid_email", "not an e-mail address")
+        raise Unfit(Refusal.INVALID_EMAIL, "not an e-mail address")
     text = value.strip()
     if not text:
         return None
     if not is_email(text):
-        raise Unfit("invalid_email", "not an e-mail address that Marketo accepts")
+        raise Unfit(Refusal.INVALID_EMAIL, "not an e-mail address that Marketo accepts")
     if len(text) > STRING_CHARACTERS:
-        raise Unfit("too_long", f"longer than {STRING_CHARACTERS} characters")
+        raise Unfit(Refusal.TOO_LONG, f"{len(text)} characters, {STRING_CHARACTERS} allowed")
     return text
 
 
@@ -166,15 +168,15 @@ def _number(value: Any) -> Value:
         if not value:
             return None
         if "_" in value:  # Python would read 1_000 as a number
-            raise Unfit("wrong_type", "not a number")
+            raise Unfit(Refusal.WRONG_TYPE, "not a number")
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise Unfit("wrong_type", "not a number")
+        raise Unfit(Refusal.WRONG_TYPE, "not a number")
     try:
         number = float(value)
     except (ValueError, OverflowError):
-        raise Unfit("wrong_type", "not a number") from None
+        raise Unfit(Refusal.WRONG_TYPE, "not a number") from None
     if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
-        raise Unfit("wrong_type", "not a finite number")
+        raise Unfit(Refusal.WRONG_TYPE, "not a finite number")
     return number
 
 
@@ -184,9 +186,9 @@ def _integer(value: Any) -> Value:
         return None
     whole = int(value) if isinstance(value, int) else int(float(str(number)))
     if whole != number:
-        raise Unfit("wrong_type", "not a whole number")
+        raise Unfit(Refusal.WRONG_TYPE, "not a whole number")
     if abs(whole) > _MAX_INTEGER:
-        raise Unfit("wrong_type", "beyond Marketo's integers")
+        raise Unfit(Refusal.WRONG_TYPE, "beyond Marketo's integers")
     return whole
 
 
@@ -200,4 +202,4 @@ def _boolean(value: Any) -> Value:
         return True
     if text in _FALSE:
         return False
-    raise Unfit("wrong_type", "not true or false")
+    raise Unfit(Refusal.WRONG_TYPE, "not true or false")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from target_marketo.mapping.refusals import Refusal
 from target_marketo.mapping.values import is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CONFLICT = "key_conflict"
+CONFLICT = Refusal.KEY_CONFLICT
 """The code of a record whose address belongs to somebody with another key."""
 
 

@@ -14,7 +14,7 @@ from target_marketo.mapping import field_types, marketo_fields, streams_setting
 from target_marketo.mapping.by_names import by_names
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS, OTHER_STREAMS
 from target_marketo.mapping.plan import PlannedField, StreamPlan
-from target_marketo.mapping.refusals import Unfit
+from target_marketo.mapping.refusals import Refusal, Unfit
 from target_marketo.mapping.row_check import row_check
 from target_marketo.mapping.rules import Rule, Rules, Write
 from target_marketo.mapping.schema_check import StreamSchema, may_fit, shown
@@ -334,7 +334,7 @@ def _key_converter(field: Field) -> Callable[[Any], Value]:
         key = convert(value)
         if isinstance(key, str) and "," in key:
             # A comma separates the values of a lookup, and no way to escape it is documented.
-            raise Unfit("key_with_comma", "a key with a comma cannot be looked up")
+            raise Unfit(Refusal.KEY_WITH_COMMA, "a key with a comma cannot be looked up")
         return key
 
     # No address and no number holds one.

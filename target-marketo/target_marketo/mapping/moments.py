@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from target_marketo.mapping.refusals import Unfit
+from target_marketo.mapping.refusals import Refusal, Unfit
 
 # An epoch is known by its size: seconds from September 2001 to 2286, milliseconds, microseconds
 # likewise. A number of another size is no time that anybody meant, a year above all.
@@ -38,7 +38,7 @@ def as_datetime(value: Any) -> str | None:
         # In UTC the first and the last hours of the calendar may lie beyond it.
         moment = moment.astimezone(UTC)
     except OverflowError:
-        raise Unfit("wrong_type", "not a date and time (ISO 8601)") from None
+        raise Unfit(Refusal.WRONG_TYPE, "not a date and time (ISO 8601)") from None
     # Not strftime, which writes the year 1 with one digit.
     return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
@@ -54,7 +54,7 @@ def as_date(value: Any) -> str | None:
     try:
         moment = _moment(value)
     except Unfit:
-        raise Unfit("wrong_type", "not a date (ISO 8601)") from None
+        raise Unfit(Refusal.WRONG_TYPE, "not a date (ISO 8601)") from None
     return moment.date().isoformat() if moment is not None else None
 
 
@@ -67,7 +67,7 @@ def _moment(value: Any) -> datetime | None:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return _epoch(value)
     if not isinstance(value, str):
-        raise Unfit("wrong_type", "not a date and time (ISO 8601)")
+        raise Unfit(Refusal.WRONG_TYPE, "not a date and time (ISO 8601)")
     text = value.strip()
     if not text:
         return None
@@ -76,7 +76,7 @@ def _moment(value: Any) -> datetime | None:
     try:
         moment = datetime.fromisoformat(_ZULU_TWICE.sub("Z", text))
     except (ValueError, OverflowError):
-        raise Unfit("wrong_type", "not a date and time (ISO 8601)") from None
+        raise Unfit(Refusal.WRONG_TYPE, "not a date and time (ISO 8601)") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -84,4 +84,4 @@ def _epoch(number: float | Decimal) -> datetime:
     for least, beyond, units in _EPOCHS:
         if least <= number < beyond:
             return _START + timedelta(microseconds=int(number * (10**6 // units)))
-    raise Unfit("wrong_type", "a number that is neither epoch seconds nor milliseconds")
+    raise Unfit(Refusal.WRONG_TYPE, "a number that is neither epoch seconds nor milliseconds")

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from target_marketo.mapping.attachments import Attaching, shared
+from target_marketo.mapping.attachments import Attaching, attached_to, shared
 from target_marketo.mapping.record_reader import Properties
-from target_marketo.mapping.refusals import Refused, Skip, Unfit
+from target_marketo.mapping.refusals import Refusal, Refused, Skip, Unfit
+from target_marketo.mapping.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from target_marketo.mapping.attachments import Attachment
     from target_marketo.mapping.record_reader import Record, Row
-    from target_marketo.mapping.rules import Rules
+    from target_marketo.mapping.rules import Rule
     from target_marketo.mapping.streams_setting import StreamEntry
     from target_marketo.mapping.values import Value
 
 DELETED = ("_sdc_deleted_at", "_sdc_deleted", "IsDeleted", "isDeleted", "is_deleted")
 """Properties that say of a record that it was deleted at its source."""
+
+_FIELD = "field"  # the part of a record that is one field of its person
 
 _NO = frozenset({"", "false", "f", "no", "n", "0", "0.0"})
 
@@ -137,7 +140,7 @@ class StreamPlan:
                 return skip
         if lacking := self.properties.lacking(row):
             reason = f"the record has no `{lacking}`, a key of its stream"
-            return Refused("missing_key", "", reason)
+            return Refused(Refusal.MISSING_KEY, "", reason)
         raw = self.key_of(row)
         try:
             key = None if raw is None else self.convert_key(raw)
@@ -190,9 +193,37 @@ class StreamPlan:
                     values.pop(rule.field, None)
         return left_out
 
+    def only(self, part: str) -> StreamPlan:
+        """The same for one part of its records, as the error log names it.
+
+        That is one field, together with its group, or what is attached; then nobody is made of
+        them. What `streams` does not ask for any more is nothing.
+        """
+        kind, _, name = part.partition(":")
+        if kind == _FIELD:
+            return self._with(_group_of(self.rules, name), attached_to(self.entry, "", ""))
+        return self._with((), replace(attached_to(self.entry, kind, name), create=False))
+
+    def _with(self, rules: tuple[Rule, ...], entry: StreamEntry) -> StreamPlan:
+        names = {rule.field for rule in rules} | {self.key}
+        key_rules = tuple(rule for rule in self.rules.all if rule.field == self.key)
+        return replace(
+            self,
+            rules=Rules((*key_rules, *rules), creates=entry.create),
+            planned=tuple(each for each in self.planned if each.name in names),
+            constants={name: value for name, value in self.constants.items() if name in names},
+            entry=entry,
+        )
+
     def person(self, key: str) -> tuple[str, str]:
         """The key as Marketo compares it: e-mails in any case are one person."""
         return self.key, key.lower()  # not casefold, to which ß is ss
+
+
+def _group_of(rules: Rules, field: str) -> tuple[Rule, ...]:
+    """The rule of a field, and those that are decided together with it."""
+    groups = {rule.group for rule in rules.all if rule.field == field and rule.group}
+    return tuple(rule for rule in rules.all if rule.field == field or rule.group in groups)
 
 
 def _no_marks(_: Row) -> tuple[Any, ...]:

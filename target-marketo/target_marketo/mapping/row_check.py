@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema_rs import Draft202012Validator, ValidationErrorKind
 
 from target_marketo.mapping import field_types
-from target_marketo.mapping.refusals import Refused
+from target_marketo.mapping.refusals import Refusal, Refused
 from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ _FORMATS: dict[str, Callable[[str], bool]] = {
     "marketo-text": lambda text: len(text.encode()) <= TEXT_BYTES,
 }
 _REASONS = {
-    "format": ("invalid_value", "not in the form that Marketo asks for"),
-    "maxLength": ("too_long", "longer than the field"),
-    "type": ("wrong_type", "not of the field's type"),
+    "format": (Refusal.INVALID_VALUE, "not in the form that Marketo asks for"),
+    "maxLength": (Refusal.TOO_LONG, "longer than the field"),
+    "type": (Refusal.WRONG_TYPE, "not of the field's type"),
 }
 
 
@@ -73,7 +73,7 @@ def row_check(
         kind = error.kind.name
         if isinstance(error.kind, ValidationErrorKind.Format):
             kind = "maxLength" if error.kind.format == "marketo-text" else kind
-        code, reason = _REASONS.get(kind, ("wrong_type", "does not fit"))
+        code, reason = _REASONS.get(kind, (Refusal.WRONG_TYPE, "does not fit"))
         return Refused(code, str((error.instance_path or ["?"])[-1]), reason)
 
     return check

@@ -317,7 +317,8 @@ def _changes(steps: Sequence[Step], lead: Mapping[str, Any]) -> tuple[dict[str, 
     return changed, kept
 
 
-def _chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[Mapping[str, Any]]:
+def chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[Mapping[str, Any]]:
+    """Those of several people with one key who are written."""
     match policy:
         case Duplicates.NEWEST:
             return [max(leads, key=lambda lead: int(lead["id"]))]
@@ -370,7 +371,7 @@ def decide(
         return Decision(too_many=len(leads), twins=len(leads))
     updates = []
     kept = []
-    for lead in _chosen(leads, duplicates):
+    for lead in chosen(leads, duplicates):
         changed, stayed = _changes(steps, lead)
         kept += stayed
         if changed:

@@ -43,10 +43,11 @@ class Limit:
             text = _utf8(text)[: self.bytes].decode("utf-8", "ignore")
         return text.rstrip()
 
-    def __str__(self) -> str:
+    def over(self, text: str) -> str:
+        """What is wrong with a text that does not fit: `300 characters, 255 allowed`."""
         if self.characters is not None:
-            return f"{self.characters} characters"
-        return f"{self.bytes} bytes"
+            return f"{_units(text)} characters, {self.characters} allowed"
+        return f"{len(_utf8(text))} bytes, {self.bytes} allowed"
 
 
 def limit_of(data_type: str, length: int | None, *, truncate: bool = False) -> Limit:

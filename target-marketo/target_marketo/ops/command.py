@@ -69,8 +69,8 @@ def commands() -> None:
 def check(files: tuple[str, ...], tap_files: tuple[str, ...], *, as_json: bool) -> None:
     """Try credentials, permissions, limits, fields, kinds of writes, store and mail server.
 
-        Uses about seven of Marketo's daily calls, two or three for each list, program, activity type
-    and object, and at most two billed requests to LiveChat; writes nothing, and ends with 1 if
+    Uses about seven of Marketo's daily calls, two or three for each list, program, activity
+    type and object, and at most two billed requests to LiveChat; writes nothing, and ends with 1 if
     anything is wrong. LiveChat is tried by tap-livechat --check.
     """
     from target_marketo.ops.check.check import run_checks, show  # noqa: PLC0415 - when it is used
@@ -137,6 +137,33 @@ def mapping(files: tuple[str, ...], *, as_json: bool) -> None:
     settings = configuration.settings(files)
     with closing(_store(files)) as database:
         reporting.show(reporting.report(settings, database), as_json=as_json)
+
+
+@commands.command()
+@_config
+@click.argument("address", default="")
+@click.option("--limit", type=click.IntRange(1, 300), help="The first N people of the input.")
+@_json
+def explain(files: tuple[str, ...], address: str, limit: int | None, *, as_json: bool) -> None:
+    r"""Why a person would be written as they would be: each field, its values, rule and outcome.
+
+    \b
+    tap-livechat --limit 20 | marketo-ops explain --limit 5
+    marketo-ops explain - < messages.jsonl      the address is asked for, or is the first line
+
+    Reads a tap's messages, and of Marketo what it holds: a lookup for 300 people, and once a day
+    its fields. Writes nothing. It shows values, wherever it is called.
+    """
+    from target_marketo.ops.explain import explain as explaining  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.explain import show as showing  # noqa: PLC0415
+    from target_marketo.ops.explain.asked import whom  # noqa: PLC0415
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+
+    wanted, lines = whom(address, limit, sys.stdin.buffer)
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        found = explaining.explain(settings, database, lines, address=wanted, limit=limit)
+    showing.show(found, as_json=as_json)
 
 
 @commands.group(cls=_KindsByDefault)

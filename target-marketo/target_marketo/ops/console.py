@@ -59,9 +59,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         lines = ("\t".join(plain(cell) for cell in row) for row in (*header, *rows))
         sys.stdout.writelines(f"{line}\n" for line in lines)
         return
+    cells = [[plain(cell) for cell in row] for row in rows]
     if title:
         screen.print(Text(title, style="bold"))
-    cells = [[plain(cell) for cell in row] for row in rows]
     table = Table(
         box=None, header_style="dim", show_header=any(columns), pad_edge=False, padding=(0, 2, 0, 0)
     )

@@ -28,7 +28,7 @@ from target_marketo.governor import BudgetSpent, GovernorError
 from target_marketo.governor.errors import AnotherWrites
 from target_marketo.mapping.lenient_json import read_leniently
 from target_marketo.mapping.plan import Mapped
-from target_marketo.mapping.refusals import Refused, Skip
+from target_marketo.mapping.refusals import Refusal, Refused, Skip
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.watch import Watch
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
@@ -113,7 +113,7 @@ class Run:
         output: IO[str] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.summary = Summary()
+        self.summary = Summary(dry_run=settings.dry_run)
         self._messages: Counter[str] = Counter()
         self._records: Counter[str] = Counter()  # by stream
         self._metrics = Metrics(self._records, marketo.calls)
@@ -126,10 +126,15 @@ class Run:
         self.watch = Watch(settings.max_rejected_percent)
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._kinds = kinds or {}
         self._ending = Ending()
         self._checkpoint = Checkpoint()
         self._rejections = Rejections(
-            error_log, self.summary, self._checkpoint.settled, stores=not settings.dry_run
+            error_log,
+            self.summary,
+            self._checkpoint.settled,
+            stores=not settings.dry_run,
+            kinds=self._kinds.values(),
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
         self._people = People(marketo, self._described, settings.partition_name)
@@ -146,7 +151,7 @@ class Run:
             self._settlement,
             self._ending,
             self._inbox,
-            kinds=kinds,
+            kinds=self._kinds,
             now=now,
         )
         self._mapper: Mapper | None = None
@@ -223,6 +228,8 @@ class Run:
         self._marketo.learn_usage()
         self._mapper = self._people.mapper = self._described.mapper()
         self.watch = Watch(self._settings.max_rejected_percent, self._mapper.entries)
+        for kind in self._kinds.values():
+            kind.prepare()
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
@@ -402,12 +409,23 @@ class Run:
         try:
             mapped = plan.step(row)
         except RecursionError:
-            mapped = Refused("wrong_type", "", "a value is nested too deeply")
+            mapped = Refused(Refusal.WRONG_TYPE, "", "a value is nested too deeply")
         self.watch.record(plan, mapped, line)
         if isinstance(mapped, Mapped):
             if mapped.left_out:
                 self._leave_out(mapped, received)
-            self._engine.add(plan, mapped, received)
+            kinds, brought = self._kinds, mapped.attachments
+            self._engine.add(
+                plan,
+                mapped,
+                received,
+                [
+                    kinds[each.lane.kind].attachment(each)
+                    for each in brought
+                    if each.lane.kind in kinds
+                ],
+                creates=plan.entry.create,
+            )
         elif mapped is None or isinstance(mapped, Skip):
             if mapped is not None:
                 summary.skipped_because[str(mapped)] += 1

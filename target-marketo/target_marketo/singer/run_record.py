@@ -60,6 +60,7 @@ def recorded(ledger: RunLedger, run: Run) -> Iterator[None]:
 def _counts(run: Run) -> dict[str, Any]:
     calls = run.calls
     counts: dict[str, Any] = {name: getattr(run.summary, name) for name in COUNTS}
+    counts["attachments"] = run.summary.attached
     counts |= {"calls": dict(calls.by_kind), "throttled": dict(calls.throttled)}
     bookmark = newest_time(run.last_state) if run.last_state else None
     # Where nothing was written yet, what stands there stays.

@@ -108,7 +108,7 @@ class Pending(NamedTuple):
     type_id: int
     once: str
     attempts: int
-    lead_id: int | None  # None once its person was purged
+    lead_id: int
     date: str
     sent_at: float
     run: str
@@ -128,6 +128,13 @@ class Adopted(NamedTuple):
 
     since: str
     at: float
+
+
+class Purged(NamedTuple):
+    """Activities that no longer lead to a person, and those that still have to."""
+
+    cleared: int
+    pending: int
 
 
 @dataclass(frozen=True)
@@ -380,15 +387,22 @@ class ActivityLedger:
             )
             return int(done.rowcount)
 
-    def purge(self, key_hash: str) -> int:
-        """Clears what leads to a person, of every instance; key and state stay. How many rows."""
+    def purge(self, key_hash: str) -> Purged:
+        """Clears what leads to a person, of every instance; key and state stay.
+
+        Whose activity is pending has to be known until it is settled: it is left, and counted.
+        """
+        theirs = ACTIVITIES.c.key_hash == key_hash
+        pending = ACTIVITIES.c.state == State.PENDING
         with self._write() as connection:
+            self._database.delete_securely(connection)
             cleared = connection.execute(
                 update(ACTIVITIES)
-                .where(ACTIVITIES.c.key_hash == key_hash)
+                .where(theirs, ~pending)
                 .values(lead_id=None, guid=None, key_hash=None)
             )
-            return int(cleared.rowcount)
+            left = select(func.count()).select_from(ACTIVITIES).where(theirs, pending)
+            return Purged(int(cleared.rowcount), int(connection.execute(left).scalar_one()))
 
     def _of(self, type_id: int) -> tuple[Any, Any]:
         return (ACTIVITIES.c.instance == self._instance, ACTIVITIES.c.type_id == type_id)

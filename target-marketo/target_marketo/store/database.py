@@ -59,6 +59,9 @@ BUSY_SECONDS = 30.0
 HURRIED_SECONDS = 1.0
 """The same for a process that was told to end."""
 
+REWRITE_SECONDS = 5.0
+"""How long to wait for a table that is to be rewritten: whoever comes later waits behind that."""
+
 AWAY_SECONDS = 10.0
 """How long a server that answered before may be away, as while it is started anew."""
 
@@ -178,23 +181,63 @@ class Database:
         name = "sqlite" if self.is_sqlite else "postgresql"
         return import_module(f"sqlalchemy.dialects.{name}").insert(table)
 
-    def overwrite_deleted(self) -> None:
-        """Leave no trace of deleted rows in SQLite's files; PostgreSQL's vacuum does it by itself.
+    def delete_securely(self, connection: Connection) -> None:
+        """What this connection deletes is overwritten in SQLite's file, not only given up.
 
-        It waits for other processes' transactions, and then copies the file.
+        Raises:
+            StoreError: SQLite does not do it: nothing may be deleted in the belief that it does.
         """
         if not self.is_sqlite:
             return
+        answer = connection.exec_driver_sql("PRAGMA secure_delete=ON").scalar()
+        if answer != 1:
+            raise StoreError(
+                f"store {self.name}: SQLite does not overwrite what is deleted (secure_delete is"
+                f" {answer}): use Python's own SQLite, or another build of it"
+            )
+
+    def overwrite_deleted(self, *tables: Table) -> bool:
+        """Leave no trace of deleted rows in the database's own files; whether that was possible.
+
+        SQLite's file is copied, once other processes' transactions have ended. PostgreSQL's tables
+        are rewritten, which takes their owner, and a moment in which nobody else uses them.
+
+        Raises:
+            StoreError: On SQLite: a trace may be left.
+        """
+        return self._overwrite_file() if self.is_sqlite else all(map(self._rewrite, tables))
+
+    def _overwrite_file(self) -> bool:
         with self._errors(), self._engine.connect() as connection:
             # Beside SQLAlchemy, which would begin a transaction, where VACUUM is refused.
             raw: Any = connection.connection.driver_connection
             try:
                 raw.execute("VACUUM")
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                problem = "a reader keeps the write-ahead log" if busy else ""
             except sqlite3.Error as error:
+                problem = str(error)
+            if problem:
                 raise StoreError(
-                    f"store {self.name}: {error}; what was deleted may be readable in the file"
-                ) from None
+                    f"store {self.name}: {problem}; what was deleted may be readable in the file:"
+                    " do it again when nothing else uses the store"
+                )
+        return True
+
+    def _rewrite(self, table: Table) -> bool:
+        """VACUUM FULL; a server that declines only warns, so the table's file is looked at."""
+        filenode = f"SELECT pg_relation_filenode('{table.name}')"
+        with self._errors(), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.exec_driver_sql(f"SET lock_timeout = {int(REWRITE_SECONDS * 1000)}")
+            before = connection.exec_driver_sql(filenode).scalar()
+            try:
+                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
+            except DBAPIError:
+                return False  # others are at work on it, or there is no room for a copy
+            finally:
+                connection.exec_driver_sql(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+            return bool(connection.exec_driver_sql(filenode).scalar() != before)
 
     def hurry(self) -> None:
         """From now on nothing waits for another's lock for longer than a moment."""

@@ -352,18 +352,13 @@ class ErrorLog:
 
     def _delete(self, condition: Any) -> int:
         with self._database.write() as connection:
-            self._secure_delete(connection)
+            self._database.delete_securely(connection)
             return int(connection.execute(delete(ERRORS).where(condition)).rowcount)
 
     def _exclude_writers(self, connection: Connection) -> None:
         """Two processes that update the same rows in different orders would wait in a ring."""
         if not self._database.is_sqlite:
             connection.exec_driver_sql(f"LOCK TABLE {ERRORS} IN SHARE ROW EXCLUSIVE MODE")
-
-    def _secure_delete(self, connection: Connection) -> None:
-        """SQLite leaves deleted rows readable in the file unless it is told to overwrite them."""
-        if self._database.is_sqlite:
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
 
 def last_seen() -> Any:

@@ -123,8 +123,7 @@ def renew_fingerprint(connection: Connection, key: bytes) -> None:
 def forget_in_database(database: Database) -> None:
     """Takes the key of version 0.1 out of the database."""
     with database.write() as connection:
-        if database.is_sqlite:
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        database.delete_securely(connection)
         connection.execute(delete(SECRETS).where(SECRETS.c.name == _KEY))
 
 

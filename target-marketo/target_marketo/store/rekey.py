@@ -71,7 +71,7 @@ def rekey(database: Database) -> Rekeyed:
         keys.renew_fingerprint(connection, new)
     if not database.store_key:
         keys.next_file(path).replace(path)
-    database.overwrite_deleted()
+    database.overwrite_deleted(ERRORS, ACTIVITIES, keys.SECRETS)
     return Rekeyed(len(ids), unknown)
 
 

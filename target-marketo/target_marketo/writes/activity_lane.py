@@ -15,11 +15,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
 from target_marketo.delivery.interface import CallFailed, Fate
-from target_marketo.marketo.activities import ActivityType, Attribute
-from target_marketo.marketo.errors import EndsKind, EndsLane
+from target_marketo.marketo.activities import Attribute
+from target_marketo.marketo.errors import EndsLane
 from target_marketo.store.activity_ledger import Found
 from target_marketo.writes.activity_reading import (
     MARGIN_SECONDS,
@@ -32,9 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from target_marketo.mapping.attachments import Lane
-    from target_marketo.marketo.activities import Activities, Activity
+    from target_marketo.marketo.activities import Activities, Activity, ActivityType
     from target_marketo.store.activity_ledger import ActivityLedger
-    from target_marketo.store.cache import Cache
 
 MAX_PAGES = 100  # of one reading; beyond that nobody waits for it
 WRITTEN_DAYS = 760  # 25 months: what is older Marketo deletes at once
@@ -52,10 +49,6 @@ logger = logging.getLogger("target-marketo")
 
 class NotWhole(Exception):
     """A reading went on for more pages than anybody waits for."""
-
-
-class TypeMissing(CallFailed):
-    """There is no such type, or none that takes activities yet."""
 
 
 class NotYet(NamedTuple):
@@ -156,11 +149,11 @@ class ActivityLane:
 
     def _too_much(self, start: float) -> CallFailed:
         day = datetime.fromtimestamp(start, UTC).date()
-        return _ends_lane(
-            f"type {self.name} has too many activities since {day} to be read within a run",
-            f"marketo-ops activities adopt --since {day}, then run again",
-            "too_many",
+        text = (
+            f"type {self.name} has too many activities since {day} to be read within a run: "
+            f"marketo-ops activities adopt --since {day}, then run again"
         )
+        return CallFailed(EndsLane(text), Fate.ENDS_LANE, code="unread", cure=text)
 
 
 def found_of(by_value: dict[str, list[Activity]], now: float) -> list[Found]:
@@ -179,97 +172,30 @@ def _utc(date: str, now: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-class Types:
-    """The custom activity types of an instance; the store keeps what they are like for a day."""
-
-    def __init__(
-        self, activities: Activities, cache: Cache | None = None, instance: str = ""
-    ) -> None:
-        self._activities = activities
-        self._cache = cache
-        self._instance = instance
-
-    def find(self, wanted: str) -> ActivityType:
-        """The type with this API name or id; without its attributes if it may not be described.
-
-        Raises:
-            CallFailed: There is none that takes activities.
-        """
-        kept = self._cache.get(self._name(wanted), _DAY) if self._cache else None
-        if kept is not None:
-            try:
-                return msgspec.convert(kept, ActivityType)
-            except msgspec.ValidationError:
-                pass  # of another version of this program
-        found = _find_type(self._activities, wanted)
-        if self._cache and found.api_name:
-            self._cache.put(self._name(wanted), found)
-        return found
-
-    def forget(self, wanted: str) -> None:
-        """It is not as it was described."""
-        if self._cache:
-            self._cache.put(self._name(wanted), None)
-
-    def _name(self, wanted: str) -> str:
-        return f"activity type {wanted} of {self._instance}"
-
-
-def _find_type(activities: Activities, wanted: str) -> ActivityType:
-    try:
-        listed = activities.types()
-    except EndsKind:
-        if not wanted.isdecimal():
-            raise
-        return ActivityType(api_name="", id=int(wanted))
-    folded = wanted.casefold()
-    found = next((t for t in listed if folded in (t.api_name.casefold(), str(t.id))), None)
-    if found is None:
-        raise _missing(
-            f"Marketo has no custom activity type {wanted}", "marketo-ops setup --apply makes it"
-        )
-    if found.id is None or found.status == "draft":
-        raise _missing(
-            f"the custom activity type {wanted} is a draft",
-            "marketo-ops setup --apply approves it, or Admin, Marketo Custom Activities",
-        )
-    try:
-        return activities.describe(found.api_name)
-    except EndsLane:
-        what = f"the custom activity type {wanted} has gone"
-        raise _missing(what, "marketo-ops setup --apply makes it again") from None
-
-
-def open_lane(lane: Lane, types: Types, ledger: ActivityLedger, now: float) -> ActivityLane:
-    """Finds out what must be known of a lane's type.
+def open_lane(
+    lane: Lane, described: ActivityType, ledger: ActivityLedger, now: float
+) -> ActivityLane:
+    """What must be known of a lane, given its type; without attributes if that may not be seen.
 
     Raises:
-        CallFailed, MarketoError: Nothing can be added to it.
+        EndsLane: Nothing can be added to it.
     """
-    (wanted,) = lane.key
-    described = types.find(wanted)
-    assert described.id is not None  # noqa: S101 - as `find_type` says
-    once = _once_attribute(described, lane.once, wanted)
-    return ActivityLane(wanted, described.id, once, _since(lane, described.id, ledger, now))
+    if described.id is None:
+        raise EndsLane(f"{lane}: Marketo tells no id of this activity type", code="1013")
+    once = _once_attribute(described, lane)
+    return ActivityLane(str(lane), described.id, once, _since(lane, described.id, ledger, now))
 
 
-def _once_attribute(described: ActivityType, name: str, wanted: str) -> OnceAttribute:
-    if not described.attributes and not described.api_name:
-        return OnceAttribute(Attribute(name), described=False)
-    folded = name.casefold()
-    found = next((a for a in described.attributes if a.api_name.casefold() == folded), None)
-    if found is None:
-        raise _ends_lane(
-            f"type {wanted} has no attribute {name}, by which an activity is known again",
-            "marketo-ops setup --apply adds it",
-            "1006",
-        )
-    if found.data_type not in _KEEPS_THE_ONCE_VALUE:
-        raise _ends_lane(
-            f"attribute {name} of type {wanted} is of the data type {found.data_type}, which does "
-            "not keep a text as it is",
-            "make it a string",
-            "1006",
+def _once_attribute(described: ActivityType, lane: Lane) -> OnceAttribute:
+    if not described.api_name:
+        return OnceAttribute(Attribute(lane.once), described=False)
+    found = next((a for a in described.attributes if a.api_name == lane.once), None)
+    if found is None or found.data_type not in _KEEPS_THE_ONCE_VALUE:
+        what = "no attribute" if found is None else f"the data type {found.data_type} for"
+        raise EndsLane(
+            f"activity type `{lane}` has {what} `{lane.once}`, by which an activity is known "
+            "again: make it a string",
+            code="1006",
         )
     return OnceAttribute(found)
 
@@ -283,14 +209,3 @@ def _since(lane: Lane, type_id: int, ledger: ActivityLedger, now: float) -> floa
         return max(oldest, (since if since.tzinfo else since.replace(tzinfo=UTC)).timestamp())
     proposal = datetime.fromtimestamp(now - _DAY, UTC).isoformat(timespec="seconds")
     return max(oldest, seconds_of(ledger.since(type_id, proposal)))
-
-
-def _missing(what: str, cure: str) -> CallFailed:
-    return _ends_lane(what, cure, "1013", TypeMissing)
-
-
-def _ends_lane(
-    what: str, cure: str, code: str, failure: type[CallFailed] = CallFailed
-) -> CallFailed:
-    text = f"{what}: {cure}"
-    return failure(EndsLane(text, code=code), Fate.ENDS_LANE, code=code, cure=text)

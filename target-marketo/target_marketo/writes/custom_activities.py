@@ -24,6 +24,7 @@ import msgspec
 
 from target_marketo.delivery.interface import (
     Answer,
+    Attachment,
     CallFailed,
     Fate,
     Folding,
@@ -31,9 +32,11 @@ from target_marketo.delivery.interface import (
     Result,
 )
 from target_marketo.governor import Cancelled
+from target_marketo.mapping.attachments import AttachmentKind
 from target_marketo.mapping.texts import Limit
-from target_marketo.marketo.activities import MAX_LEADS
-from target_marketo.marketo.codes import Class, Family, of_row
+from target_marketo.marketo.activities import MAX_LEADS, Activities
+from target_marketo.marketo.call import MAX_ROWS
+from target_marketo.marketo.codes import Family
 from target_marketo.marketo.errors import (
     EndsKind,
     EndsLane,
@@ -41,39 +44,39 @@ from target_marketo.marketo.errors import (
     OutcomeUnknown,
     Rejected,
 )
-from target_marketo.store.activity_ledger import Claim, State
+from target_marketo.store.activity_ledger import ActivityLedger, Claim, State
+from target_marketo.store.cache import Cache
 from target_marketo.writes.activity_lane import (
     WRITTEN_DAYS,
+    ActivityLane,
     NotWhole,
-    TypeMissing,
-    Types,
     open_lane,
     read_whole,
 )
 from target_marketo.writes.activity_reading import Watch, by_once, seconds_of, start_of
-from target_marketo.writes.results import failure_of
+from target_marketo.writes.destinations import Destinations, NotThere
+from target_marketo.writes.results import failure_of, results_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
-    from target_marketo.delivery.interface import Attachment, Row
+    from target_marketo.delivery.interface import Row
     from target_marketo.mapping.attachments import Attachment as Mapped
     from target_marketo.mapping.attachments import Lane
-    from target_marketo.marketo.activities import Activities, Activity
+    from target_marketo.marketo.activities import Activity, ActivityType
     from target_marketo.marketo.attachments import Rows, Written
-    from target_marketo.store.activity_ledger import ActivityLedger, Pending
-    from target_marketo.store.cache import Cache
-    from target_marketo.writes.activity_lane import ActivityLane
+    from target_marketo.store.activity_ledger import Pending
+    from target_marketo.writes.kinds import Parts
 
 NAME = "custom_activities"
 UNDECIDED = "undecided"
 
-_HASH_BYTES = 32
 _ATTEMPTS = 3
 _MOST_SECONDS_TO_SEND = 5.0  # from the commit that claims rows until they leave
 _CLAIMS = 3
 _SHORTENINGS = 6
 _TOO_LONG = "1049"
+_NOT_THERE = "1013"
 _BUSY_SECONDS = 5.0
 _SLOW_STORE_SECONDS = 30.0
 _DECIDE = (
@@ -81,15 +84,6 @@ _DECIDE = (
     "decide ID --written, or --send"
 )
 _STORE = "the store is too slow to be told of an activity just before it is sent: replay it later"
-_FATES = {
-    Class.PERMANENT: Fate.REFUSED,
-    Class.SPLIT: Fate.REFUSED,
-    Class.LOOKUP: Fate.AGAIN,
-    Class.LANE: Fate.ENDS_LANE,
-    Class.KIND: Fate.ENDS_KIND,
-    Class.FATAL: Fate.ENDS_KIND,  # people go on
-}
-
 logger = logging.getLogger("target-marketo")
 
 
@@ -110,14 +104,10 @@ _BODY = msgspec.json.Decoder(_Body)
 _encode = msgspec.json.Encoder().encode
 
 
-def payload_of(mapped: Mapped, key_hash: str = "") -> bytes:
-    """The activity of a record, without its person and type, whose ids are not known yet.
-
-    `key_hash`, by which `purge` finds the person, goes before it, and is not sent.
-    """
+def payload_of(mapped: Mapped) -> bytes:
+    """The activity of a record, without its person and type, whose ids are not known yet."""
     attributes = [_Value(name, value) for name, value in mapped.values.items()]
-    hashed = key_hash.encode()[:_HASH_BYTES].ljust(_HASH_BYTES)
-    return hashed + _encode(_Body(mapped.at, mapped.primary, attributes))
+    return _encode(_Body(mapped.at, mapped.primary, attributes))
 
 
 class _Sent(NamedTuple):
@@ -144,20 +134,22 @@ class _StoreIsSlow(Exception):
 class Means:
     """What activities are written with.
 
-    `still_there` tells which of some people Marketo still has under their id; `before_move` raises
-    where this run may no longer write. `timeout` is how long a call is waited for, in seconds, and
-    `now` is the time at Marketo, in seconds since 1970.
+    `find` describes a lane's type, and `forget` has it ask Marketo the next time. `still_there`
+    tells which of some people Marketo still has under their id; `before_move` raises where this run
+    may no longer write. `timeout` is how long a call is waited for, in seconds, and `now` is the
+    time at Marketo, in seconds since 1970.
     """
 
     activities: Activities
+    find: Callable[[Lane], ActivityType]
     ledger: ActivityLedger
     still_there: Callable[[Collection[int]], Collection[int]]
     now: Callable[[], float]
     timeout: float
     visibility_seconds: float = 60.0
     before_move: Callable[[], None] = lambda: None
-    cache: Cache | None = None
-    instance: str = ""
+    forget: Callable[[str], None] = lambda _: None
+    key_hash: Callable[[str], str] = lambda _: ""
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -172,8 +164,7 @@ class CustomActivities:
         self._means = means
         self._ledger = means.ledger
         self._watch = Watch(means.visibility_seconds)
-        self._lanes: dict[Lane, ActivityLane | Exception] = {}
-        self._types = Types(means.activities, means.cache, means.instance)
+        self._lanes: dict[Lane, ActivityLane | EndsKind | EndsLane] = {}
         self._flying: Counter[tuple[int, str]] = Counter()
         self._told: set[Lane] = set()
         self._guards_lanes = threading.Lock()
@@ -181,10 +172,26 @@ class CustomActivities:
 
     # As the engine asks
 
+    def prepare(self) -> None:
+        """Nothing: a dry run must not move anything, so a type is found when the first is sent."""
+
+    def attachment(self, mapped: Mapped) -> Attachment:
+        """The activity of a record."""
+        lane = mapped.lane
+        return Attachment(NAME, lane, payload_of(mapped), mapped.once, self.part(lane))
+
+    def part(self, lane: Lane) -> str:
+        """What the error log calls activities of this lane."""
+        return f"activity:{lane.key[0]}"
+
+    def replaces(self, lane: Any, before: Any) -> bool:
+        """Never: what is written stays as it is."""
+        del lane, before
+        return False
+
     def row(self, lead_id: int, payload: bytes) -> bytes:
         """The row, but for the type's id, which is looked up when the first is sent."""
-        hashed, body = payload[:_HASH_BYTES], payload[_HASH_BYTES:]
-        return b'%b{"leadId":%d,%b' % (hashed, lead_id, body[1:])
+        return b'{"leadId":%d,%b' % (lead_id, payload[1:])
 
     def identity(self, lead_id: int, attachment: Attachment) -> Hashable | None:
         """Whoever it is attached to, and from whatever stream: one type and once value."""
@@ -194,7 +201,7 @@ class CustomActivities:
 
     def skips(self, lane: Any) -> bool:
         """As `if_missing` says, of a type that is not there, or that may not be written."""
-        missing = isinstance(self._lanes.get(lane), TypeMissing | EndsKind)
+        missing = isinstance(self._lanes.get(lane), NotThere | EndsKind)
         return bool(missing and lane.skip_if_missing)
 
     def send(self, lane: Any, rows: Sequence[Row]) -> Answer:
@@ -206,7 +213,7 @@ class CustomActivities:
         results: dict[int, Result] = {}
         with _told_to_the_engine():
             known = self._open(lane)
-            sent = [_sent(position, row) for position, row in enumerate(rows)]
+            sent = [self._sent(position, row) for position, row in enumerate(rows)]
             wanted = self._worth_sending(lane, known, sent, results)
             request_id = self._add_all(lane, known, wanted, results)
         # Of two with one once value in a call only the first was sent.
@@ -224,31 +231,40 @@ class CustomActivities:
             found = self._look(known, {str(row.once): row.lead_id for row in rows})
         return Answer([found[str(row.once)] for row in rows])
 
-    def undecide(self, connection: Any, refused: Sequence[tuple[Any, str]]) -> None:
-        """In the commit that stores refused activities: nothing sends those that are pending.
-
-        `refused` are lanes and once values.
-        """
-        for lane, once in refused:
-            known = self._lanes.get(lane)
-            if known is not None and not isinstance(known, Exception):
-                self._ledger.undecide(connection, known.type_id, [once])
+    def refused(self, connection: Any, rows: Sequence[tuple[str, str]]) -> None:
+        """What is pending and refused is undecided: nothing sends it any more."""
+        types = {
+            self.part(lane): known.type_id
+            for lane, known in list(self._lanes.items())
+            if isinstance(known, ActivityLane)
+        }
+        for part, once in rows:
+            if part in types:
+                self._ledger.undecide(connection, types[part], [once])
 
     # Before anything is sent
+
+    def _sent(self, position: int, row: Row) -> _Sent:
+        date = _BODY.decode(row.row).activity_date
+        key_hash = self._means.key_hash(row.key)
+        return _Sent(position, Claim(str(row.once), row.lead_id, date, key_hash), row.row)
 
     def _open(self, lane: Lane) -> ActivityLane:
         with self._guards_lanes:
             known = self._lanes.get(lane)
             if known is None:
+                if not self._lanes:
+                    self._ledger.forget_older()
                 try:
-                    known = open_lane(lane, self._types, self._ledger, self._means.now())
-                    self._lanes[lane] = known
-                except (CallFailed, EndsKind, EndsLane) as error:
-                    self._lanes[lane] = error
-                    raise
-            if isinstance(known, Exception):
-                raise known
+                    known = open_lane(lane, self._means.find(lane), self._ledger, self._means.now())
+                except (EndsKind, EndsLane) as error:
+                    known = error
+                self._lanes[lane] = known
+        if isinstance(known, ActivityLane):
             return known
+        is_kind = isinstance(known, EndsKind)
+        fate = Fate.ENDS_KIND if is_kind else Fate.ENDS_LANE
+        raise CallFailed(known, fate, code=known.code or _NOT_THERE, cure=str(known))
 
     def _worth_sending(
         self,
@@ -329,9 +345,13 @@ class CustomActivities:
                 request_id = answer.request_id
                 self._settle(known.type_id, call.sent, answer.rows)
             answered = list(zip(call.sent, answer.rows, strict=True))
-            results.update((each.position, _result(row)) for each, row in answered)
-            if any(results[each.position].fate is Fate.ENDS_LANE for each, _ in answered):
-                self._types.forget(lane.key[0])
+            told = results_of(answer.rows, self.part(lane), request_id, Family.ACTIVITIES)
+            results.update(
+                (each.position, _alone(result))
+                for each, result in zip(call.sent, told, strict=True)
+            )
+            if any(result.fate is Fate.ENDS_LANE for result in told):
+                self._means.forget(lane.key[0])
             wanted = [
                 shorter
                 for each, row in answered
@@ -358,7 +378,7 @@ class CustomActivities:
             ) from None
         except (MarketoError, Cancelled) as error:
             if isinstance(error, Rejected):
-                self._types.forget(lane.key[0])
+                self._means.forget(lane.key[0])
             call.give_back()
             raise
         except _NothingToSend:
@@ -457,10 +477,7 @@ class CustomActivities:
             NotWhole, Rejected: Nobody can tell of those that were not found.
         """
         since = start_of(due)
-        whose: dict[str, set[int]] = {
-            each.once: {leads[each.once]} | ({each.lead_id} if each.lead_id else set())
-            for each in due
-        }
+        whose = {each.once: {leads[each.once], each.lead_id} for each in due}
         whom = set().union(*whose.values())
         found: dict[str, list[Activity]] = {}
         if len(whom) <= MAX_LEADS:
@@ -473,8 +490,7 @@ class CustomActivities:
                     found |= self._among(known, since, whose, some)
         missing = [each for each in due if each.once not in found]
         doubtful = set().union(*(whose[each.once] for each in missing)) if missing else set()
-        purged = any(each.lead_id is None for each in missing)
-        if doubtful and (purged or set(self._means.still_there(doubtful)) != doubtful):
+        if doubtful and set(self._means.still_there(doubtful)) != doubtful:
             found |= self._among(known, since, {each.once: set() for each in missing}, ())
         return found
 
@@ -487,6 +503,37 @@ class CustomActivities:
     ) -> dict[str, list[Activity]]:
         whole = read_whole(self._means.activities, since, known.type_id, leads)
         return by_once(whole, known.once, wanted)
+
+
+def of(parts: Parts) -> CustomActivities:
+    """Activities with what a run has."""
+    marketo, settings = parts.marketo, parts.settings
+    destinations = Destinations(marketo, Cache(parts.database), settings.instance)
+
+    def still_there(leads: Collection[int]) -> set[int]:
+        some = sorted(leads)
+        return {
+            int(found["id"])
+            for start in range(0, len(some), MAX_ROWS)
+            for found in marketo.lookup("id", [str(i) for i in some[start:][:MAX_ROWS]], ["id"])
+        }
+
+    return CustomActivities(
+        Means(
+            activities=Activities(marketo),
+            find=lambda lane: destinations.activity_type(lane.key[0], parts.lanes[lane]),
+            forget=lambda named: destinations.forget(AttachmentKind.ACTIVITY, named),
+            ledger=ActivityLedger(
+                parts.database, settings.instance, parts.run, now=marketo.clock.now
+            ),
+            still_there=still_there,
+            now=marketo.clock.now,
+            timeout=marketo.timeout,
+            visibility_seconds=settings.activity_visibility_seconds,
+            before_move=lambda: marketo.before_write(),  # noqa: PLW0108 - set after this
+            key_hash=parts.key_hash,
+        )
+    )
 
 
 class _Call:
@@ -563,12 +610,6 @@ class _InFlight:
                     del self._flying[key]
 
 
-def _sent(position: int, row: Row) -> _Sent:
-    hashed, body = row.row[:_HASH_BYTES].decode().strip(), row.row[_HASH_BYTES:]
-    date = _BODY.decode(body).activity_date
-    return _Sent(position, Claim(str(row.once), row.lead_id, date, hashed), body)
-
-
 def _with_type(body: bytes, type_id: int) -> bytes:
     return b'%b,"activityTypeId":%d}' % (body[:-1], type_id)
 
@@ -593,11 +634,11 @@ def _shorter(sent: _Sent, once: str) -> _Sent | None:
     return sent._replace(body=b'{"leadId":%d,%b' % (sent.claim.lead_id, changed[1:]))
 
 
-def _result(row: Written) -> Result:
-    if not row.skipped:
-        return Result(Fate.DONE)
-    advice = of_row(row.code, Family.ACTIVITIES)
-    return Result(_FATES.get(advice.kind, Fate.LATER), code=row.code, cure=advice.cure)
+def _alone(result: Result) -> Result:
+    """What would end the run ends this kind: people go on."""
+    if result.fate is not Fate.ENDS_RUN:
+        return result
+    return Result(Fate.ENDS_KIND, code=result.code, cure=result.cure)
 
 
 def _there_already(state: State) -> Result:
@@ -618,7 +659,7 @@ def _told_to_the_engine() -> Iterator[None]:
     try:
         yield
     except (MarketoError, Cancelled) as error:
-        raise failure_of(error) from None
+        raise failure_of(error, Family.ACTIVITIES) from None
 
 
 def _some_at_a_time(leads: Sequence[int]) -> Iterator[Sequence[int]]:

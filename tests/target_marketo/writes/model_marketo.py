@@ -28,10 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from target_marketo.marketo.activities import Activities
-    from target_marketo.store.cache import Cache
     from target_marketo.store.database import Database
 
 CHAT = 100_001
+CHAT_TYPE = ActivityType(
+    "livechatChat",
+    "Chat",
+    id=CHAT,
+    attributes=(Attribute("threadId", "Thread ID"), Attribute("text", "Text", "text")),
+)
 START = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
 TIMEOUT, VISIBILITY = 120.0, 60.0
 LANE = Lane(AttachmentKind.ACTIVITY, ("livechatChat",), since="2026-11-01", once="threadId")
@@ -88,27 +93,20 @@ class ModelMarketo:
     by_insert: bool = False
     leads: set[int] = field(default_factory=lambda: {1, 2, 3})
     page_rows: int = 300
-    described: bool = True
     reads: list[Collection[int]] = field(default_factory=list)
     adds: list[list[str]] = field(default_factory=list)
     longest: int = 65_536
     failing_reads: deque[Exception] = field(default_factory=deque)
-    types_there: tuple[ActivityType, ...] = (
-        ActivityType(
-            "livechatChat",
-            "Chat",
-            id=CHAT,
-            attributes=(Attribute("threadId", "Thread ID"), Attribute("text", "Text", "text")),
-        ),
-    )
+    there: ActivityType | Exception = CHAT_TYPE
+    forgotten: list[str] = field(default_factory=list)
     instant: Callable[[str], None] = lambda _: None
 
-    def types(self) -> list[ActivityType]:
-        return list(self.types_there)
-
-    def describe(self, api_name: str, *, draft: bool = False) -> ActivityType:
-        del draft
-        return next(each for each in self.types_there if each.api_name == api_name)
+    def find(self, lane: Lane) -> ActivityType:
+        """As `Destinations` does."""
+        if isinstance(self.there, Exception):
+            raise self.there
+        assert lane.key[0] in (self.there.api_name, str(self.there.id))
+        return self.there
 
     def add(self, rows: Callable[[], Sequence[bytes]]) -> Rows:
         while True:
@@ -213,7 +211,6 @@ class Delivery:
     visibility: float = VISIBILITY
     instant: Callable[[str], None] = lambda _: None
     lane: Lane = LANE
-    cache: Cache | None = None
 
     def __post_init__(self) -> None:
         clock = self.marketo.clock
@@ -223,13 +220,15 @@ class Delivery:
         self.kind = CustomActivities(
             Means(
                 activities=cast("Activities", self.marketo),
+                find=self.marketo.find,
                 ledger=self.ledger,
                 still_there=self.marketo.still_there,
                 now=clock.read,
                 timeout=TIMEOUT,
                 visibility_seconds=self.visibility,
                 monotonic=clock.read,
-                cache=self.cache,
+                key_hash=lambda key: f"hash of {key}",
+                forget=self.marketo.forgotten.append,
             )
         )
         self.waited = 0.0
@@ -246,7 +245,7 @@ class Delivery:
     def chat(self, once: str, lead: int, date: str, text: str = "hi") -> Row:
         values = {"threadId": once, "text": text}
         mapped = Attachment(self.lane, values, once=once, at=date, primary="Chat")
-        return Row(self.kind.row(lead, payload_of(mapped, "hash")), lead, once)
+        return Row(self.kind.row(lead, payload_of(mapped)), lead, once, f"{lead}@example.com")
 
     def deliver(self, rows: Sequence[Row], *, found_again: int | None = None) -> dict[str, Result]:
         """Sends until each has ended; `found_again` is whom a lookup by key finds."""
@@ -298,7 +297,7 @@ class Delivery:
                 self._next[False].append(row)
             case Fate.AGAIN if self._found_again is not None and once not in self.looked_up:
                 self.looked_up.add(once)
-                at = msgspec.json.decode(row.row[32:])["activityDate"]
+                at = msgspec.json.decode(row.row)["activityDate"]
                 self._next[False].append(self.chat(once, self._found_again, at))
             case Fate.AGAIN:
                 self._ended[once] = Result(Fate.REFUSED, code=result.code)

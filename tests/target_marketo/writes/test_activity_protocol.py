@@ -108,7 +108,7 @@ class Protocol(RuleBasedStateMachine):
                 assert self.marketo.times()[once] == 1, "done, and not there"
             elif result.code == "undecided":
                 with self.database.write() as connection:
-                    run.kind.undecide(connection, [(LANE, once)])
+                    run.kind.refused(connection, [(run.kind.part(LANE), once)])
 
     @rule(seconds=st.sampled_from([1.0, VISIBILITY, 2 * TIMEOUT, 3600.0]))
     def time_passes(self, seconds: float) -> None:

@@ -6,16 +6,15 @@ from collections import deque
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from target_marketo.delivery.interface import CallFailed, Fate
 from target_marketo.mapping.attachments import Lane
 from target_marketo.marketo.activities import ActivityType, Attribute
-from target_marketo.marketo.errors import EndsKind, Unavailable
+from target_marketo.marketo.errors import EndsKind, EndsLane, Unavailable
 from target_marketo.store.activity_ledger import State
-from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
+from target_marketo.writes.destinations import NotThere
 from tests.target_marketo.writes.model_marketo import (
     CHAT,
     LANE,
@@ -114,7 +113,7 @@ def test_after_three_attempts_nobody_can_tell_and_nothing_sends_it(
     assert len(marketo.adds) == 3
 
     with database.write() as connection:
-        run.kind.undecide(connection, [(LANE, "a")])
+        run.kind.refused(connection, [(run.kind.part(LANE), "a")])
     replayed = Delivery(marketo, database, run="replay")
     assert fates(replayed.deliver(replayed.chats("a"))) == {"a": "undecided"}
     assert replayed.ledger.decide(CHAT, "a", written=False)
@@ -351,94 +350,61 @@ def test_the_first_run_says_since_when_for_all_others(
 # --- what is not there ---------------------------------------------------------------------------
 
 THREAD = Attribute("threadId", "Thread ID")
-NO_TYPE: dict[str, tuple[ActivityType, ...]] = {
-    "no such type": (),
-    "a draft": (ActivityType("livechatChat", status="draft", attributes=(THREAD,)),),
-}
-NO_ATTRIBUTE = {
-    "no attribute": ActivityType("livechatChat", id=CHAT),
-    "an attribute that keeps no text": ActivityType(
-        "livechatChat", id=CHAT, attributes=(Attribute("threadId", "Thread ID", "float"),)
+NOT_THERE = {
+    "no such type": (NotThere("no such type"), Fate.ENDS_LANE, True),
+    "not bought": (EndsKind("not bought", code="616"), Fate.ENDS_KIND, True),
+    "never approved": (EndsLane("never approved"), Fate.ENDS_LANE, False),
+    "no attribute": (ActivityType("livechatChat", id=CHAT), Fate.ENDS_LANE, False),
+    "an attribute that keeps no text": (
+        ActivityType("livechatChat", id=CHAT, attributes=(Attribute("threadId", "T", "float"),)),
+        Fate.ENDS_LANE,
+        False,
     ),
 }
 
 
-@pytest.mark.parametrize("there", NO_TYPE.values(), ids=NO_TYPE)
+@pytest.mark.parametrize(("there", "fate", "skipped"), NOT_THERE.values(), ids=NOT_THERE)
 def test_without_its_type_a_lane_ends_and_may_be_skipped(
-    run: Delivery, marketo: ModelMarketo, there: tuple[ActivityType, ...]
+    run: Delivery,
+    marketo: ModelMarketo,
+    there: ActivityType | Exception,
+    fate: Fate,
+    skipped: bool,  # noqa: FBT001
 ) -> None:
-    marketo.types_there = there
+    marketo.there = there
     run.lane = Lane(LANE.kind, LANE.key, skip_if_missing=True, once="threadId")
     run.deliver(run.chats("a"))
 
     assert run.failure is not None
-    assert (run.failure.fate, run.failure.code) == (Fate.ENDS_LANE, "1013")
-    assert "marketo-ops setup --apply" in run.failure.cure
-    assert run.kind.skips(run.lane)
+    assert (run.failure.fate, marketo.adds) == (fate, [])
+    assert run.failure.cure
+    assert run.kind.skips(run.lane) is skipped
     assert not run.kind.skips(LANE)
 
 
-@pytest.mark.parametrize("there", NO_ATTRIBUTE.values(), ids=NO_ATTRIBUTE)
-def test_without_the_attribute_that_it_is_known_by_nothing_is_written(
-    run: Delivery, marketo: ModelMarketo, there: ActivityType
-) -> None:
-    marketo.types_there = (there,)
-    run.lane = Lane(LANE.kind, LANE.key, skip_if_missing=True, once="threadId")
-    run.deliver(run.chats("a"))
-
-    assert run.failure is not None
-    assert (run.failure.fate, run.failure.code) == (Fate.ENDS_LANE, "1006")
-    assert not run.kind.skips(run.lane)
-    assert marketo.adds == []
-
-
 def test_a_type_that_may_not_be_described_is_written_by_its_id(
-    marketo: ModelMarketo, database: Database, monkeypatch: pytest.MonkeyPatch
+    marketo: ModelMarketo, database: Database
 ) -> None:
-    def forbidden() -> list[ActivityType]:
-        raise EndsKind("access denied", code="603")
-
-    monkeypatch.setattr(marketo, "types", forbidden)
+    marketo.there = ActivityType("", id=CHAT)
     lane = Lane(LANE.kind, (str(CHAT),), since="2026-11-01", once="threadId")
     run = Delivery(marketo, database, lane=lane)
     marketo.acts = deque([Act("lost"), Act("lost", share=0.0)])
 
     assert fates(run.deliver(run.chats("a"))) == {"a": "delivered"}
     assert fates(run.deliver(run.chats("b"))) == {"b": "undecided"}
-    by_name = Delivery(marketo, database)
-    by_name.deliver(by_name.chats("c"))
-    assert by_name.failure is not None
-    assert by_name.failure.fate is Fate.ENDS_KIND
 
 
-def test_a_type_is_described_once_a_day_and_again_where_it_is_not_as_it_was(
-    marketo: ModelMarketo, database: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_type_that_is_not_as_it_was_is_asked_for_again_by_the_next_run(
+    run: Delivery, marketo: ModelMarketo
 ) -> None:
-    asked = []
-    types = marketo.types
-
-    def counted() -> list[ActivityType]:
-        asked.append("types")
-        return types()
-
-    monkeypatch.setattr(marketo, "types", counted)
-    for run in ("run-1", "run-2"):
-        each = Delivery(marketo, database, run=run, cache=Cache(database))
-        each.deliver(each.chats(run))
-    assert len(asked) == 1
-
     marketo.acts = deque([Act(skips="1013")])
-    each.deliver(each.chats("c"))
-    later = Delivery(marketo, database, run="run-3", cache=Cache(database))
-    later.deliver(later.chats("c"))
-    assert len(asked) == 2
+    assert {r.fate for r in run.deliver(run.chats("c")).values()} == {Fate.ENDS_LANE}
+    assert marketo.forgotten == ["livechatChat"]
 
 
 def test_the_person_is_known_to_the_ledger_and_not_sent(run: Delivery, database: Database) -> None:
-    row = run.chats("a")[0]
-    run.deliver([row])
-    assert msgspec.json.decode(row.row[32:])["leadId"] == 1
-    assert run.ledger.purge("hash") == 1
+    run.deliver(run.chats("a"))
+    assert run.ledger.purge("hash of 1@example.com").cleared == 1
 
 
 def test_of_two_with_one_once_value_the_first_is_sent(run: Delivery, marketo: ModelMarketo) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy.engine import make_url
 
-from target_marketo import assembly
+from target_marketo import assembly, run_files
+from target_marketo.configuration import folder
 from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.ops.check import attachments, tap
 from target_marketo.ops.check.colour import Colour
-from target_marketo.ops.console import console, plain, print_json
+from target_marketo.ops.console import console, counted, plain, print_json
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
@@ -93,6 +94,7 @@ def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
         text = f"may be read by others: chmod 600 {readable}"
         results.add(Colour.AMBER, readable, text)
     settings = _settings(results, files)
+    _secrets(results, settings)
     try:
         database = configuration.store(files)
     except (StoreError, OpsError) as error:
@@ -138,6 +140,18 @@ def _settings(results: Results, files: Sequence[str]) -> Settings | None:
         return None
     results.add(Colour.GREEN, "target settings", f"complete, for {settings.instance}")
     return settings
+
+
+def _secrets(results: Results, settings: Settings | None) -> None:
+    project = folder()
+    for path in run_files.open_to_others(project):
+        name = path.relative_to(project)
+        text = f"{name} may be read by others: chmod 600 {name}, and umask 077 where jobs run"
+        results.add(Colour.AMBER, "secrets", text)
+    left = run_files.left_behind(project, settings.max_run_minutes) if settings else []
+    if left:
+        text = f"killed runs left {counted(len(left), 'file')} with settings in .meltano/run"
+        results.add(Colour.AMBER, "secrets", f"{text}: the next run deletes them")
 
 
 def _livechat(results: Results, tap_files: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
-from target_marketo.mapping.refusals import Refused
+from target_marketo.mapping.refusals import OWN, Refused
 from target_marketo.marketo.codes import Replay, is_documented, of_row
 from target_marketo.marketo.replies import Field
 from target_marketo.ops.errors_log import entries
@@ -75,9 +75,10 @@ class Judge:
 
     def hopeless(self, entry: LoggedError, record: dict[str, Any]) -> str:
         """Why it would; empty if it may succeed."""
+        ours = OWN.get(entry.code)
         can_replay = of_row(entry.code).replay
         unchanged = entry.mapping in (None, self._mapping)
-        if can_replay is Replay.NEVER:
+        if can_replay is Replay.NEVER or (ours is not None and not ours.replay):
             return explained(entry.code, entry.advice).meaning
         if can_replay is Replay.IF_CHANGED:
             return "Marketo refused the value, and `streams` has not changed" if unchanged else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from target_marketo.mapping.refusals import OWN
 from target_marketo.marketo.codes import is_documented, of_row
 from target_marketo.privacy import mask, shape
 
@@ -20,36 +21,15 @@ class Explained(NamedTuple):
     cure: str
 
 
-# Codes of our own: records that were refused before they reached Marketo.
-_OURS = {
-    "invalid_email": Explained(
-        "not an e-mail address", "correct it at its source; the person's next chat brings it again"
-    ),
-    "key_with_comma": Explained(
-        "the key has a comma, so Marketo cannot look it up", "correct it at its source"
-    ),
-    "missing_key": Explained(
-        "the record lacks a key property of its stream", "correct it at its source"
-    ),
-    "too_long": Explained(
-        "a value is longer than Marketo's field", "set `truncate: true` for the field, then replay"
-    ),
-    "wrong_type": Explained(
-        "a value does not fit the type of Marketo's field",
-        "map another property in `streams`, or correct the value at its source, then replay",
-    ),
-}
-
-
 def is_ours(code: str) -> bool:
     """Whether the mapping refused the record, and Marketo never saw it."""
-    return code in _OURS
+    return code in OWN
 
 
 def explained(code: str, advice: str = "") -> Explained:
     """A code of ours or of Marketo's in words; `advice` is what the log says of an unknown one."""
-    if code in _OURS:
-        return _OURS[code]
+    if (ours := OWN.get(code)) is not None:
+        return Explained(ours.meaning, ours.cure)
     known = of_row(code)
     if is_documented(code) or not advice:
         return Explained(known.meaning, known.cure)

@@ -36,6 +36,14 @@ def is_project() -> bool:
     return (folder() / "meltano.yml").is_file()
 
 
+def kept_files() -> list[Path]:
+    """What Meltano keeps of its runs beside its database: logs, and the folders of runs."""
+    below = folder() / ".meltano"
+    return sorted(
+        path for name in ("logs", "run") for path in (below / name).rglob("*") if path.is_file()
+    )
+
+
 def runs(since: datetime) -> list[MeltanoRun] | None:
     """The runs that started or ended since then, oldest first; None where there is no Meltano.
 
