@@ -129,8 +129,10 @@ class Rejections:
 
     def _delivery(self, entry: Entry, stream: str, key_hash: str) -> Delivery:
         records = self._records(entry.received, stream)
-        fields = {f"field:{name}" for step in entry.steps for name in step.values}
-        return Delivery(printable(stream), key_hash, records, frozenset({PERSON, *fields}))
+        parts = {f"field:{name}" for step in entry.steps for name in step.values}
+        if not all(each.part for each in entry.received):
+            parts.add(PERSON)
+        return Delivery(printable(stream), key_hash, records, frozenset(parts))
 
     def attached(self, item: Attached) -> None:
         """What belongs to a person is in Marketo as the records of `item` want it."""

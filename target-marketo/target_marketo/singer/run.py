@@ -378,7 +378,7 @@ class Run:
             logger.info("%s", printable(line))
         for line in self.watch.untold(plan.warnings):
             logger.warning("%s", printable(line))
-        self._plans[message.stream] = plan
+        self._plans[message.stream] = plan if message.part is None else plan.only(message.part)
         self._plan = None
 
     def _state(self, message: Message) -> None:
@@ -405,7 +405,9 @@ class Run:
         summary = self.summary
         summary.received += 1
         self._records[plan.stream] += 1
-        received = Received(self._checkpoint.received(), plan.stream, line, summary.received)
+        received = Received(
+            self._checkpoint.received(), plan.stream, line, summary.received, plan.part
+        )
         try:
             mapped = plan.step(row)
         except RecursionError:

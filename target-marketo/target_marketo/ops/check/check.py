@@ -17,12 +17,11 @@ from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.ops.check import attachments, tap
 from target_marketo.ops.check.colour import Colour
-from target_marketo.ops.console import console, counted, plain, print_json
+from target_marketo.ops.console import console, counted, print_json, print_line
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
 from target_marketo.ops.project import configuration
-from target_marketo.ops.status.health import readable_settings
 from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError, default_url
 from target_marketo.store.error_log import ErrorLog
@@ -90,9 +89,6 @@ def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
     """Tries everything that can be tried; one failure does not hide another."""
     results = Results()
     _livechat(results, tap_files)
-    if readable := readable_settings():
-        text = f"may be read by others: chmod 600 {readable}"
-        results.add(Colour.AMBER, readable, text)
     settings = _settings(results, files)
     _secrets(results, settings)
     try:
@@ -112,23 +108,20 @@ def show(results: Results, *, as_json: bool) -> None:
     if as_json:
         print_json({"ok": results.ok, **asdict(results)})
         return
-    screen = console()
     marks = {
-        Colour.GREEN: "[green]✓[/]",
-        Colour.AMBER: "[yellow]![/]",
-        Colour.RED: "[bold red]✗[/]",
-        Colour.GREY: "[dim]-[/]",
+        Colour.GREEN: ("✓ ", "green"),
+        Colour.AMBER: ("! ", "yellow"),
+        Colour.RED: ("✗ ", "bold red"),
+        Colour.GREY: ("- ", "dim"),
     }
     for line in results.lines:
-        screen.print(f"{marks[line.colour]} [bold]{line.subject}[/]: ", end="")
-        # One line each, however long: for grep, and for a terminal to fold.
-        screen.print(plain(line.text), markup=False, soft_wrap=True)
+        print_line(marks[line.colour], (f"{line.subject}: ", "bold"), line.text)
     red = sum(line.colour is Colour.RED for line in results.lines)
-    screen.print(
-        f"\n{'All is well' if not red else f'{red} to mend'}. This check used "
+    console().print()
+    print_line(
+        f"{'All is well' if not red else f'{red} to mend'}. This check used "
         f"{results.marketo_calls} calls to Marketo and {results.livechat_requests} billed "
-        "requests to LiveChat.",
-        markup=False,
+        "requests to LiveChat."
     )
 
 
