@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from target_marketo.delivery.entry import Entry
+    from target_marketo.delivery.entry import Attached, Entry
     from target_marketo.delivery.settlement import Rejection
 
 TIMEOUT = 120.0
@@ -72,6 +72,9 @@ class _Letters:
 
     def arrived(self, entry: Entry) -> None:
         """Nothing of the error log is looked at here."""
+
+    def attached(self, item: Attached) -> None:
+        """Nor there."""
 
 
 _REFUSED: dict[str, Exception] = {

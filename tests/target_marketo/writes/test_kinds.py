@@ -5,6 +5,7 @@ Each kind goes through the same troubles; what is its own comes after them.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
 
 PEOPLE = [f"p{number}" for number in range(12)]
+EVERYTHING = {name: value for kind in KINDS for name, value in kind.entry.items()}
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
@@ -62,6 +64,45 @@ def test_it_follows_the_people_of_the_run_and_a_second_run_changes_nothing(
     assert len(marketo.leads()) == len(PEOPLE)
     assert marketo.counts().calls[kind.call] == 2, "one for each run"
     assert target.logged() == {}
+
+
+def test_names_are_looked_up_once_a_day(marketo: MarketoSandbox, target: InProcess) -> None:
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
+    target.run(everybody(), streams=streams)
+    target.run(everybody(), streams=streams)
+    calls = marketo.counts().calls
+
+    assert [calls[each] for each in ("lists", "programs", "channels", "describe_objects")] == [
+        1
+    ] * 4
+    assert [calls[kind.call] for kind in KINDS] == [2, 2, 2]
+
+
+def test_a_list_that_was_made_anew_within_the_day_is_found_anew(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    target.run(messages([visitor("a")]), streams=LIST.streams())
+    with MarketoApi(marketo) as api:
+        api.log_in()
+        api.call("POST", "/asset/v1/staticList/1001/delete.json")
+        folder = api.call("GET", "/asset/v1/folder/byName.json?name=Group Lists&type=Folder")
+        form = {
+            "name": "LiveChat visitors",
+            "folder": json.dumps({"id": folder["result"][0]["id"], "type": "Folder"}),
+        }
+        api.call("POST", "/asset/v1/staticLists.json", data=form)
+    ended = target.run(everybody(), streams=LIST.streams())
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert LIST.held(marketo) == ids(marketo, *PEOPLE)
+
+
+def test_a_dry_run_attaches_nothing(marketo: MarketoSandbox, target: InProcess) -> None:
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
+    ended = target.run(everybody(), streams=streams, dry_run=True)
+
+    assert ended.code == 0
+    assert not {"sync", *(kind.call for kind in KINDS)} & marketo.counts().calls.keys()
 
 
 @each_kind
@@ -188,8 +229,7 @@ def test_a_kind_that_is_not_allowed_costs_no_person_and_no_other_kind(
     marketo: MarketoSandbox, target: InProcess, kind: Kept, code: str
 ) -> None:
     marketo.set_faults([Fault(what="answer", code=code, calls=(kind.call,))])
-    entry = {name: value for each in KINDS for name, value in each.entry.items()}
-    streams = {"visitors": {"key": "email", "fields": FIELDS, **entry}}
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
     ended = target.run(everybody(), streams=streams)
 
     assert (ended.code, ended.states) == (1, [{"done": 1}])
