@@ -224,7 +224,7 @@ def test_a_lane_that_is_missing_costs_no_person_and_no_other_lane(
 
 
 @each_kind
-@pytest.mark.parametrize("code", ["603", "616", "703", "1026"])
+@pytest.mark.parametrize("code", ["603", "616", "703", "1026", "709"])
 def test_a_kind_that_is_not_allowed_costs_no_person_and_no_other_kind(
     marketo: MarketoSandbox, target: InProcess, kind: Kept, code: str
 ) -> None:
@@ -363,6 +363,47 @@ def test_nobody_goes_back_in_a_program(
 
     assert (ended.code, target.entries()) == (0, [])
     assert set(marketo.program_members("LiveChat").values()) == {"Engaged"}
+
+
+@pytest.mark.parametrize("code", ["1013", "709"])
+@pytest.mark.parametrize(
+    ("kind", "call"), [(LIST, "lists"), (PROGRAM, "channels"), (THING, "describe_objects")], ids=str
+)
+def test_a_name_that_may_not_be_looked_up_costs_no_person(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept, call: str, code: str
+) -> None:
+    marketo.set_faults([Fault(what="answer", code=code, calls=(call,))])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, ended.states) == (1, [{"done": 1}])
+    assert (len(marketo.leads()), kind.held(marketo)) == (len(PEOPLE), [])
+    assert {each.part.partition("#")[0] for each in target.entries()} == {kind.part}
+
+
+@pytest.mark.parametrize("kind", [PROGRAM, THING], ids=str)
+def test_a_row_that_is_in_its_call_twice_to_marketo_goes_out_once_more(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    fault = Fault(what="row", code="1036", share=0.5, at_most=1, calls=(kind.call,))
+    marketo.set_faults([fault])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert kind.held(marketo) == ids(marketo, *PEOPLE)
+
+
+@pytest.mark.parametrize("sideways", ["updated", "1037"])
+def test_of_two_statuses_of_one_step_the_first_of_a_run_is_sent(
+    marketo: MarketoSandbox, target: InProcess, sideways: str
+) -> None:
+    marketo.set_options(equal_step=sideways)
+    streams = PROGRAM.streams(programs={"LiveChat": "Chatted"})
+    streams["chats"] = {"key": "email", "fields": FIELDS, "programs": {"LiveChat": "Declined"}}
+    both = [visitor("a", stream) for stream in ("visitors", "chats")]
+    ended = target.run(messages(both, ("visitors", "chats")), streams=streams)
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert list(marketo.program_members("LiveChat").values()) == ["Chatted"]
 
 
 @pytest.mark.parametrize("first", ["visitors", "chats"])
