@@ -32,7 +32,7 @@ from tests.target_marketo.delivery.bench import STREAMS as VISITORS
 from tests.target_marketo.fake_marketo import FakeMarketo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pytest
 
@@ -73,8 +73,15 @@ class _Letters:
     def arrived(self, entry: Entry) -> None:
         """Nothing of the error log is looked at here."""
 
-    def attached(self, item: Attached) -> None:
-        """As above."""
+    def attached(self, _: Attached) -> None:
+        """Nothing is attached here."""
+
+    def leave_out(self, _: Iterable[Rejection]) -> None:
+        """No value is refused here."""
+
+    def values_of(self, _: Received) -> dict[str, Any]:
+        """Likewise."""
+        return {}
 
 
 _REFUSED: dict[str, Exception] = {

@@ -14,13 +14,14 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from target_marketo.delivery.settlement import Rejection
+from target_marketo.mapping.plan import Mapped
 from target_marketo.marketo.codes import family_of, of_row
 from target_marketo.privacy import mask, printable
 from target_marketo.store.error_log import PERSON, Delivery, Failure
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from target_marketo.delivery.entry import Attached, Entry, Received
     from target_marketo.delivery.interface import Kind
@@ -66,6 +67,7 @@ class Rejections:
         settle: Called with the tickets of records that are stored.
         stores: False in a dry run, which leaves no trace.
         kinds: Told of what was refused, in the transaction that stores it.
+        plans: How the records of each stream are read.
     """
 
     def __init__(
@@ -76,12 +78,14 @@ class Rejections:
         *,
         stores: bool = True,
         kinds: Collection[Kind] = (),
+        plans: Mapping[str, StreamPlan] | None = None,
     ) -> None:
         self._kinds = kinds
         self._error_log = error_log
         self._summary = summary
         self._settle = settle
         self._stores = stores
+        self._plans = {} if plans is None else plans  # filled as streams come
         self._unstored: list[Rejection] = []
         self._made_good: list[Delivery] = []
         self._people = _People(error_log.open_people() if stores else ())
@@ -117,6 +121,12 @@ class Rejections:
         if self._stores:
             stream = printable(rejection.received.stream)
             self._people.add(stream, self._error_log.hash(rejection.key))
+
+    def values_of(self, received: Received) -> Mapping[str, Any]:
+        """What a record says of its person; it is read once more."""
+        plan = self._plans.get(received.stream)
+        mapped = plan.map(received.record) if plan is not None else None
+        return mapped.values if isinstance(mapped, Mapped) else {}
 
     def arrived(self, entry: Entry) -> None:
         """A person is in Marketo as the records of `entry` want it."""

@@ -324,6 +324,10 @@ class Engine:
             self._lose(entry)
         self._release([entry for entry, _ in entries])
 
+    def left_out(self, entry: Entry, position: int | None, why: Why) -> None:
+        """The person goes on without fields that were refused."""
+        self._settlement.left_out(entry, position, why)
+
     def _release(self, entries: Sequence[Entry]) -> None:
         """Later records of the people may go on."""
         move(entries, Phase.ENDED)

@@ -48,7 +48,8 @@ class Fate(Enum):
 class Result(msgspec.Struct, frozen=True, gc=False):
     """What became of one row.
 
-    `code` and `cure` are for the error log; `field` is the field at fault, if one is. `doubts`: the
+    `code` and `cure` are for the error log; `field` is the field at fault, if one is. `without`:
+    the fields of the row that it was refused for, and may be sent without. `doubts`: the
     row was refused for a field that may have gone from the instance. `wait_seconds`: not before
     that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN). `counted` is what the
     summary calls a row that is DONE: delivered, the same (as one that is there), or skipped.
@@ -59,6 +60,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     code: str = ""
     cure: str = ""
     field: str = ""
+    without: frozenset[str] = frozenset()
     doubts: bool = False
     wait_seconds: float = 0.0
     error: Exception | None = None

@@ -6,12 +6,14 @@ skipped, or in the error log, in a commit. Records that are refused are settled 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from target_marketo.store.error_log import PERSON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from target_marketo.delivery.checkpoint import Checkpoint, Ticket
     from target_marketo.delivery.entry import Attached, Entry, OpenRecord, Received
@@ -52,6 +54,7 @@ class Why(NamedTuple):
     advice: str
     request_id: str = ""
     field: str = ""
+    without: frozenset[str] = frozenset()  # the fields for which, and the row may go without
 
 
 class DeadLetters(Protocol):
@@ -59,6 +62,12 @@ class DeadLetters(Protocol):
 
     def take(self, rejections: list[Rejection]) -> None:
         """Notes records; the next commit settles them."""
+
+    def leave_out(self, rejections: Iterable[Rejection]) -> None:
+        """Notes values that their records are delivered without; likewise."""
+
+    def values_of(self, received: Received) -> Mapping[str, Any]:
+        """What a record says of its person."""
 
     def arrived(self, entry: Entry) -> None:
         """A person is as the records of the entry want it."""
@@ -150,6 +159,31 @@ class Settlement:
             ]
         )
         self.bytes -= sum(entry.weight for entry, _ in entries)
+
+    def left_out(self, entry: Entry, position: int | None, why: Why) -> None:
+        """A person goes on without the fields of `why`: the records that brought them are kept."""
+        for received in entry.received:
+            for field in sorted(why.without & self._dead_letters.values_of(received).keys()):
+                self.value_left_out(received, entry.key, why._replace(field=field), position)
+
+    def value_left_out(
+        self, received: Received, key: str, why: Why, position: int | None = None
+    ) -> None:
+        """A record goes on without `why.field`, with a ticket more until that is stored."""
+        self._dead_letters.leave_out(
+            [
+                Rejection(
+                    replace(received, ticket=self._checkpoint.received()),
+                    key,
+                    why.code,
+                    why.field,
+                    why.advice,
+                    why.request_id,
+                    position,
+                    part=f"field:{why.field}",
+                )
+            ]
+        )
 
     def refused_unread(self, rejection: Rejection) -> None:
         """A record that never reaches Marketo."""

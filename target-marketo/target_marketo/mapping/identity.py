@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from target_marketo.mapping.refusals import Refusal
+from target_marketo.mapping.rules import Rule, Rules, Step, Write
 from target_marketo.mapping.values import is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CONFLICT = Refusal.KEY_CONFLICT
-"""The code of a record whose address belongs to somebody with another key."""
+    from target_marketo.mapping.rules import Decision
+
+EMAIL, ID = "email", "id"
+"""The field that everybody is known by besides, and the one that Marketo alone gives."""
 
 
 class Known(NamedTuple):
@@ -53,3 +55,21 @@ def known(
         return Known(vacant, adopts=True)
     same = [lead for lead in others if str(lead.get(key_field)).lower() == key]
     return Known(same, conflict=bool(others) and not same)
+
+
+def adoption(key_field: str, steps: Sequence[Step]) -> Step:
+    """What writes the key of these steps to somebody who lacks it, whatever its rule says."""
+    key = next(step.values[key_field] for step in steps if key_field in step.values)
+    return Step(Rules((Rule(key_field, Write.ALWAYS),), creates=False), {key_field: key})
+
+
+def address_said(steps: Sequence[Step]) -> str:
+    """The address that the records tell, as Marketo compares it; empty if they tell none."""
+    said = (step.values.get(EMAIL) for step in reversed(steps))
+    return str(next(filter(None, said), "")).lower()
+
+
+def address_written(decision: Decision) -> str:
+    """The address that somebody gets, as Marketo compares it; empty if nobody gets one."""
+    rows = [decision.create or {}, *(update.values for update in decision.updates)]
+    return str(next(filter(None, (row.get(EMAIL) for row in rows)), "")).lower()

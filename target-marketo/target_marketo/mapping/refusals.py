@@ -42,6 +42,12 @@ class Refusal(StrEnum):
         "merge the two in Marketo, or correct the key or the address at their source, then replay",
         True,
     )
+    UNKNOWN_ID = (
+        "unknown_id",
+        "Marketo has nobody with this id",
+        "the person was deleted or merged into another: correct the id at its source, then replay",
+        True,
+    )
     MISSING_KEY = (
         "missing_key",
         "the record lacks a key property of its stream",

@@ -56,6 +56,35 @@ def commands() -> None:
     """Operations of target-marketo: what went wrong, what to do, and one e-mail a day."""
 
 
+def _questions(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each question of `init`."""
+    from target_marketo.ops.init.questions import ALL  # noqa: PLC0415 - nothing else needs it
+
+    for question in reversed(ALL):
+        command = click.option(
+            f"--{question.option}",
+            question.variable,
+            metavar="FILE" if question.secret else "TEXT",
+            help=question.text + (": a file that holds it, or -." if question.secret else "."),
+        )(command)
+    return command
+
+
+@commands.command()
+@_questions
+@click.option("--replace", is_flag=True, help="Change a .env that is there without asking.")
+def init(*, replace: bool, **given: str | None) -> None:
+    """Ask for the settings, try each of them, and write .env for you alone.
+
+    What an option gives is not asked. Secrets are typed unseen, or read from files: never from the
+    command line, which other users see. Nothing is mailed, nobody is written to Marketo.
+    """
+    from target_marketo.ops.init.init import Init  # noqa: PLC0415 - when it is used
+
+    named = {name.upper(): value for name, value in given.items() if value is not None}
+    Init(named, replaces=replace).run()
+
+
 @commands.command()
 @_config
 @click.option(

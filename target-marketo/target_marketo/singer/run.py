@@ -13,15 +13,13 @@ from collections import Counter, deque
 from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from msgspec.structs import replace
-
 from target_marketo.delivery.checkpoint import Checkpoint
 from target_marketo.delivery.dead_letters import Rejections
 from target_marketo.delivery.ending import Ending
 from target_marketo.delivery.engine import Engine, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.rejection_limit import Judge
-from target_marketo.delivery.settlement import Rejection, Settlement
+from target_marketo.delivery.settlement import Settlement, Why
 from target_marketo.delivery.summary import Summary
 from target_marketo.delivery.workers import Done
 from target_marketo.governor import BudgetSpent, GovernorError
@@ -129,12 +127,14 @@ class Run:
         self._kinds = kinds or {}
         self._ending = Ending()
         self._checkpoint = Checkpoint()
+        self._plans: dict[str, StreamPlan] = {}
         self._rejections = Rejections(
             error_log,
             self.summary,
             self._checkpoint.settled,
             stores=not settings.dry_run,
             kinds=self._kinds.values(),
+            plans=self._plans,
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
         self._people = People(marketo, self._described, settings.partition_name)
@@ -147,6 +147,7 @@ class Run:
                 duplicates=settings.duplicates,
                 outage_patience=_PATIENCE_SECONDS,
                 dry_run=settings.dry_run,
+                leaves_out=settings.unfit_values == "leave_out",
             ),
             self._settlement,
             self._ending,
@@ -155,7 +156,7 @@ class Run:
             now=now,
         )
         self._mapper: Mapper | None = None
-        self._plans: dict[str, StreamPlan] = {}
+        self._served: dict[str, StreamPlan] = {}  # the same, or what is asked for of them
         self._plan: StreamPlan | None = None  # of the record that came last
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bundles = 0
@@ -340,7 +341,7 @@ class Run:
         try:
             match read_leniently(line):
                 case {"type": "RECORD", "stream": str(stream), "record": dict(record)}:
-                    plan = self._plans.get(stream)
+                    plan = self._served.get(stream)
                 case _:
                     return False
         except (ValueError, RecursionError):
@@ -378,7 +379,8 @@ class Run:
             logger.info("%s", printable(line))
         for line in self.watch.untold(plan.warnings):
             logger.warning("%s", printable(line))
-        self._plans[message.stream] = plan if message.part is None else plan.only(message.part)
+        self._plans[message.stream] = plan
+        self._served[message.stream] = plan.only(message.part) if message.part else plan
         self._plan = None
 
     def _state(self, message: Message) -> None:
@@ -392,7 +394,7 @@ class Run:
         """Of a stream, or after one of another stream."""
         if message.stream is None:
             raise Malformed("is a RECORD without stream or record")
-        plan = self._plans.get(message.stream)
+        plan = self._served.get(message.stream)
         if plan is None:
             raise Malformed("is a RECORD of a stream without SCHEMA")
         row = plan.properties.read(line)
@@ -414,8 +416,9 @@ class Run:
             mapped = Refused(Refusal.WRONG_TYPE, "", "a value is nested too deeply")
         self.watch.record(plan, mapped, line)
         if isinstance(mapped, Mapped):
-            if mapped.left_out:
-                self._leave_out(mapped, received)
+            for each in mapped.left_out:
+                why = Why(each.code, each.reason, field=each.field)
+                self._settlement.value_left_out(received, mapped.key, why)
             kinds, brought = self._kinds, mapped.attachments
             self._engine.add(
                 plan,
@@ -436,22 +439,6 @@ class Run:
             self._settlement.refused_unread(self._rejections.refuse(plan, received, mapped))
 
     # The error log
-
-    def _leave_out(self, mapped: Mapped, received: Received) -> None:
-        """Keeps the record, with a ticket of its own for each field that it goes without."""
-        self._rejections.leave_out(
-            Rejection(
-                replace(received, ticket=self._checkpoint.received()),
-                mapped.key,
-                each.code,
-                each.field,
-                each.reason,
-                "",
-                None,
-                part=f"field:{each.field}",
-            )
-            for each in mapped.left_out
-        )
 
     def _judge(self) -> None:
         """Stops a run whose mapping is wrong while no bookmark has moved."""

@@ -73,6 +73,14 @@ class Letters:
         """Notes who arrived."""
         self.arrived_people.append(entry.key)
 
+    def leave_out(self, rejections: Iterable[Rejection]) -> None:
+        """Stores them as well."""
+        self.take(list(rejections))
+
+    def values_of(self, _: Received) -> dict[str, Any]:
+        """Nothing is read again here."""
+        return {}
+
     def attached(self, item: Attached) -> None:
         """Nothing is open."""
 

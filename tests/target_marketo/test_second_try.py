@@ -1,0 +1,135 @@
+"""A row that Marketo refuses for one field it names goes once more without that field."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.target_marketo.in_process import InProcess
+from tests.target_marketo.test_mapping_cases import lead, stream
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.sandbox.marketo.client import MarketoSandbox
+
+FOX = "\N{FOX FACE}"
+STREAMS = {"crm": {"fields": {"email": "email", "title": "title", "city": "city"}}}
+KINDS = {"email": "string", "title": "string", "city": "string"}
+
+
+@pytest.fixture
+def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    marketo.set_options(four_bytes="1003")
+    return InProcess(marketo, tmp_path, monkeypatch.setattr)
+
+
+def parts(folder: Path, columns: str = "part, code, field") -> list[tuple[Any, ...]]:
+    """The open entries of the error log."""
+    with closing(sqlite3.connect(folder / "store.sqlite")) as connection:
+        return connection.execute(
+            f"SELECT {columns} FROM errors WHERE resolved_at IS NULL ORDER BY id"  # noqa: S608
+        ).fetchall()
+
+
+def test_a_field_that_marketo_refuses_costs_itself_and_the_error_log_keeps_the_record(
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    marketo.seed([{"email": "old@planted.example", "city": "Rome", "title": "Dr"}])
+    came = [
+        {"email": "old@planted.example", "title": f"Chief {FOX}", "city": "Bern"},
+        {"email": "new@planted.example", "title": f"Chief {FOX}", "city": "Bern"},
+        {"email": "fine@planted.example", "title": "Chief", "city": "Bern"},
+    ]
+
+    ended = target.run(stream("crm", *came, **KINDS), streams=STREAMS)
+
+    assert (ended.code, ended.states) == (0, [{"at": "crm"}])
+    held = {each["email"]: (each.get("title"), each["city"]) for each in marketo.leads()}
+    assert held == {
+        "old@planted.example": ("Dr", "Bern"),
+        "new@planted.example": (None, "Bern"),
+        "fine@planted.example": ("Chief", "Bern"),
+    }
+    assert parts(tmp_path) == [("field:title", "1003", "title")] * 2
+    assert "0 rejected, 2 values left out" in caplog.text
+    assert FOX not in caplog.text
+    assert "planted.example" not in caplog.text
+
+
+def test_two_odd_fields_cost_two_fields(
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path
+) -> None:
+    came = {"email": "a@planted.example", "title": FOX, "city": f"{FOX} 2"}
+
+    ended = target.run(stream("crm", came, **KINDS), streams=STREAMS)
+
+    assert ended.code == 0
+    assert lead(marketo, "a@planted.example").get("city") is None
+    assert sorted(parts(tmp_path, "part")) == [("field:city",), ("field:title",)]
+
+
+def test_a_mended_value_resolves_what_was_left_out(
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path
+) -> None:
+    came = {"email": "a@planted.example", "title": FOX, "city": "Bern"}
+    target.run(stream("crm", came, **KINDS), streams=STREAMS)
+
+    target.run(stream("crm", came | {"title": None}, **KINDS), streams=STREAMS)
+    assert parts(tmp_path, "part") == [("field:title",)], "nothing was said of the title"
+
+    target.run(stream("crm", came | {"title": "Chief"}, **KINDS), streams=STREAMS)
+    assert lead(marketo, "a@planted.example")["title"] == "Chief"
+    assert parts(tmp_path) == []
+
+
+def test_of_a_persons_records_those_that_brought_the_field_are_kept(
+    target: InProcess, tmp_path: Path
+) -> None:
+    came: list[dict[str, Any]] = [
+        {"email": "a@planted.example", "title": None, "city": "Bern"},
+        {"email": "a@planted.example", "title": FOX, "city": "Bern"},
+    ]
+
+    target.run(stream("crm", *came, **KINDS), streams=STREAMS)
+
+    assert parts(tmp_path, "number, part") == [(2, "field:title")]
+
+
+def test_where_unfit_values_are_rejected_the_whole_person_is(
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path
+) -> None:
+    came = {"email": "a@planted.example", "title": FOX, "city": "Bern"}
+
+    ended = target.run(stream("crm", came, **KINDS), streams=STREAMS, unfit_values="reject")
+
+    assert (ended.code, marketo.leads()) == (0, [])
+    assert parts(tmp_path, "part, code") == [("person", "1003")]
+
+
+def test_a_person_who_is_refused_for_the_key_is_not_tried_without_it(
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path
+) -> None:
+    marketo.set_options(custom_fields=[{"name": "crmKey", "data_type": "string"}])
+    streams = {"crm": {"key": "crmKey", "fields": {"crmKey": "title", "city": "city"}}}
+
+    target.run(stream("crm", {"title": FOX, "city": "Bern"}, **KINDS), streams=streams)
+
+    assert marketo.leads() == []
+    assert parts(tmp_path, "part, code") == [("person", "1003")]
+
+
+def test_a_row_that_is_refused_without_a_field_is_refused_as_before(
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path
+) -> None:
+    marketo.set_options(faults=[{"what": "row", "code": "1003", "share": 1.0}])
+    came = {"email": "a@planted.example", "title": "Dr", "city": "Bern"}
+
+    target.run(stream("crm", came, **KINDS), streams=STREAMS)
+
+    assert marketo.leads() == []
+    assert parts(tmp_path, "part, code") == [("person", "1003")]
