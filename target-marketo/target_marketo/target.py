@@ -117,7 +117,7 @@ class TargetMarketo(Target):
             mapping=mapping_digest(settings.streams),
         )
         marketo = assembly.marketo(settings, database)
-        kinds = kinds_of(settings, marketo, database)
+        kinds = kinds_of(settings, marketo, database, number, error_log.hash)
         self._run = Run(settings, marketo, error_log, Cache(database), kinds=kinds)
         with live_line(self._run.summary, marketo.governor):
             if settings.dry_run:

@@ -51,7 +51,8 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     `code` and `cure` are for the error log; `field` is the field at fault, if one is. `without`:
     the fields of the row that it was refused for, and may be sent without. `doubts`: the
     row was refused for a field that may have gone from the instance. `wait_seconds`: not before
-    that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN).
+    that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN). `counted` is what the
+    summary calls a row that is DONE: delivered, the same (as one that is there), or skipped.
     """
 
     fate: Fate
@@ -63,6 +64,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     doubts: bool = False
     wait_seconds: float = 0.0
     error: Exception | None = None
+    counted: str = "delivered"
 
 
 class Answer(NamedTuple):
@@ -145,11 +147,15 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
 
 
 class Row(NamedTuple):
-    """A row of a call: `row` as it is sent, the person that it is about, and `once` as above."""
+    """A row of a call: `row` as it is sent, the person that it is about, and `once` as above.
+
+    `key` is the person's.
+    """
 
     row: bytes
     lead_id: int
     once: str | None = None
+    key: str = ""
 
 
 class OnUnknown(Enum):
@@ -222,6 +228,11 @@ class Kind(Protocol):
 
         Raises:
             CallFailed, NotSent: It cannot be asked now.
+        """
+
+    def refused(self, connection: Any, rows: Sequence[tuple[str, str]]) -> None:
+        """Part and once value of what was refused, in the transaction that stores it in the error
+        log: what must not be so unless it is stored.
         """
 
 

@@ -133,6 +133,7 @@ class Run:
             self.summary,
             self._checkpoint.settled,
             stores=not settings.dry_run,
+            kinds=self._kinds.values(),
             plans=self._plans,
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
@@ -155,6 +156,7 @@ class Run:
             now=now,
         )
         self._mapper: Mapper | None = None
+        self._served: dict[str, StreamPlan] = {}  # the same, or what is asked for of them
         self._plan: StreamPlan | None = None  # of the record that came last
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bundles = 0
@@ -339,7 +341,7 @@ class Run:
         try:
             match read_leniently(line):
                 case {"type": "RECORD", "stream": str(stream), "record": dict(record)}:
-                    plan = self._plans.get(stream)
+                    plan = self._served.get(stream)
                 case _:
                     return False
         except (ValueError, RecursionError):
@@ -377,7 +379,8 @@ class Run:
             logger.info("%s", printable(line))
         for line in self.watch.untold(plan.warnings):
             logger.warning("%s", printable(line))
-        self._plans[message.stream] = plan if message.part is None else plan.only(message.part)
+        self._plans[message.stream] = plan
+        self._served[message.stream] = plan.only(message.part) if message.part else plan
         self._plan = None
 
     def _state(self, message: Message) -> None:
@@ -391,7 +394,7 @@ class Run:
         """Of a stream, or after one of another stream."""
         if message.stream is None:
             raise Malformed("is a RECORD without stream or record")
-        plan = self._plans.get(message.stream)
+        plan = self._served.get(message.stream)
         if plan is None:
             raise Malformed("is a RECORD of a stream without SCHEMA")
         row = plan.properties.read(line)
