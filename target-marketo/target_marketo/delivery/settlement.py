@@ -103,6 +103,8 @@ class Settlement:
             if not records:
                 continue  # looked up for what is attached to an earlier record
             assert decision is not None  # noqa: S101 - only decided entries end
+            if decision.twins:
+                summary.twins += 1
             if decision.kept:
                 summary.kept.update(decision.kept)
             if decision.create is not None:

@@ -111,7 +111,7 @@ class Run:
         output: IO[str] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.summary = Summary(dry_run=settings.dry_run)
+        self.summary = Summary(settings.dry_run, str(settings.duplicates))
         self._messages: Counter[str] = Counter()
         self._records: Counter[str] = Counter()  # by stream
         self._metrics = Metrics(self._records, marketo.calls)
