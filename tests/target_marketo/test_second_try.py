@@ -133,3 +133,30 @@ def test_a_row_that_is_refused_without_a_field_is_refused_as_before(
 
     assert marketo.leads() == []
     assert parts(tmp_path, "part, code") == [("person", "1003")]
+
+
+GOOD, LONG = "Chief", "x" * 300  # more than the field takes
+
+
+@pytest.mark.parametrize(
+    ("titles", "open_ones"),
+    [
+        ([GOOD, LONG], [2]),
+        ([LONG, GOOD], []),
+        ([LONG, GOOD, LONG], [3]),
+        ([LONG, None], [1]),
+        ([GOOD, f"{FOX} 1"], [2]),  # it is Marketo that refuses this one
+    ],
+)
+def test_a_field_is_made_good_by_a_record_that_brings_it_and_by_none_before(
+    target: InProcess, tmp_path: Path, titles: list[str | None], open_ones: list[int]
+) -> None:
+    came = [
+        {"email": "a@planted.example", "title": title, "city": str(number)}
+        for number, title in enumerate(titles)
+    ]
+
+    ended = target.run(stream("crm", *came, **KINDS), streams=STREAMS)
+
+    assert ended.code == 0, ended.said
+    assert parts(tmp_path, "number, part") == [(each, "field:title") for each in open_ones]

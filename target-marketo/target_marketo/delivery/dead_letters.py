@@ -21,7 +21,7 @@ from target_marketo.store.error_log import PERSON, Delivery, Failure
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from target_marketo.delivery.entry import Attached, Entry, Received
     from target_marketo.delivery.summary import Summary
@@ -131,12 +131,21 @@ class Rejections:
         key_hash = self._error_log.hash(entry.key)
         for stream in {received.stream for received in entry.received}:
             if self._people.may_have(printable(stream), key_hash):
-                self._made_good.append(self._delivery(entry, stream, key_hash))
+                self._made_good += self._deliveries(entry, stream, key_hash)
 
-    def _delivery(self, entry: Entry, stream: str, key_hash: str) -> Delivery:
-        records = self._records(entry.received, stream)
-        fields = {f"field:{name}" for step in entry.steps for name in step.values}
-        return Delivery(printable(stream), key_hash, records, frozenset({PERSON, *fields}))
+    def _deliveries(self, entry: Entry, stream: str, key_hash: str) -> Iterator[Delivery]:
+        """The person's, of all records, and those of fields, of the records that brought them."""
+        written = {name for step in entry.steps for name in step.values}
+        received = [each for each in entry.received if each.stream == stream]
+        by_part = {PERSON: received}
+        for each in received:
+            for name in self.values_of(each).keys() & written:
+                by_part.setdefault(f"field:{name}", []).append(each)
+        parts_of: dict[tuple[tuple[int, str], ...], set[str]] = {}
+        for part, brought in by_part.items():
+            parts_of.setdefault(self._records(brought, stream), set()).add(part)
+        for records, parts in parts_of.items():
+            yield Delivery(printable(stream), key_hash, records, frozenset(parts))
 
     def attached(self, item: Attached) -> None:
         """What belongs to a person is in Marketo as the records of `item` want it."""

@@ -164,8 +164,13 @@ class Settlement:
 
     def left_out(self, entry: Entry, position: int | None, why: Why) -> None:
         """A person goes on without the fields of `why`: the records that brought them are kept."""
-        for received in entry.received:
-            for field in sorted(why.without & self._dead_letters.values_of(received).keys()):
+        values = [(each, self._dead_letters.values_of(each)) for each in entry.received]
+        for field in sorted(why.without):
+            # What one record says may have taken the place of what others said.
+            said = [step.values.get(field) for step in entry.steps]
+            brought = [(each, has[field]) for each, has in values if field in has]
+            blamed = [each for each, value in brought if value in said]
+            for received in blamed or [each for each, _ in brought]:
                 self.value_left_out(received, entry.key, why._replace(field=field), position)
 
     def value_left_out(
