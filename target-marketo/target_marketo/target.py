@@ -26,6 +26,7 @@ from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
 from target_marketo.singer.run_record import recorded, seen
+from target_marketo.store.activity_ledger import ActivityLedger
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
@@ -132,6 +133,7 @@ class TargetMarketo(Target):
             streams = SeenStreams(database, settings.instance)
             keeps = seen(streams, number, self._run, settings.error_retention_days)
             with recorded(ledger, self._run), keeps, writer.held():
+                ActivityLedger(database, settings.instance).forget_older()
                 self._run.consume(source)
 
     def process_endofpipe(self) -> None:

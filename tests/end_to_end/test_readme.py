@@ -122,6 +122,61 @@ def test_the_open_questions_are_listed(project: Project) -> None:
     assert "Do calls refused with 606, 607 or 615 count?" in done.stdout
 
 
+def init_options(project: Project) -> str:
+    """The answers of `init` as options; secrets as files."""
+    given = project.sandbox.environment
+    for name in ("TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN", "TARGET_MARKETO_CLIENT_SECRET"):
+        (project.folder / f"secret-{name}").write_text(given[name])
+    return " ".join(
+        (
+            f"--livechat-account-id {given['TAP_LIVECHAT_ACCOUNT_ID']}",
+            "--livechat-token secret-TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN",
+            f"--start-date {given['TAP_LIVECHAT_START_DATE']}",
+            f"--endpoint {given['TARGET_MARKETO_ENDPOINT']}",
+            f"--client-id {given['TARGET_MARKETO_CLIENT_ID']}",
+            "--client-secret secret-TARGET_MARKETO_CLIENT_SECRET",
+        )
+    )
+
+
+def test_the_way_in_is_init_check_explain_run_and_leaves_nothing_to_others(
+    project: Project,
+) -> None:
+    shutil.rmtree(project.folder / ".meltano", ignore_errors=True)
+    # Where the sandbox is; a real account needs neither.
+    there = {
+        name: value
+        for name, value in project.sandbox.environment.items()
+        if name.endswith(("_API_URL", "_ACCOUNTS_URL", "_STORE_URL"))
+    }
+    private = command("umask 077")
+    init = command("uv run marketo-ops init")
+    way = [
+        f"{init} {init_options(project)}",
+        command("uv run marketo-ops check"),
+        command("uv run tap-livechat --limit 20 | uv run marketo-ops explain"),
+        command("uv run meltano run livechat-to-marketo"),
+    ]
+
+    shown = []
+    for line in way:
+        done = project.run(f"{private} && {line}", **there)
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr[-3000:]}"
+        shown.append(done.stdout)
+
+    assert stat.S_IMODE((project.folder / ".env").stat().st_mode) == 0o600
+    assert "All is well" in shown[1]
+    people = {line.partition("\t")[0] for line in shown[2].splitlines()[1:]}
+    assert len(people) == 5
+    assert len(project.sandbox.marketo.leads()) > VISITORS // 4
+    written = [path for path in (project.folder / ".meltano").rglob("*") if path.is_file()]
+    assert written
+    shown_to_others = [path.name for path in written if path.stat().st_mode & 0o077]
+    assert shown_to_others == ["bin"], "Meltano's way to itself, which holds no settings"
+    order = [README.index(line.split(" --livechat")[0]) for line in way]
+    assert order == sorted(order)
+
+
 def test_the_settings_are_copied_for_their_owner_only(project: Project) -> None:
     done = project.run(command("cp .env.example .env"))
 
@@ -272,6 +327,7 @@ def test_the_readme_is_followed_from_an_empty_folder(tmp_path: Path, project: Pr
 
     for line in (
         command("uv run marketo-ops check"),
+        command("uv run tap-livechat --limit 20 | uv run marketo-ops explain"),
         command("TARGET_MARKETO_DRY_RUN=true"),
         command("uv run meltano run livechat-to-marketo"),
         BY_HAND,

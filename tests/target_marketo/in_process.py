@@ -69,7 +69,7 @@ class InProcess:
         self, marketo: MarketoSandbox, folder: Path, put: Callable[[Any, str, Any], None]
     ) -> None:
         self._store = folder / "store.sqlite"
-        self._config: dict[str, Any] = {
+        self.config: dict[str, Any] = {
             "endpoint": marketo.endpoint,
             "identity": marketo.identity,
             "client_id": marketo.client_id,
@@ -89,7 +89,7 @@ class InProcess:
         code, said = 0, ""
         with contextlib.redirect_stdout(output):
             try:
-                target = TargetMarketo(config=self._config | config)
+                target = TargetMarketo(config=self.config | config)
                 target._consume(io.BytesIO(lines(messages).encode()))
             except Stop as stop:
                 code, said = stop.code, str(stop)

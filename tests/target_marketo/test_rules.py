@@ -333,3 +333,23 @@ def test_folding_keeps_what_a_list_that_drops_its_oldest_comes_to(
     (written,) = decide([Step(rules, folded)], [{"id": 1, "tags": held}]).updates or (None,)
 
     assert (written.values["tags"] if written else held) == after["tags"]
+
+
+@pytest.mark.parametrize(
+    ("write", "value", "kept"),
+    [
+        (Write.IF_EMPTY, "new", ("field",)),
+        (Write.IF_EMPTY, "old", ()),
+        (Write.LEAST, "p", ("field",)),
+        (Write.ON_CREATE, "new", ()),
+        (Write.ALWAYS, "new", ()),
+    ],
+)
+def test_a_value_that_gave_way_to_marketos_is_told(
+    write: Write, value: str, kept: tuple[str, ...]
+) -> None:
+    rules = Rules((Rule("field", write),))
+
+    decision = decide([Step(rules, {"field": value})], [{"id": 1, "field": "old"}])
+
+    assert decision.kept == kept

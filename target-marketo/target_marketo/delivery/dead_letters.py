@@ -65,7 +65,7 @@ class Rejections:
         summary: Counts them.
         settle: Called with the tickets of records that are stored.
         stores: False in a dry run, which leaves no trace.
-        plans: How the records of each stream are read.
+        plans: How the records of each stream, and of each part of it, are read.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Rejections:
         settle: Callable[[Iterable[int]], None],
         *,
         stores: bool = True,
-        plans: Mapping[str, StreamPlan] | None = None,
+        plans: Mapping[tuple[str, str], StreamPlan] | None = None,
     ) -> None:
         self._error_log = error_log
         self._summary = summary
@@ -120,7 +120,7 @@ class Rejections:
 
     def values_of(self, received: Received) -> Mapping[str, Any]:
         """What a record says of its person; it is read once more."""
-        plan = self._plans.get(received.stream)
+        plan = self._plans.get((received.stream, received.part))
         mapped = plan.map(received.record) if plan is not None else None
         return mapped.values if isinstance(mapped, Mapped) else {}
 
@@ -137,7 +137,8 @@ class Rejections:
         """The person's, of all records, and those of fields, of the records that brought them."""
         written = {name for step in entry.steps for name in step.values}
         received = [each for each in entry.received if each.stream == stream]
-        by_part = {PERSON: received}
+        whole = [each for each in received if not each.part]
+        by_part = {PERSON: received} if whole else {}
         for each in received:
             for name in self.values_of(each).keys() & written:
                 by_part.setdefault(f"field:{name}", []).append(each)

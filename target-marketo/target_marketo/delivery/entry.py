@@ -38,13 +38,15 @@ PersonId = tuple[str, str]  # key field, key as Marketo compares it
 class Received(msgspec.Struct, frozen=True, gc=False):
     """A record as it came, with the ticket that holds back STATE until it is settled.
 
-    `written` is the line that it came on. `number` counts the records of a run.
+    `written` is the line that it came on. `number` counts the records of a run. `part` is what of
+    it is to be delivered; empty: all.
     """
 
     ticket: Ticket
     stream: str
     written: Record | bytes
     number: int = 0
+    part: str = ""
 
     @property
     def record(self) -> Record:

@@ -145,7 +145,7 @@ class Steps:
             else:
                 entry.leads = [dict(lead) for lead in known.leads]
                 if known.adopts:
-                    entry.steps.append(identity.adoption(key_field, entry.steps))
+                    entry.steps.append(identity.adoption(key_field, entry.key, entry.steps))
         self._conflict(others)
         self.decide([entry for entry in entries if entry not in others])
 

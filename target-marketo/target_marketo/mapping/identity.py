@@ -57,10 +57,15 @@ def known(
     return Known(same, conflict=bool(others) and not same)
 
 
-def adoption(key_field: str, steps: Sequence[Step]) -> Step:
-    """What writes the key of these steps to somebody who lacks it, whatever its rule says."""
-    key = next(step.values[key_field] for step in steps if key_field in step.values)
-    return Step(Rules((Rule(key_field, Write.ALWAYS),), creates=False), {key_field: key})
+def adoption(key_field: str, key: str, steps: Sequence[Step]) -> Step:
+    """What writes the key to somebody who lacks it, whatever its rule says.
+
+    The steps have it in the field's own type, unless they are about another field alone.
+    """
+    said = (step.values[key_field] for step in steps if key_field in step.values)
+    return Step(
+        Rules((Rule(key_field, Write.ALWAYS),), creates=False), {key_field: next(said, key)}
+    )
 
 
 def address_said(steps: Sequence[Step]) -> str:

@@ -85,6 +85,7 @@ class StreamPlan:
     attribute_types: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what the stream is mapped by, one line each
     warnings: tuple[str, ...] = ()  # of both ends, likewise
+    part: str = ""  # what of the records it is for; empty: all of them
     key_is_doubtful: bool = False  # the SCHEMA does not have it, though records may
     properties: Properties = field(init=False)
     _read_key: Callable[[Row], Any] = field(init=False)
@@ -196,23 +197,20 @@ class StreamPlan:
     def only(self, part: str) -> StreamPlan:
         """The same for one part of its records, as the error log names it.
 
-        That is one field, together with its group, or what is attached; then nobody is made of
-        them. What `streams` does not ask for any more is nothing.
+        That is one field, together with its group, or one thing that is attached. Nobody is made
+        of a part, and what `streams` does not ask for any more is nothing.
         """
         kind, _, name = part.partition(":")
-        if kind == _FIELD:
-            return self._with(_group_of(self.rules, name), attached_to(self.entry, "", ""))
-        return self._with((), replace(attached_to(self.entry, kind, name), create=False))
-
-    def _with(self, rules: tuple[Rule, ...], entry: StreamEntry) -> StreamPlan:
-        names = {rule.field for rule in rules} | {self.key}
-        key_rules = tuple(rule for rule in self.rules.all if rule.field == self.key)
+        rules = _group_of(self.rules, name) if kind == _FIELD else ()
+        names = {rule.field for rule in rules}
         return replace(
             self,
-            rules=Rules((*key_rules, *rules), creates=entry.create),
+            rules=Rules(rules, creates=False),
             planned=tuple(each for each in self.planned if each.name in names),
-            constants={name: value for name, value in self.constants.items() if name in names},
-            entry=entry,
+            constants={each: value for each, value in self.constants.items() if each in names},
+            key_is_value=self.key_is_value and self.key in names,
+            entry=replace(attached_to(self.entry, kind, name), create=False),
+            part=part,
         )
 
     def person(self, key: str) -> tuple[str, str]:

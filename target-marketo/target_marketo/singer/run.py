@@ -127,13 +127,14 @@ class Run:
         self._kinds = kinds or {}
         self._ending = Ending()
         self._checkpoint = Checkpoint()
-        self._plans: dict[str, StreamPlan] = {}
+        self._plans: dict[str, StreamPlan] = {}  # as the last SCHEMA of each stream has it
+        self._plans_of: dict[tuple[str, str], StreamPlan] = {}  # and by part of its records
         self._rejections = Rejections(
             error_log,
             self.summary,
             self._checkpoint.settled,
             stores=not settings.dry_run,
-            plans=self._plans,
+            plans=self._plans_of,
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
         self._people = People(marketo, self._described, settings.partition_name)
@@ -377,7 +378,8 @@ class Run:
             logger.info("%s", printable(line))
         for line in self.watch.untold(plan.warnings):
             logger.warning("%s", printable(line))
-        self._plans[message.stream] = plan
+        plan = plan if message.part is None else plan.only(message.part)
+        self._plans[message.stream] = self._plans_of[message.stream, plan.part] = plan
         self._plan = None
 
     def _state(self, message: Message) -> None:
@@ -404,7 +406,9 @@ class Run:
         summary = self.summary
         summary.received += 1
         self._records[plan.stream] += 1
-        received = Received(self._checkpoint.received(), plan.stream, line, summary.received)
+        received = Received(
+            self._checkpoint.received(), plan.stream, line, summary.received, plan.part
+        )
         try:
             mapped = plan.step(row)
         except RecursionError:

@@ -492,3 +492,42 @@ def test_what_waits_counts_for_back_pressure() -> None:
     assert most < 60_000
     assert len(kind.there) == 50
     assert (bench.everything_settled_once(), bench.bytes) == (True, 0)
+
+
+def test_a_person_who_goes_again_and_again_is_given_up() -> None:
+    marketo = FakeMarketo()
+    kind = FakeKind(fates={"add": [Result(Fate.AGAIN, code="1004", cure="see") for _ in range(9)]})
+    bench = bench_with(kind, marketo)
+    bench.record("a@example.com", first_name="Ann", attachments=[on("news")])
+    bench.finish()
+
+    assert len(kind.sent) == 2
+    assert [(each.part, each.code) for each in bench.rejected] == [("lists", "1004")]
+    assert bench.everything_settled_once()
+
+
+def test_what_waits_for_another_lane_stays_when_one_ends() -> None:
+    marketo = FakeMarketo()
+    for name in ("a", "b", "c"):
+        marketo.add(email=f"{name}@example.com", firstName="Ann")
+    kind = FakeKind()
+    bench = bench_with(kind, marketo, batch_size=3)
+
+    def gone(lane: Hashable, rows: list[dict[str, Any]]) -> None:
+        if lane == "old":
+            raise CallFailed(
+                ValueError("no such list"), Fate.ENDS_LANE, code="1013", cure="make it"
+            )
+
+    kind.before = gone
+    bench.record("a@example.com", first_name="Ann", attachments=[on("old"), on("new")])
+    bench.record("b@example.com", first_name="Ann", attachments=[on("old")])
+    bench.record("c@example.com", first_name="Ann", attachments=[on("old")])
+    while not bench.rejected:  # the full lane is sent and ends while the other waits for company
+        bench.loader.tick()
+        bench.loader.handle(bench.inbox.get(timeout=10))
+    bench.finish()
+
+    assert list(kind.there) == [("new", 1, "add")]
+    assert len(bench.rejected) == 3
+    assert bench.everything_settled_once()

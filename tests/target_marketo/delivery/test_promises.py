@@ -316,20 +316,20 @@ def test_records_of_a_few_people_are_sent_before_they_fill_the_memory() -> None:
 def test_a_record_whose_fields_were_not_looked_up_overwrites_nothing() -> None:
     marketo = FakeMarketo()
     marketo.add(email="a@example.com", firstName="Old", city="Paris")
+    marketo.add(email="b@example.com", firstName="Same")
     few = {"visitors": {"fields": {"email": "email", "firstName": "first_name"}}}
-    bench = Bench(marketo, max_age=60.0)
+    bench = Bench(marketo, batch_size=2)
     all_of_them = bench.plan
     bench.plan = Mapper(few, FIELDS).plan("visitors", {})
     bench.record("a@example.com", first_name="Ann")
-    bench.time = 60.0
-    bench.loader.tick()
-    bench.loader.handle(bench.inbox.get(timeout=10))  # looked up without its city, waits
+    bench.record("b@example.com", first_name="Same")  # fills up the lookup, which asks for no city
+    bench.loader.handle(bench.inbox.get(timeout=10))
     bench.plan = all_of_them
 
-    bench.record("a@example.com", city="Rome")
+    bench.record("a@example.com", city="Rome")  # while the other waits for company
     bench.finish()
 
-    assert marketo.people[1]["city"] == "Paris"
+    assert (marketo.people[1]["firstName"], marketo.people[1]["city"]) == ("Ann", "Paris")
     assert bench.everything_settled_once()
 
 
@@ -357,3 +357,38 @@ def test_a_text_field_of_a_few_people_fills_a_call() -> None:
     bench.finish()
 
     assert sorted(rows for kind, rows in marketo.log if kind == CREATE) == [11, 49]
+
+
+def test_calls_that_wait_too_long_for_a_slot_become_fewer() -> None:
+    marketo = FakeMarketo()
+    bench = Bench(marketo, batch_size=1, max_concurrent=7)
+    stale: list[int] = []
+
+    def wait(_kind: str) -> None:
+        if len(stale) < 3:
+            stale.append(bench.loader.flying)
+            bench.time += 100.0
+
+    marketo.before_grant = wait
+    for number in range(40):
+        bench.record(f"p{number}@example.com", first_name="Ann")
+    most = 0
+    while len(stale) < 3:
+        bench.loader.handle(bench.inbox.get(timeout=10))
+    for _ in range(12):
+        bench.loader.handle(bench.inbox.get(timeout=10))
+        most = bench.loader.flying
+    bench.finish()
+
+    assert most < 8
+    assert len(marketo.people) == 40
+
+
+def test_the_first_cause_of_an_end_is_the_one_that_is_told() -> None:
+    bench = Bench(FakeMarketo())
+    first, second = ValueError("first"), ValueError("second")
+    for error in (first, second):
+        bench.ending.because(error)
+        bench.ending.although(error)
+
+    assert (bench.ending.cause, bench.ending.incomplete) == (first, first)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from target_marketo.ops.digest import render
-from target_marketo.ops.digest.report import EndedRun, Kind, Report, State, Told
+from target_marketo.ops.digest.ended_runs import EndedRun
+from target_marketo.ops.digest.report import Kind, Report, State, Told
 
 
 def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
