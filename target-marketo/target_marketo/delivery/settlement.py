@@ -55,6 +55,7 @@ class Why(NamedTuple):
     request_id: str = ""
     field: str = ""
     without: frozenset[str] = frozenset()  # the fields for which, and the row may go without
+    always: bool = False  # whatever their values
 
 
 class DeadLetters(Protocol):
