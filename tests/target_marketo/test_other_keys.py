@@ -103,8 +103,9 @@ def test_two_new_people_of_one_address_are_not_both_made(
     ended = target.run(crm(*rows), streams=STREAMS, batch_size_rows=1, max_rejected_percent=100)
 
     assert ended.code == 0, ended.said
-    assert held(marketo) == [rows[0]]
-    assert parts(tmp_path, "number, code") == [(2, "key_conflict")]
+    (one,) = held(marketo)  # whose lookup came back first
+    refused = 2 - rows.index(one)
+    assert parts(tmp_path, "number, code") == [(refused, "key_conflict")]
 
 
 def test_an_address_that_one_person_leaves_is_free_for_another(

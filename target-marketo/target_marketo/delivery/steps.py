@@ -202,11 +202,9 @@ class Steps:
         free: list[Entry] = []
         asking: list[Entry] = []
         for entry in entries:
-            if entry.leads or entry.may_create:
-                decision = decide(entry.steps, entry.leads or (), self._options.duplicates)
-                address = identity.address_written(decision)
-            else:
-                address = identity.address_said(entry.steps)
+            address = identity.address_at_stake(
+                entry.steps, entry.leads or (), self._options.duplicates
+            )
             (free if address in ("", entry.address) else asking).append(entry)
             entry.address = address
         if asking:
