@@ -284,3 +284,30 @@ def test_in_a_pipe_it_is_one_table_of_tab_separated_lines(
     ]
     assert "would create" not in result.stdout
     assert "would create 1, update 0, leave 1" in result.stderr
+
+
+def test_with_another_key_it_says_who_has_the_address(ops: Ops, marketo: MarketoSandbox) -> None:
+    marketo.set_options(custom_fields=[{"name": "crmKey", "data_type": "string"}])
+    marketo.seed([{"email": ANN}, {"email": BOB, "crmKey": "b"}])
+    fields = {"crmKey": "last_chat_id", "email": "email"}
+    messages = [record(ANN.upper(), last_chat_id="a"), record(BOB, last_chat_id="x")]
+    messages.append(record(EVE, last_chat_id="e"))
+
+    streams = {"visitors": {"key": "crmKey", "fields": fields}}
+    told = explained(ops, messages, "--limit", "3", streams=streams)
+
+    ann, bob, eve = told["people"]
+    assert (ann["verdict"], eve["verdict"]) == ("update", "create")
+    assert "found by the address, and gets the key `crmKey`" in ann["notes"]
+    assert bob["verdict"] == "refuse"
+    assert bob["why"].startswith("key_conflict: ")
+
+
+def test_an_id_that_is_unknown_is_refused(ops: Ops) -> None:
+    streams = {"visitors": {"key": "id", "fields": {"id": "chats_count", "city": "city"}}}
+
+    (nobody,) = explained(
+        ops, [record(ANN, chats_count=99, city="Rome")], "--limit", "1", streams=streams
+    )["people"]
+
+    assert (nobody["verdict"], nobody["why"][:11]) == ("refuse", "unknown_id:")
