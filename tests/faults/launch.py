@@ -224,9 +224,9 @@ def _watch(observer: Observer) -> None:
     error_log = _module("target_marketo.store.error_log").ErrorLog
     store = error_log.store
 
-    def stamped(log: Any, failures: Iterable[Any], resolved: Iterable[str] = ()) -> None:
+    def stamped(log: Any, failures: Iterable[Any], *more: Any) -> None:
         kept = list(failures)
-        store(log, kept, resolved)
+        store(log, kept, *more)
         if kept:
             observer.stamp(logged=[int(failure.record.get("serial", -1)) for failure in kept])
 

@@ -424,11 +424,7 @@ class Run:
                 plan,
                 mapped,
                 received,
-                [
-                    kinds[each.lane.kind].attachment(each)
-                    for each in brought
-                    if each.lane.kind in kinds
-                ],
+                [kinds[each.lane.kind].attachment(each) for each in brought],
                 creates=plan.entry.create,
             )
         elif mapped is None or isinstance(mapped, Skip):
