@@ -45,12 +45,10 @@ if TYPE_CHECKING:
     from target_marketo.store.database import Database
 
 
+# The SDK gives the command line, the settings and `--about`; messages go straight to `Run`, because
+# the SDK's own sinks lose data on SIGTERM and hardly ever write STATE.
 class TargetMarketo(Target):
-    """Brings people to Marketo.
-
-    The SDK gives the command line, the settings and `--about`; messages go straight to `Run`,
-    because the SDK's own sinks lose data on SIGTERM and hardly ever write STATE.
-    """
+    """Marketo: people, each field by its own rule, inside limits that all integrations share."""
 
     name = "target-marketo"
     package_name = "target-marketo"

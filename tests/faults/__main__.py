@@ -119,7 +119,9 @@ def _parser() -> argparse.ArgumentParser:
         "--soak", type=int, default=0, metavar="ROWS", help="one round of so many visitors instead"
     )
     parser.add_argument(
-        "--markdown", action="store_true", help="the table as the README has it; a soak's always is"
+        "--markdown",
+        action="store_true",
+        help="the table as README.md beside this has it; a soak's always is",
     )
     return parser
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.refusals import Refusal, Refused
 from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.test_mapping_cases import lead, stream
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.sandbox.marketo.client import MarketoSandbox
@@ -133,3 +136,71 @@ def test_a_row_that_is_refused_without_a_field_is_refused_as_before(
 
     assert marketo.leads() == []
     assert parts(tmp_path, "part, code") == [("person", "1003")]
+
+
+GOOD, LONG = "Chief", "x" * 300  # more than the field takes
+
+
+@pytest.mark.parametrize(
+    ("titles", "open_ones"),
+    [
+        ([GOOD, LONG], [2]),
+        ([LONG, GOOD], []),
+        ([LONG, GOOD, LONG], [3]),
+        ([LONG, None], [1]),
+        ([GOOD, f"{FOX} 1"], [2]),  # it is Marketo that refuses this one
+    ],
+)
+def test_a_field_is_made_good_by_a_record_that_brings_it_and_by_none_before(
+    target: InProcess, tmp_path: Path, titles: list[str | None], open_ones: list[int]
+) -> None:
+    came = [
+        {"email": "a@planted.example", "title": title, "city": str(number)}
+        for number, title in enumerate(titles)
+    ]
+
+    ended = target.run(stream("crm", *came, **KINDS), streams=STREAMS)
+
+    assert ended.code == 0, ended.said
+    assert parts(tmp_path, "number, part") == [(each, "field:title") for each in open_ones]
+
+
+def test_what_marketo_takes_of_nobody_is_tried_once_in_a_run(
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path
+) -> None:
+    marketo.seed([{"email": "has@planted.example", "company": "Acme", "city": "Rome"}])
+    streams = {"crm": {"fields": {"email": "email", "company": "title", "city": "city"}}}
+    people = ["has", *(f"p{number}" for number in range(59))]
+    came = [
+        {"email": f"{name}@planted.example", "title": "Acme", "city": "Bern"} for name in people
+    ]
+
+    ended = target.run(
+        stream("crm", *came, **KINDS), streams=streams, batch_size_rows=3, max_concurrent_calls=1
+    )
+
+    assert (ended.code, ended.states) == (0, [{"at": "crm"}])
+    assert {each["city"] for each in marketo.leads()} == {"Bern"}
+    refused = [row for call in marketo.journal() for row in call.rows or () if row.codes]
+    assert 3 <= len(refused) <= 15, "those of the first call, and of what was under way then"
+    assert len(parts(tmp_path)) == 59, "each record but the one that brought nothing new"
+
+
+def test_what_does_not_fit_a_row_as_a_whole_costs_its_field_too(
+    target: InProcess, marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: Mapper, row: Mapping[str, Any]) -> Refused | None:
+        return Refused(Refusal.TOO_LONG, "title", "too long") if "title" in row else None
+
+    monkeypatch.setattr(Mapper, "check", check)
+    came = {"email": "a@planted.example", "title": "Dr", "city": "Bern"}
+
+    target.run(stream("crm", came, **KINDS), streams=STREAMS)
+    assert lead(marketo, "a@planted.example")["city"] == "Bern"
+    assert parts(tmp_path) == [("field:title", "too_long", "title")]
+
+    target.run(
+        stream("crm", came | {"city": "Rome"}, **KINDS), streams=STREAMS, unfit_values="reject"
+    )
+    assert lead(marketo, "a@planted.example")["city"] == "Bern"
+    assert ("person", "too_long", "title") in parts(tmp_path)

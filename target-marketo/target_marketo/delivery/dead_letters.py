@@ -21,7 +21,7 @@ from target_marketo.store.error_log import PERSON, Delivery, Failure
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from target_marketo.delivery.entry import Attached, Entry, Received
     from target_marketo.delivery.interface import Kind
@@ -67,7 +67,7 @@ class Rejections:
         settle: Called with the tickets of records that are stored.
         stores: False in a dry run, which leaves no trace.
         kinds: Told of what was refused, in the transaction that stores it.
-        plans: How the records of each stream are read.
+        plans: How the records of each stream, and of each part of it, are read.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Rejections:
         *,
         stores: bool = True,
         kinds: Collection[Kind] = (),
-        plans: Mapping[str, StreamPlan] | None = None,
+        plans: Mapping[tuple[str, str], StreamPlan] | None = None,
     ) -> None:
         self._kinds = kinds
         self._error_log = error_log
@@ -124,7 +124,7 @@ class Rejections:
 
     def values_of(self, received: Received) -> Mapping[str, Any]:
         """What a record says of its person; it is read once more."""
-        plan = self._plans.get(received.stream)
+        plan = self._plans.get((received.stream, received.part))
         mapped = plan.map(received.record) if plan is not None else None
         return mapped.values if isinstance(mapped, Mapped) else {}
 
@@ -135,14 +135,22 @@ class Rejections:
         key_hash = self._error_log.hash(entry.key)
         for stream in {received.stream for received in entry.received}:
             if self._people.may_have(printable(stream), key_hash):
-                self._made_good.append(self._delivery(entry, stream, key_hash))
+                self._made_good += self._deliveries(entry, stream, key_hash)
 
-    def _delivery(self, entry: Entry, stream: str, key_hash: str) -> Delivery:
-        records = self._records(entry.received, stream)
-        parts = {f"field:{name}" for step in entry.steps for name in step.values}
-        if not all(each.part for each in entry.received):
-            parts.add(PERSON)
-        return Delivery(printable(stream), key_hash, records, frozenset(parts))
+    def _deliveries(self, entry: Entry, stream: str, key_hash: str) -> Iterator[Delivery]:
+        """The person's, of all records, and those of fields, of the records that brought them."""
+        written = {name for step in entry.steps for name in step.values}
+        received = [each for each in entry.received if each.stream == stream]
+        whole = [each for each in received if not each.part]
+        by_part = {PERSON: received} if whole else {}
+        for each in received:
+            for name in self.values_of(each).keys() & written:
+                by_part.setdefault(f"field:{name}", []).append(each)
+        parts_of: dict[tuple[tuple[int, str], ...], set[str]] = {}
+        for part, brought in by_part.items():
+            parts_of.setdefault(self._records(brought, stream), set()).add(part)
+        for records, parts in parts_of.items():
+            yield Delivery(printable(stream), key_hash, records, frozenset(parts))
 
     def attached(self, item: Attached) -> None:
         """What belongs to a person is in Marketo as the records of `item` want it."""

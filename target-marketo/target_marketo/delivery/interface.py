@@ -49,7 +49,8 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     """What became of one row.
 
     `code` and `cure` are for the error log; `field` is the field at fault, if one is. `without`:
-    the fields of the row that it was refused for, and may be sent without. `doubts`: the
+    the fields of the row that it was refused for, and may be sent without; `always`: as any row
+    would be, whatever their values. `doubts`: the
     row was refused for a field that may have gone from the instance. `wait_seconds`: not before
     that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN). `counted` is what the
     summary calls a row that is DONE: delivered, the same (as one that is there), or skipped.
@@ -61,6 +62,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     cure: str = ""
     field: str = ""
     without: frozenset[str] = frozenset()
+    always: bool = False
     doubts: bool = False
     wait_seconds: float = 0.0
     error: Exception | None = None

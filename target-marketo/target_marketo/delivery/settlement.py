@@ -55,6 +55,7 @@ class Why(NamedTuple):
     request_id: str = ""
     field: str = ""
     without: frozenset[str] = frozenset()  # the fields for which, and the row may go without
+    always: bool = False  # whatever their values
 
 
 class DeadLetters(Protocol):
@@ -103,6 +104,8 @@ class Settlement:
             if not records:
                 continue  # looked up for what is attached to an earlier record
             assert decision is not None  # noqa: S101 - only decided entries end
+            if decision.twins:
+                summary.twins += 1
             if decision.kept:
                 summary.kept.update(decision.kept)
             if decision.create is not None:
@@ -162,8 +165,13 @@ class Settlement:
 
     def left_out(self, entry: Entry, position: int | None, why: Why) -> None:
         """A person goes on without the fields of `why`: the records that brought them are kept."""
-        for received in entry.received:
-            for field in sorted(why.without & self._dead_letters.values_of(received).keys()):
+        values = [(each, self._dead_letters.values_of(each)) for each in entry.received]
+        for field in sorted(why.without):
+            # What one record says may have taken the place of what others said.
+            said = [step.values.get(field) for step in entry.steps]
+            brought = [(each, has[field]) for each, has in values if field in has]
+            blamed = [each for each, value in brought if value in said]
+            for received in blamed or [each for each, _ in brought]:
                 self.value_left_out(received, entry.key, why._replace(field=field), position)
 
     def value_left_out(

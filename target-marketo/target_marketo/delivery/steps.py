@@ -72,6 +72,7 @@ class Steps:
         self._standstill = Standstill(means.options.outage_patience)
         self._pending: dict[tuple[str, str], Pending[Entry]] = {}
         self._addresses = Addresses()
+        self._never: dict[str, Why] = {}  # fields that are refused whatever their value
         self._asked_at = -math.inf  # for the fields
         self.lookups = 0
 
@@ -145,7 +146,7 @@ class Steps:
             else:
                 entry.leads = [dict(lead) for lead in known.leads]
                 if known.adopts:
-                    entry.steps.append(identity.adoption(key_field, entry.steps))
+                    entry.steps.append(identity.adoption(key_field, entry.key, entry.steps))
         self._conflict(others)
         self.decide([entry for entry in entries if entry not in others])
 
@@ -201,11 +202,9 @@ class Steps:
         free: list[Entry] = []
         asking: list[Entry] = []
         for entry in entries:
-            if entry.leads or entry.may_create:
-                decision = decide(entry.steps, entry.leads or (), self._options.duplicates)
-                address = identity.address_written(decision)
-            else:
-                address = identity.address_said(entry.steps)
+            address = identity.address_at_stake(
+                entry.steps, entry.leads or (), self._options.duplicates
+            )
             (free if address in ("", entry.address) else asking).append(entry)
             entry.address = address
         if asking:
@@ -224,15 +223,38 @@ class Steps:
         if len(rows) > _MOST_ROWS:
             self._home.refused([(entry, None)], _TOO_MANY)
             return
-        for row in rows:
-            refused = self._people.refuses(row)
-            if refused is not None:
-                why = Why(refused.code, refused.reason, field=refused.field)
+        why = self._objection(rows)
+        if why is not None:
+            if self._goes_without(entry, None, why):
+                self.decide([entry])
+            else:
                 self._home.refused([(entry, None)], why)
-                return
+            return
         entry.take_rows([_encode(row) for row in rows])
         move([entry], Phase.WAITING)
         self._lane(action, entry.person[0]).put(entry)
+
+    def _objection(self, rows: Sequence[Mapping[str, Any]]) -> Why | None:
+        """Why rows would be refused, as far as that is known before they are sent."""
+        for row in rows:
+            for name, why in self._never.items():
+                if name in row:
+                    return why
+            refused = self._people.refuses(row)
+            if refused is not None:
+                field = refused.field
+                return Why(refused.code, refused.reason, field=field, without=frozenset({field}))
+        return None
+
+    def _goes_without(self, entry: Entry, position: int | None, why: Why) -> bool:
+        """Has an odd value cost its field, if the person can be written without it."""
+        if not self._options.leaves_out or entry.person[0] in why.without:
+            return False
+        if not any(why.without & step.values.keys() for step in entry.steps):
+            return False  # so each time they say less, and it ends
+        self._home.left_out(entry, position, why)
+        entry.go_without(why.without)
+        return True
 
     def _lane(self, action: str, key_field: str) -> Pending[Entry]:
         lane = action, key_field
@@ -301,20 +323,16 @@ class Steps:
         else:
             found.refused |= found.doubted
         for why, entries in found.refused.items():
-            if why.without and call.lane[1] not in why.without and self._options.leaves_out:
-                self._try_without(entries, why)
-            else:
-                self._home.refused(entries, why)
+            if why.always:
+                self._never |= dict.fromkeys(why.without, why)
+            again = [entry for entry, at in entries if self._goes_without(entry, at, why)]
+            self._hold(again, 0.0)
+            for_good = [each for each in entries if each[0] not in again]
+            if for_good:
+                self._home.refused(for_good, why)
         self._hold(found.again, 0.0)
         for seconds, later in found.later.items():
             self._hold(later, seconds)
-
-    def _try_without(self, entries: list[tuple[Entry, int | None]], why: Why) -> None:
-        """One odd value costs its field, not the person. Each time they say less, so it ends."""
-        for entry, position in entries:
-            self._home.left_out(entry, position, why)
-            entry.go_without(why.without)
-        self._hold([entry for entry, _ in entries], 0.0)
 
     def _failed(self, call: Call, failure: CallFailed) -> None:
         """A call that brought no result for its rows."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _FOR_A_FIELD = frozenset({"1003", "1006", "1021", "1077"})
-_OF_THE_COMPANY = "1021"
+OF_THE_COMPANY = "1021"
 _QUOTED = re.compile(r"['\"`]([A-Za-z0-9_]{1,255})['\"`]")
 
 
@@ -29,7 +29,7 @@ def refused_fields(code: str, message: str, fields: Collection[str]) -> frozense
         message: Its text. The first name in quotes counts: what follows may be the value.
         fields: The row's own.
     """
-    if code == _OF_THE_COMPANY:
+    if code == OF_THE_COMPANY:
         return frozenset(fields) & COMPANY
     named = _QUOTED.search(message) if code in _FOR_A_FIELD else None
     return frozenset({named[1]} & set(fields)) if named else frozenset()

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from target_marketo.delivery.interface import Answer, Fate, Result
 from target_marketo.governor import Cancelled, GovernorError
-from target_marketo.mapping.second_try import refused_fields
+from target_marketo.mapping.second_try import OF_THE_COMPANY, refused_fields
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError
@@ -100,4 +100,5 @@ def _blaming(result: Result, answered: Row, sent: bytes) -> Result:
     """A row's result with those of its own fields that Marketo refused it for."""
     fields = json.decode(sent).keys()
     blamed = (refused_fields(code, text, fields) for code, text in answered.texts)
-    return replace(result, without=frozenset().union(*blamed))
+    always = answered.code == OF_THE_COMPANY
+    return replace(result, without=frozenset().union(*blamed), always=always)

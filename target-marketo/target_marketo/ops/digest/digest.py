@@ -174,6 +174,7 @@ def _report(
             in_meltano=found is not None,
             health=health.read(database, settings.instance, usage, now, hours),
             judge=Judge(database, configuration.target(files)),
+            duplicates=str(settings.duplicates),
         ),
         now,
     )

@@ -74,6 +74,7 @@ class Kind:
     sample: str
     chat: str
     replay: str
+    left_out: bool = False  # a value of each record, whose rest was delivered
 
     @property
     def title(self) -> str:
@@ -114,6 +115,9 @@ class Report:
     rejected: int
     created: int
     updated: int
+    twins: int
+    values_left_out: int
+    duplicates: str
     attachments: dict[str, int]
     open_entries: int
     oldest_open: str
@@ -156,7 +160,7 @@ class Report:
     @property
     def records(self) -> int:
         """How many rejections there were since the last digest."""
-        return sum(kind.count for kind in self.kinds)
+        return sum(kind.count for kind in self.kinds if not kind.left_out)
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,7 @@ class Sources:
     in_meltano: bool
     health: Health
     judge: Judge
+    duplicates: str = "newest"
 
 
 def gather(database: Database, since: str, sources: Sources, now: datetime) -> Report:
@@ -207,6 +212,7 @@ def gather(database: Database, since: str, sources: Sources, now: datetime) -> R
         last_success=moment(success) if success else "",
         silent_hours=_silent_hours(last, now, sources.silence_hours),
         **{name: sum(run[name] for run in runs) for name in COUNTS},
+        duplicates=sources.duplicates,
         attachments=_summed(runs, "attachments"),
         open_entries=open_entries,
         oldest_open=oldest_open,
@@ -241,6 +247,7 @@ def _kinds(connection: Connection, sources: Sources) -> list[Kind]:
         func.count(case((unseen > 0, ERRORS.c.key_hash)).distinct()).label("people"),
         func.sum(case((is_open, 1), else_=0)).label("open"),
         func.sum(case((newly_resolved, 1), else_=0)).label("resolved"),
+        func.sum(case((ERRORS.c.part.startswith("field:"), 0), else_=1)).label("whole"),
         func.max(ERRORS.c.times_reported).label("reported"),
         func.min(ERRORS.c.at).label("first"),
         func.max(last_seen()).label("last"),
@@ -284,6 +291,7 @@ def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
         sample=sample(row.stream, row.field, record, sources.streams),
         chat=_chat(record),
         replay=replay_command(row.code, in_meltano=sources.in_meltano) if helps else "",
+        left_out=not row.whole,
     )
 
 
