@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests import planted
+from tests.faults import timelines
 from tests.faults.attached import violations
 from tests.faults.people import serial_of
 from tests.faults.scheduler import BUDGET_SPENT, RATE_CALLS, ROWS_A_CALL, SLOTS
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tests.faults.attached import Attached
     from tests.faults.people import Lead, People, Record
     from tests.faults.scheduler import Attempt, Evidence
+    from tests.faults.timelines import Timelines
     from tests.sandbox.marketo.counts import Counts, JournalEntry, JournalRow
 
 CLOCKS_AGREE_SECONDS = 0.005
@@ -55,6 +57,7 @@ class Remains:
     secrets: set[str]
     allowed: Allowed = field(default_factory=Allowed)
     attached: Attached | None = None
+    timelines: Timelines | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def judge(remains: Remains) -> Verdict:
         *_of("H", _ends(remains)),
         *_of("I", _leaks(remains)),
         *_of("J", _attached(remains)),
+        *_of("K", _timelines(remains)),
     ]
     return Verdict(len(lost), duplicated + remains.counts.duplicates_created, found)
 
@@ -308,6 +312,17 @@ def _attached(remains: Remains) -> Iterator[str]:
     if remains.attached is not None:
         yield from violations(
             remains.attached,
+            remains.people,
+            remains.evidence,
+            remains.leads,
+            remains.in_error_log,
+        )
+
+
+def _timelines(remains: Remains) -> Iterator[str]:
+    if remains.timelines is not None:
+        yield from timelines.violations(
+            remains.timelines,
             remains.people,
             remains.evidence,
             remains.leads,

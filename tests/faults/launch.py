@@ -65,6 +65,7 @@ class Point(NamedTuple):
     passes: int = 5
 
 
+_ACTIVITIES = "target_marketo.store.activity_ledger"
 POINTS = {
     "before the fields are cached": Point("target_marketo.store.cache", "Cache.put", passes=1),
     "after the run's row is written": Point(
@@ -85,8 +86,15 @@ POINTS = {
     "before the run's row ends": Point(
         "target_marketo.store.run_ledger", "RunLedger.ended", passes=1
     ),
+    "before activities are claimed": Point(_ACTIVITIES, "ActivityLedger.claim"),
+    "after activities are claimed": Point(_ACTIVITIES, "ActivityLedger.claim", after=True),
+    "before activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle"),
+    "after activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle", after=True),
 }
 """Where a process can be killed. The two without a module are points of its standard output."""
+
+LEDGER_POINTS = tuple(name for name, point in POINTS.items() if point.module == _ACTIVITIES)
+"""Those that only activities come by."""
 
 
 class Observer:

@@ -8,6 +8,7 @@ from tests.faults.attached import WRITES
 from tests.faults.invariants import Allowed
 from tests.faults.rounds import Trouble
 from tests.faults.scheduler import TIMEOUT_SECONDS
+from tests.faults.timelines import ADD
 from tests.sandbox.faults import Fault
 
 _WRITES = ("sync",)
@@ -195,6 +196,44 @@ def _attached() -> list[Trouble]:
     ]
 
 
+def _chats() -> list[Trouble]:
+    """The same, with a custom activity for each record, which must be there once."""
+    lost = {"calls": (ADD,), "probability": 0.4, "at_most": 2}  # of three attempts one is left
+    troubles: dict[str, tuple[Fault, ...]] = {
+        "none": (),
+        "reset before the add": (_each("", what="reset", **lost),),
+        "reset after the add": (_each("", what="reset", applied=True, **lost),),
+        "carried out in part": (_each("", what="partly", share=0.5, **lost),),
+        "carried out in part, 604": (_each("604", what="partly", share=0.5, **lost),),
+        "late commit": (_each("", what="late", seconds=1.9, **lost),),
+        **{
+            f"{code}{', carried out' if applied else ''}": (_each(code, applied=applied, **lost),)
+            for code in ("502", "604", "611")
+            for applied in (False, True)
+        },
+        **{
+            f"reply {what}": (_damage(what, **lost),)
+            for what in ("cut", "truncated", "empty", "html", "wrong_type", "no_result", "short")
+        },
+        "refused calls": tuple(_each(code, calls=(ADD,)) for code in ("601", "608", "614")),
+        "reading lost": (
+            _each("", what="partly", share=0.5, **lost),
+            _each("", what="reset", calls=("activities", "paging_token"), at_most=2),
+        ),
+    }
+    return [
+        Trouble(
+            f"chats, {name}",
+            faults,
+            rows=150,
+            streams=2,
+            settles=2.0 if "late" in name else 0.0,
+            chats=True,
+        )
+        for name, faults in troubles.items()
+    ]
+
+
 def a_little_of_everything() -> tuple[Fault, ...]:
     """1 % of each fault that passes."""
     whats: tuple[Any, ...] = ("cut", "truncated", "empty", "html", "wrong_type")
@@ -243,4 +282,5 @@ def matrix() -> list[Trouble]:
         *_replies(),
         *_records(),
         *_attached(),
+        *_chats(),
     ]

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tests.faults import attached
+from tests.faults import attached, timelines
 from tests.faults.attached import Attached
 from tests.faults.invariants import Allowed, Remains, Verdict, judge
 from tests.faults.people import People
 from tests.faults.scheduler import NO_BLOW, RATE_CALLS, RATE_SECONDS, SLOTS, Blow, Job
+from tests.faults.timelines import Timelines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,8 @@ class Trouble:
     settles: float = 0.0
     # A list, a status and an object go with each record.
     attaches: bool = False
+    # A custom activity goes with each record.
+    chats: bool = False
     # One person's row is what the faults are about.
     poisons: bool = False
 
@@ -94,6 +97,9 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
     if trouble.attaches:
         options |= attached.OPTIONS
         settings = {"streams": attached.streams(), **settings}
+    if trouble.chats:
+        options |= timelines.OPTIONS
+        settings = {"streams": timelines.streams(), **timelines.SETTINGS, **settings}
     marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in faults])
     marketo.seed(people.seeded)
     with tempfile.TemporaryDirectory() as folder:
@@ -112,6 +118,7 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         secrets=people.secrets() | {marketo.client_secret},
         allowed=allowed,
         attached=Attached.of(marketo, journal) if trouble.attaches else None,
+        timelines=Timelines.of(marketo) if trouble.chats else None,
     )
     return Round(
         trouble=trouble,

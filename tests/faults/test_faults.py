@@ -24,6 +24,8 @@ TELLING = (
     "reply: wrong type",
     "result reordered",
     "attached, carried out in part",
+    "chats, carried out in part",
+    "chats, SIGKILL at a random instant",
     "SIGKILL after the first STATE, two streams",
     "SIGKILL while Marketo is slow: calls outlive their process",
     "SIGTERM at a random instant",

@@ -60,6 +60,12 @@ class Refusal(StrEnum):
         "map another property in `streams`, or correct it at its source",
         True,
     )
+    UNDECIDED = (
+        "undecided",
+        "nobody can tell whether the activity was written",
+        "look for it in Marketo, then marketo-ops errors decide ID --written, or --send and replay",
+        True,
+    )
     TOO_LONG = (
         "too_long",
         "a value is longer than Marketo's field",

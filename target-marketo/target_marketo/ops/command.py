@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from target_marketo.ops.status.health import Health
     from target_marketo.store.database import Database
@@ -277,6 +279,46 @@ def errors_list(
     wanted = Filter(mine, named or codes, field, stream, since, resolved_too=resolved_too)
     with closing(_store(files)) as database:
         listing.show_list(database, wanted, limit, as_json=as_json)
+
+
+@errors.command("decide")
+@_config
+@click.argument("entry_id", metavar="ID", type=int)
+@click.option("--written/--send", "written", default=None, help="It is in Marketo, or it is not.")
+def errors_decide(files: tuple[str, ...], entry_id: int, *, written: bool | None) -> None:
+    """Settle an activity of which only a person can tell whether it was written."""
+    from target_marketo.ops import activities as settling  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+
+    if written is None:
+        raise click.UsageError("look for it in Marketo, then say --written or --send")
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        click.echo(settling.decide(settings, database, entry_id, written=written))
+
+
+@commands.group()
+def activities() -> None:
+    """Custom activities, as far as the store remembers them."""
+
+
+@activities.command("adopt")
+@_config
+@click.option(
+    "--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="From that day on, in UTC."
+)
+def activities_adopt(files: tuple[str, ...], since: datetime) -> None:
+    """Take over what others, or a store that was lost, wrote, so that no run writes it again.
+
+    Reads Marketo's log, 300 activities a call, and writes nothing there.
+    """
+    from target_marketo.ops import activities as settling  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        for name, count in settling.adopt(settings, database, since.replace(tzinfo=UTC)):
+            click.echo(f"{name}: {count} activities taken over")
 
 
 @errors.command("show")
