@@ -45,12 +45,10 @@ if TYPE_CHECKING:
     from target_marketo.store.database import Database
 
 
+# The SDK gives the command line, the settings and `--about`; messages go straight to `Run`, because
+# the SDK's own sinks lose data on SIGTERM and hardly ever write STATE.
 class TargetMarketo(Target):
-    """Brings people to Marketo.
-
-    The SDK gives the command line, the settings and `--about`; messages go straight to `Run`,
-    because the SDK's own sinks lose data on SIGTERM and hardly ever write STATE.
-    """
+    """Marketo: people, each field by its own rule, inside limits that all integrations share."""
 
     name = "target-marketo"
     package_name = "target-marketo"
@@ -119,7 +117,7 @@ class TargetMarketo(Target):
             mapping=mapping_digest(settings.streams),
         )
         marketo = assembly.marketo(settings, database)
-        kinds = kinds_of(settings, marketo, database)
+        kinds = kinds_of(settings, marketo, database, number, error_log.hash)
         self._run = Run(settings, marketo, error_log, Cache(database), kinds=kinds)
         with live_line(self._run.summary, marketo.governor):
             if settings.dry_run:

@@ -97,7 +97,9 @@ def test_constraints_hold_the_version_of_every_package_that_tests_run_with() -> 
 
 
 def test_no_text_recommends_the_log_format_that_hides_why_a_run_failed() -> None:
-    for path in (ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("tests/**/*.py")):
+    pages = (*ROOT.glob("*.md"), *ROOT.glob("t*/**/*.md"))
+    assert len(pages) > 6
+    for path in (*pages, *ROOT.glob("tests/**/*.py")):
         assert "log-format=" + "plain" not in path.read_text(), path
 
 

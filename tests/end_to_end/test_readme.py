@@ -31,7 +31,7 @@ COMMANDS = [
 ]
 FILES = ("README.md", "meltano.yml", "constraints.txt", "pyproject.toml", ".env.example")
 BY_HAND = next(line for line in COMMANDS if line.startswith("uv run tap-livechat | uv run target"))
-HOURLY, DAILY = re.findall(r"^[07] [*7] \* \* \* (.*)$", README, re.MULTILINE)
+HOURLY, DAILY = re.findall(r"^ *[07] [*7] \* \* \* (.*)$", README, re.MULTILINE)
 
 
 class Project:
@@ -113,13 +113,6 @@ def test_ci_runs_what_proves_the_whole() -> None:
         command("uv run python -m tests.faults"),
     ):
         assert f"\n{line}\n" in script
-
-
-def test_the_open_questions_are_listed(project: Project) -> None:
-    done = project.run(command("uv run python -m tests.sandbox.questions"))
-
-    assert done.returncode == 0, done.stderr
-    assert "Do calls refused with 606, 607 or 615 count?" in done.stdout
 
 
 def init_options(project: Project) -> str:
@@ -297,9 +290,9 @@ def test_by_hand_the_pair_does_exactly_what_meltano_run_does(
 
 def test_the_rejected_are_sent_again_by_hand(project: Project) -> None:
     fill_in(project)
-    (again,) = re.findall(r"`(uv run marketo-ops replay \\\| uv run target-marketo)`", README)
+    (again,) = re.findall(r"`(uv run marketo-ops replay \| uv run target-marketo)`", README)
 
-    done = project.run(again.replace("\\|", "|"))
+    done = project.run(again)
 
     assert done.returncode == 0, done.stderr[-3000:]
 
@@ -339,15 +332,8 @@ def test_the_readme_is_followed_from_an_empty_folder(tmp_path: Path, project: Pr
     assert len(fresh.sandbox.marketo.leads()) > VISITORS // 4
 
 
-def test_any_command_runs_against_the_sandbox(project: Project) -> None:
-    done = project.run(command("uv run python -m tests.sandbox --visitors"))
-
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "worst window" in done.stderr
-
-
 def test_every_command_of_the_readme_is_tried_here() -> None:
-    tried = re.findall(r'command\(\s*"([^"]+)"', Path(__file__).read_text())
+    tried = re.findall(r"""command\(\s*["']([^"']+)["']""", Path(__file__).read_text())
 
     for line in set(COMMANDS) - {BY_HAND}:
         assert any(line.startswith(start) for start in tried), f"not tried: {line}"

@@ -60,6 +60,9 @@ _SHORT = (
     "row 1005",
     "Marketo is slow",
     "SIGTERM while",
+    "attached, reset after",
+    "attached, carried out in part",
+    "attached, replies",
     "disk",
     "store",
     "LiveChat: resets",
@@ -112,7 +115,9 @@ def _parser() -> argparse.ArgumentParser:
         "--soak", type=int, default=0, metavar="ROWS", help="one round of so many visitors instead"
     )
     parser.add_argument(
-        "--markdown", action="store_true", help="the table as the README has it; a soak's always is"
+        "--markdown",
+        action="store_true",
+        help="the table as README.md beside this has it; a soak's always is",
     )
     return parser
 

@@ -45,6 +45,16 @@ def trouble_of_kills() -> list[Trouble]:
             for point in POINTS
         ),
         Trouble(
+            "attached, SIGKILL at a random instant",
+            rows=_ROWS,
+            streams=2,
+            state_every=3,
+            marketo=_SLOW,
+            blow=_at_random(signal.SIGKILL),
+            attaches=True,
+            settles=0.5,
+        ),
+        Trouble(
             "SIGKILL after the first STATE, two streams",
             rows=_ROWS,
             streams=2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.faults.attached import WRITES
 from tests.faults.invariants import Allowed
 from tests.faults.rounds import Trouble
 from tests.faults.scheduler import TIMEOUT_SECONDS
@@ -153,6 +154,47 @@ def _records() -> list[Trouble]:
     ]
 
 
+def _attached() -> list[Trouble]:
+    """The same, with a list, a status and an object beside each person; each kind is struck."""
+    lost = {"calls": WRITES, "probability": 0.3, "at_most": 6}
+    troubles: dict[str, tuple[Fault, ...]] = {
+        "none": (),
+        "reset before the write": (_each("", what="reset", **lost),),
+        "reset after the write": (_each("", what="reset", applied=True, **lost),),
+        "carried out in part": (
+            _each("", what="partly", share=0.5, **lost),
+            _each("604", what="partly", share=0.5, **lost),
+        ),
+        "late commit": (_each("", what="late", seconds=1.9, **lost),),
+        "502, 604, 611": tuple(
+            _each(code, applied=applied, **lost)
+            for code in ("502", "604", "611")
+            for applied in (False, True)
+        ),
+        "replies cut, short, reordered": tuple(
+            _damage(what, **lost) for what in ("cut", "short", "long", "reordered", "html")
+        ),
+        "refused calls": tuple(_each(code, calls=WRITES) for code in ("601", "608", "614", "699")),
+        "row 1004, 1016": tuple(
+            _each(code, what="row", calls=WRITES, probability=0.5, share=0.1, at_most=3)
+            for code in ("1004", "1016")
+        ),
+    }
+    allowed = {"row 1004, 1016": _REFUSES}
+    return [
+        Trouble(
+            f"attached, {name}",
+            faults,
+            allowed.get(name, Allowed()),
+            rows=200,
+            streams=2,
+            settles=2.0 if "late" in name else 0.0,
+            attaches=True,
+        )
+        for name, faults in troubles.items()
+    ]
+
+
 def a_little_of_everything() -> tuple[Fault, ...]:
     """1 % of each fault that passes."""
     whats: tuple[Any, ...] = ("cut", "truncated", "empty", "html", "wrong_type")
@@ -194,4 +236,11 @@ def _everything() -> list[Trouble]:
 
 def matrix() -> list[Trouble]:
     """Every fault of the table, in its order."""
-    return [*_everything(), *_refusals(), *_unknown_outcomes(), *_replies(), *_records()]
+    return [
+        *_everything(),
+        *_refusals(),
+        *_unknown_outcomes(),
+        *_replies(),
+        *_records(),
+        *_attached(),
+    ]

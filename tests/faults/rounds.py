@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tests.faults import attached
+from tests.faults.attached import Attached
 from tests.faults.invariants import Allowed, Remains, Verdict, judge
 from tests.faults.people import People
 from tests.faults.scheduler import NO_BLOW, RATE_CALLS, RATE_SECONDS, SLOTS, Blow, Job
@@ -41,6 +43,8 @@ class Trouble:
     blow: Callable[[int, int], Blow] = lambda _, __: NO_BLOW
     # Seconds until everything that was sent is surely done at the server.
     settles: float = 0.0
+    # A list, a status and an object go with each record.
+    attaches: bool = False
     # One person's row is what the faults are about.
     poisons: bool = False
 
@@ -86,10 +90,14 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         )
         allowed = Allowed(poison=poison.serial)
     options = marketo_options(seed) | trouble.marketo
+    settings = trouble.settings
+    if trouble.attaches:
+        options |= attached.OPTIONS
+        settings = {"streams": attached.streams(), **settings}
     marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in faults])
     marketo.seed(people.seeded)
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(marketo, Path(folder), **trouble.settings)
+        job = Job(marketo, Path(folder), **settings)
         evidence = job.run_until_done(people, lambda attempt: trouble.blow(seed, attempt))
         in_error_log = logged(job.store)
     time.sleep(trouble.settles)
@@ -103,6 +111,7 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         in_error_log=in_error_log,
         secrets=people.secrets() | {marketo.client_secret},
         allowed=allowed,
+        attached=Attached.of(marketo, journal) if trouble.attaches else None,
     )
     return Round(
         trouble=trouble,

@@ -23,6 +23,7 @@ TELLING = (
     "reset after the write",
     "reply: wrong type",
     "result reordered",
+    "attached, carried out in part",
     "SIGKILL after the first STATE, two streams",
     "SIGKILL while Marketo is slow: calls outlive their process",
     "SIGTERM at a random instant",

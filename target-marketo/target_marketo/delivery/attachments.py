@@ -228,24 +228,25 @@ class Attachments:
             self._put(item)
 
     def _answered(self, call: Call, answer: Answer) -> None:
-        told: defaultdict[tuple[Fate, Why, float], Refused] = defaultdict(list)
+        told: defaultdict[tuple[Fate, Why, float, str], Refused] = defaultdict(list)
         for position, (item, result) in enumerate(zip(call.items, answer.results, strict=True)):
             why = Why(result.code, result.cure, answer.request_id, result.field)
             fate = _fate_now(item, result, reads=call.reads)
             rest = max(result.wait_seconds, put_off_for(item.attempts) if item.attempts else 1.0)
-            told[fate, why, rest].append((item, position))
+            told[fate, why, rest, result.counted].append((item, position))
             if fate is Fate.ENDS_RUN:
                 self._means.ending.because(result.error or Incomplete(result.cure))
-        for (fate, why, rest), places in told.items():
-            self._go_on(call, fate, why, rest, places)
+        for (fate, why, rest, counted), places in told.items():
+            if fate is Fate.DONE:
+                self._finish([item for item, _ in places], counted)
+            else:
+                self._go_on(call, fate, why, rest, places)
 
     def _go_on(self, call: Call, fate: Fate, why: Why, rest: float, places: Refused) -> None:
-        """With the rows of a call that have one fate."""
+        """With the rows of a call that have one fate, and are not done."""
         name, lane = call.lane
         kind, items = self._kinds[name], [item for item, _ in places]
         match fate:
-            case Fate.DONE:
-                self._finish(items)
             case Fate.AGAIN if call.reads:
                 self._put_all(items)
             case Fate.AGAIN:
@@ -290,9 +291,9 @@ class Attachments:
                     pending.pop(each)
                 self._refuse([(each, None) for each in waiting], why)
 
-    def _finish(self, items: list[Attached]) -> None:
+    def _finish(self, items: list[Attached], counted: str) -> None:
         """They are as they should be."""
-        self._settlement.attached(items)
+        self._settlement.attached(items, counted)
         for item in items:
             if item.identity is not None:
                 told = self._told[item.what.kind]
@@ -345,7 +346,7 @@ def _adds(kind: Kind, item: Attached, said: _Said) -> bool:
 
 
 def _rows(items: Sequence[Attached]) -> list[Row]:
-    return [Row(item.rows[0], item.lead_id, item.what.once) for item in items]
+    return [Row(item.rows[0], item.lead_id, item.what.once, item.key) for item in items]
 
 
 def _fate_now(item: Attached, result: Result, *, reads: bool) -> Fate:

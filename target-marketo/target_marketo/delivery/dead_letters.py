@@ -21,9 +21,10 @@ from target_marketo.store.error_log import PERSON, Delivery, Failure
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from target_marketo.delivery.entry import Attached, Entry, Received
+    from target_marketo.delivery.interface import Kind
     from target_marketo.delivery.summary import Summary
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.refusals import Refused
@@ -65,7 +66,8 @@ class Rejections:
         summary: Counts them.
         settle: Called with the tickets of records that are stored.
         stores: False in a dry run, which leaves no trace.
-        plans: How the records of each stream, and of each part of it, are read.
+        kinds: Told of what was refused, in the transaction that stores it.
+        plans: How the records of each stream are read.
     """
 
     def __init__(
@@ -75,8 +77,10 @@ class Rejections:
         settle: Callable[[Iterable[int]], None],
         *,
         stores: bool = True,
-        plans: Mapping[tuple[str, str], StreamPlan] | None = None,
+        kinds: Collection[Kind] = (),
+        plans: Mapping[str, StreamPlan] | None = None,
     ) -> None:
+        self._kinds = kinds
         self._error_log = error_log
         self._summary = summary
         self._settle = settle
@@ -120,7 +124,7 @@ class Rejections:
 
     def values_of(self, received: Received) -> Mapping[str, Any]:
         """What a record says of its person; it is read once more."""
-        plan = self._plans.get((received.stream, received.part))
+        plan = self._plans.get(received.stream)
         mapped = plan.map(received.record) if plan is not None else None
         return mapped.values if isinstance(mapped, Mapped) else {}
 
@@ -186,10 +190,17 @@ class Rejections:
         if not self._unstored and not self._made_good:
             return  # as nearly always when a run asks
         if self._stores:
-            self._error_log.store(map(self._failure, self._unstored), self._made_good)
+            failures = map(self._failure, self._unstored)
+            self._error_log.store(failures, self._made_good, self._tell_kinds)
         self._settle([ticket for each in self._unstored for ticket in each.tickets()])
         self._unstored.clear()
         self._made_good.clear()
+
+    def _tell_kinds(self, connection: Any) -> None:
+        refused = [(each.part, each.once) for each in self._unstored if each.once is not None]
+        if refused:
+            for kind in self._kinds:
+                kind.refused(connection, refused)
 
     def _tell(self, rejection: Rejection, counts: Counter[tuple[str, str, str]], what: str) -> None:
         """The first few of a kind are shown, the rest is counted: the error log has them all."""

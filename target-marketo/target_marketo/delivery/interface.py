@@ -52,7 +52,8 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     the fields of the row that it was refused for, and may be sent without; `always`: as any row
     would be, whatever their values. `doubts`: the
     row was refused for a field that may have gone from the instance. `wait_seconds`: not before
-    that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN).
+    that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN). `counted` is what the
+    summary calls a row that is DONE: delivered, the same (as one that is there), or skipped.
     """
 
     fate: Fate
@@ -65,6 +66,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     doubts: bool = False
     wait_seconds: float = 0.0
     error: Exception | None = None
+    counted: str = "delivered"
 
 
 class Answer(NamedTuple):
@@ -147,11 +149,15 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
 
 
 class Row(NamedTuple):
-    """A row of a call: `row` as it is sent, the person that it is about, and `once` as above."""
+    """A row of a call: `row` as it is sent, the person that it is about, and `once` as above.
+
+    `key` is the person's.
+    """
 
     row: bytes
     lead_id: int
     once: str | None = None
+    key: str = ""
 
 
 class OnUnknown(Enum):
@@ -224,6 +230,11 @@ class Kind(Protocol):
 
         Raises:
             CallFailed, NotSent: It cannot be asked now.
+        """
+
+    def refused(self, connection: Any, rows: Sequence[tuple[str, str]]) -> None:
+        """Part and once value of what was refused, in the transaction that stores it in the error
+        log: what must not be so unless it is stored.
         """
 
 

@@ -46,8 +46,9 @@ class AttachmentKind(StrEnum):
 class Lane:
     """Rows of one lane share a call.
 
-    `key` is (list), (program, status), (activity type) or (object). `since` and `skip_if_missing`
-    are an activity's, `dedupe` and `link` (the names of its fields) an object's.
+    `key` is (list), (program, status), (activity type) or (object). `since`, `skip_if_missing` and
+    `once` (the attribute that holds the once value) are an activity's, `dedupe` and `link` (the
+    names of its fields) an object's.
     """
 
     kind: AttachmentKind
@@ -56,6 +57,10 @@ class Lane:
     skip_if_missing: bool = False
     dedupe: str = ""
     link: str = ""
+    once: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(self.key)
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False):
@@ -121,6 +126,7 @@ def _activity_lane(activity: ActivityEntry) -> Lane:
         (activity.type,),
         since=activity.since,
         skip_if_missing=activity.skip_if_missing,
+        once=activity.once_attribute,
     )
 
 
@@ -151,10 +157,15 @@ class Attaching:
             attributes = _readers(activity.attributes, properties, types)
 
             def make_activity(row: Row, refused: list[Refused]) -> Attachment:
+                once = _once(read["once"](row))
+                values = _values("activity.attributes", attributes, row, refused)
+                # By it the activity is known again: it is written just as the ledger has it.
+                if str(values.get(lane.once)) != once:
+                    values[lane.once] = once
                 return Attachment(
                     lane,
-                    _within(_values("activity.attributes", attributes, row, refused)),
-                    once=_once(read["once"](row)),
+                    _within(values, lane.once),
+                    once=once,
                     at=_needed(_converted("activity.date", as_datetime, read["date"](row))),
                     primary=str(_part("activity.primary", primary, row) or ""),
                 )
@@ -284,10 +295,10 @@ def _part(part: str, read: Callable[[Row], Any], row: Row) -> Any:
         raise _PartUnfit(part, unfit.code, str(unfit)) from None
 
 
-def _within(values: dict[str, Any]) -> dict[str, Any]:
+def _within(values: dict[str, Any], whole: str) -> dict[str, Any]:
     """The attributes, the longest texts shortened until all of them fit into an activity."""
     while (over := _size(values.items()) - ATTRIBUTES_BYTES) > 0:
-        name = max(values, key=lambda each: len(_json(values[each])))
+        name = max(values, key=lambda each: len(_json(values[each])) * (each != whole))
         text = values[name]
         if not isinstance(text, str) or not text:
             break  # no text is left to shorten

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from target_marketo.mapping import attachments, streams_setting
 from target_marketo.mapping.attachments import AttachmentKind
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.writes import custom_activities
 from target_marketo.writes.custom_objects import CustomObjects
 from target_marketo.writes.program_members import ProgramMembers
 from target_marketo.writes.static_lists import StaticLists
@@ -22,22 +23,34 @@ if TYPE_CHECKING:
 
 
 class Parts(NamedTuple):
-    """What a kind may be made of. `lanes` are its own, each with the fields that its rows have."""
+    """What a kind may be made of. `lanes` are its own, each with the fields that its rows have.
+
+    `run` is the run's number, `key_hash` what the store keeps in place of a person's key.
+    """
 
     settings: Settings
     marketo: Marketo
     database: Database
     lanes: Mapping[Lane, tuple[str, ...]]
+    run: str = ""
+    key_hash: Callable[[str], str] = lambda _: ""
 
 
 KINDS: dict[AttachmentKind, Callable[[Parts], Kind]] = {
     AttachmentKind.LIST: StaticLists,
     AttachmentKind.PROGRAM: ProgramMembers,
     AttachmentKind.OBJECT: CustomObjects,
+    AttachmentKind.ACTIVITY: custom_activities.of,
 }
 
 
-def kinds_of(settings: Settings, marketo: Marketo, database: Database) -> dict[str, Kind]:
+def kinds_of(
+    settings: Settings,
+    marketo: Marketo,
+    database: Database,
+    run: str = "",
+    key_hash: Callable[[str], str] = lambda _: "",
+) -> dict[str, Kind]:
     """Those that the `streams` of a run need, by name; as a rule none."""
     # What is wrong with the setting is told by the mapper.
     entries, _ = streams_setting.read(settings.streams or DEFAULT_STREAMS, lambda _: None)
@@ -46,5 +59,5 @@ def kinds_of(settings: Settings, marketo: Marketo, database: Database) -> dict[s
     for name, make in KINDS.items():
         own = {lane: fields for lane, fields in lanes.items() if lane.kind is name}
         if own:
-            found[name] = make(Parts(settings, marketo, database, own))
+            found[name] = make(Parts(settings, marketo, database, own, run, key_hash))
     return found

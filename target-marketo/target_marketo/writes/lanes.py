@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from target_marketo.delivery.interface import CallFailed, Fate
 from target_marketo.governor import Cancelled
-from target_marketo.marketo.errors import EndsKind, EndsLane, MarketoError
+from target_marketo.marketo.errors import EndsKind, MarketoError, Rejected
 from target_marketo.writes.results import failure_of
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ class Lanes:
     def _ask(self, lane: Lane) -> Known | CallFailed:
         try:
             return self._find(lane)
-        except EndsLane as error:
-            return _ended(error, Fate.ENDS_LANE)
         except EndsKind as error:
             return _ended(error, Fate.ENDS_KIND)
+        except Rejected as error:
+            return _ended(error, Fate.ENDS_LANE)
 
 
 def _ended(error: MarketoError, fate: Fate) -> CallFailed:

@@ -6,7 +6,7 @@ So an unknown outcome is followed by the same call, once the first can no longer
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -124,6 +124,10 @@ class Repeatable(ABC):
     def read_back(self, lane: Lane, rows: Sequence[Row]) -> Answer:
         """Nobody asks for it: such rows are sent again."""
         raise NotImplementedError
+
+    def refused(self, connection: Any, rows: Sequence[tuple[str, str]]) -> None:
+        """Nothing is kept of what was sent."""
+        del connection, rows
 
     def _sent(self, lane: Lane, known: Known, rows: Sequence[Row]) -> Answer:
         try:

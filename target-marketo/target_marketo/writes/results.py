@@ -74,7 +74,7 @@ def _skipped(
 ) -> Result:
     code = row.code
     advice = of_row(code, family)
-    fate = (but or {}).get(code) or _FATES.get(advice.kind, Fate.LATER)
+    fate = (but or {}).get(code) or _alone(_FATES.get(advice.kind, Fate.LATER), family)
     error = None
     if fate is Fate.ENDS_RUN:
         text = f"Marketo answered {code} to {asked}: {advice.meaning}; {advice.cure}"
@@ -104,6 +104,8 @@ def failure_of(
     if isinstance(error, Cancelled):
         return NotSent()
     fate = next(fate for kind, fate in _FATES_OF_CALLS if isinstance(error, kind))
+    if isinstance(error, Rejected):
+        fate = _alone(fate, family)
     unknown = error if isinstance(error, OutcomeUnknown) else None
     return CallFailed(
         error,
@@ -115,3 +117,8 @@ def failure_of(
         halves=unknown is not None and bool(error.code or unknown.after_timeout),
         doubts=bool(error.code) and error.code in (NO_SUCH_FIELD, doubts),
     )
+
+
+def _alone(fate: Fate, family: Family) -> Fate:
+    """What is wrong with a kind of attachments ends that kind: people go on."""
+    return Fate.ENDS_KIND if fate is Fate.ENDS_RUN and family is not Family.PEOPLE else fate

@@ -40,6 +40,7 @@ class FakeKind:
     after: Callable[[Hashable, list[dict[str, Any]]], None] = lambda *_: None
     fates: dict[str, list[Result]] = field(default_factory=dict)  # by payload, in turn
     read: list[list[Row]] = field(default_factory=list)
+    refused_rows: list[tuple[str, str]] = field(default_factory=list)
     guards: threading.Lock = field(default_factory=threading.Lock)
 
     def row(self, lead_id: int, payload: bytes) -> bytes:
@@ -79,6 +80,9 @@ class FakeKind:
             decoded = [msgspec.json.decode(row.row) for row in rows]
             there = [self.there[lane, row["id"], row["says"]] for row in decoded]
         return Answer([Result(Fate.DONE if each else Fate.AGAIN) for each in there], "r#8")
+
+    def refused(self, connection: Any, rows: Sequence[tuple[str, str]]) -> None:
+        self.refused_rows += rows
 
     def _apply(self, lane: Hashable, row: dict[str, Any]) -> Result:
         fates = self.fates.get(row["says"])

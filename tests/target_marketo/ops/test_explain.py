@@ -216,6 +216,31 @@ def test_what_would_be_sent_besides_the_person_is_shown(ops: Ops) -> None:
     }
 
 
+def test_of_two_streams_each_has_its_lines_and_the_later_one_says_what_is_written(
+    ops: Ops,
+) -> None:
+    always = {"email": "email", "city": "city", "phone": {"from": "phone", "clear": True}}
+    streams = {
+        "visitors": {"fields": always},
+        "forms": {"fields": {"email": "email", "city": "city"}},
+    }
+    messages = [
+        schema("forms", ["email", "city"]),
+        record(ANN, city="Rome"),
+        record(ANN, "forms", city="Oslo"),
+    ]
+
+    (person,) = explained(ops, messages, ANN, streams=streams)["people"]
+
+    found = {(line["stream"], line["field"]): line for line in person["lines"]}
+    assert (found["forms", "city"]["outcome"], found["visitors", "city"]["outcome"]) == (
+        "written",
+        "kept",
+    )
+    assert found["visitors", "city"]["why"] == "another record of the input says otherwise"
+    assert found["visitors", "phone"]["why"] == "the record has no value"
+
+
 def test_an_address_may_come_on_the_first_line_so_that_no_shell_remembers_it(ops: Ops) -> None:
     messages = lines([schema(), record(ANN), record(BOB)])
 

@@ -145,6 +145,17 @@ def test_a_file_that_is_there_is_never_overwritten_without_asking(project: Folde
     assert mode(project.env) == 0o600
 
 
+def test_another_endpoint_does_not_keep_the_identity_of_the_one_before(project: Folder) -> None:
+    old = "https://999-ABC-456.mktorest.com"
+    lines = (f"TARGET_MARKETO_ENDPOINT={old}/rest", f"TARGET_MARKETO_IDENTITY={old}/identity")
+    project.env.write_text("\n".join(lines))
+
+    done = project.run("init", *project.options, "--replace")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "999" not in project.env.read_text()
+
+
 def test_a_secret_on_the_command_line_is_refused_and_not_repeated(project: Folder) -> None:
     secret = "not-the-" + "secret"
 

@@ -5,6 +5,7 @@ Each kind goes through the same troubles; what is its own comes after them.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
 
 PEOPLE = [f"p{number}" for number in range(12)]
+EVERYTHING = {name: value for kind in KINDS for name, value in kind.entry.items()}
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
@@ -62,6 +64,45 @@ def test_it_follows_the_people_of_the_run_and_a_second_run_changes_nothing(
     assert len(marketo.leads()) == len(PEOPLE)
     assert marketo.counts().calls[kind.call] == 2, "one for each run"
     assert target.logged() == {}
+
+
+def test_names_are_looked_up_once_a_day(marketo: MarketoSandbox, target: InProcess) -> None:
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
+    target.run(everybody(), streams=streams)
+    target.run(everybody(), streams=streams)
+    calls = marketo.counts().calls
+
+    assert [calls[each] for each in ("lists", "programs", "channels", "describe_objects")] == [
+        1
+    ] * 4
+    assert [calls[kind.call] for kind in KINDS] == [2, 2, 2]
+
+
+def test_a_list_that_was_made_anew_within_the_day_is_found_anew(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    target.run(messages([visitor("a")]), streams=LIST.streams())
+    with MarketoApi(marketo) as api:
+        api.log_in()
+        api.call("POST", "/asset/v1/staticList/1001/delete.json")
+        folder = api.call("GET", "/asset/v1/folder/byName.json?name=Group Lists&type=Folder")
+        form = {
+            "name": "LiveChat visitors",
+            "folder": json.dumps({"id": folder["result"][0]["id"], "type": "Folder"}),
+        }
+        api.call("POST", "/asset/v1/staticLists.json", data=form)
+    ended = target.run(everybody(), streams=LIST.streams())
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert LIST.held(marketo) == ids(marketo, *PEOPLE)
+
+
+def test_a_dry_run_attaches_nothing(marketo: MarketoSandbox, target: InProcess) -> None:
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
+    ended = target.run(everybody(), streams=streams, dry_run=True)
+
+    assert ended.code == 0
+    assert not {"sync", *(kind.call for kind in KINDS)} & marketo.counts().calls.keys()
 
 
 @each_kind
@@ -183,13 +224,12 @@ def test_a_lane_that_is_missing_costs_no_person_and_no_other_lane(
 
 
 @each_kind
-@pytest.mark.parametrize("code", ["603", "616", "703", "1026"])
+@pytest.mark.parametrize("code", ["603", "616", "703", "1026", "709"])
 def test_a_kind_that_is_not_allowed_costs_no_person_and_no_other_kind(
     marketo: MarketoSandbox, target: InProcess, kind: Kept, code: str
 ) -> None:
     marketo.set_faults([Fault(what="answer", code=code, calls=(kind.call,))])
-    entry = {name: value for each in KINDS for name, value in each.entry.items()}
-    streams = {"visitors": {"key": "email", "fields": FIELDS, **entry}}
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
     ended = target.run(everybody(), streams=streams)
 
     assert (ended.code, ended.states) == (1, [{"done": 1}])
@@ -323,6 +363,47 @@ def test_nobody_goes_back_in_a_program(
 
     assert (ended.code, target.entries()) == (0, [])
     assert set(marketo.program_members("LiveChat").values()) == {"Engaged"}
+
+
+@pytest.mark.parametrize("code", ["1013", "709"])
+@pytest.mark.parametrize(
+    ("kind", "call"), [(LIST, "lists"), (PROGRAM, "channels"), (THING, "describe_objects")], ids=str
+)
+def test_a_name_that_may_not_be_looked_up_costs_no_person(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept, call: str, code: str
+) -> None:
+    marketo.set_faults([Fault(what="answer", code=code, calls=(call,))])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, ended.states) == (1, [{"done": 1}])
+    assert (len(marketo.leads()), kind.held(marketo)) == (len(PEOPLE), [])
+    assert {each.part.partition("#")[0] for each in target.entries()} == {kind.part}
+
+
+@pytest.mark.parametrize("kind", [PROGRAM, THING], ids=str)
+def test_a_row_that_is_in_its_call_twice_to_marketo_goes_out_once_more(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    fault = Fault(what="row", code="1036", share=0.5, at_most=1, calls=(kind.call,))
+    marketo.set_faults([fault])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert kind.held(marketo) == ids(marketo, *PEOPLE)
+
+
+@pytest.mark.parametrize("sideways", ["updated", "1037"])
+def test_of_two_statuses_of_one_step_the_first_of_a_run_is_sent(
+    marketo: MarketoSandbox, target: InProcess, sideways: str
+) -> None:
+    marketo.set_options(equal_step=sideways)
+    streams = PROGRAM.streams(programs={"LiveChat": "Chatted"})
+    streams["chats"] = {"key": "email", "fields": FIELDS, "programs": {"LiveChat": "Declined"}}
+    both = [visitor("a", stream) for stream in ("visitors", "chats")]
+    ended = target.run(messages(both, ("visitors", "chats")), streams=streams)
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert list(marketo.program_members("LiveChat").values()) == ["Chatted"]
 
 
 @pytest.mark.parametrize("first", ["visitors", "chats"])

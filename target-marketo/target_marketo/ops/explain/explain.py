@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from target_marketo.store.database import Database
 
 
+_NOTHING = "the record has no value"
+_ANOTHER = "another record of the input says otherwise"
+
+
 @dataclass(frozen=True)
 class FieldLine:
     """One field. `outcome` is written, kept, the same, left out, or empty: nothing came."""
@@ -253,7 +257,7 @@ def _outcome(
 ) -> tuple[str, str]:
     name = rule.field
     if name not in step.values:
-        return "", "the record has no value"
+        return "", _NOTHING
     value = step.values[name]
     if name in written and (
         rule.write is Write.APPEND or same(rule.kind, _plain(value), written[name])
@@ -262,7 +266,9 @@ def _outcome(
     held = None if lead is None else lead.get(name)
     if lead is not None and same(rule.kind, _plain(value), held):
         return "the same", "Marketo has it already"
-    return "kept", "empty" if lead is None else _KEPT[rule.write](rule, step, lead)
+    if lead is None:
+        return ("", _NOTHING) if is_empty(_plain(value)) else ("kept", _ANOTHER)
+    return "kept", _KEPT[rule.write](rule, step, lead)
 
 
 def _filled(rule: Rule, step: Step, lead: Mapping[str, Any]) -> str:
@@ -304,7 +310,7 @@ _WRITTEN: dict[Write, Callable[[Rule, Step, Mapping[str, Any]], str]] = {
     Write.NEWEST: lambda rule, step, _: f"{_leader(rule, step)} is newer",
 }
 _KEPT: dict[Write, Callable[[Rule, Step, Mapping[str, Any]], str]] = {
-    Write.ALWAYS: lambda _, __, ___: "a later record says otherwise",
+    Write.ALWAYS: lambda _, __, ___: _ANOTHER,
     Write.IF_EMPTY: _filled,
     Write.ON_CREATE: lambda _, __, ___: "the person is there already",
     Write.GREATEST: lambda _, __, ___: "Marketo's is greater",

@@ -69,6 +69,7 @@ class Init:
         self._replaces = replaces
         self._asks = sys.stdin.isatty()
         self._known = configuration.variables()
+        self._endpoint_before = self._known.get(ENDPOINT)
         self._known.setdefault(
             "TAP_LIVECHAT_START_DATE", f"{datetime.now(UTC) - _FIRST_DAYS:%Y-%m-%d}T00:00:00Z"
         )
@@ -130,7 +131,7 @@ class Init:
             if section.optional and answers.get(first) == "":
                 return {}
             answers[question.variable] = self._answer(question, section)
-        return {} if section.optional and not answers[first] else _as_set(answers)
+        return {} if section.optional and not answers[first] else self._as_set(answers)
 
     def _answer(self, question: Question, section: Section) -> str:
         if question.variable in self._given:
@@ -154,6 +155,16 @@ class Init:
         )
         return str(typed).strip()
 
+    def _as_set(self, answers: dict[str, str]) -> dict[str, str]:
+        """A Munchkin ID stands for both addresses; of another endpoint the identity is another."""
+        named = answers.get(ENDPOINT)
+        if named is None:
+            return answers
+        if _MUNCHKIN_ID.fullmatch(named):
+            return answers | {ENDPOINT: "", IDENTITY: "", MUNCHKIN_ID: named}
+        other = {} if named == self._endpoint_before else {IDENTITY: ""}
+        return answers | other | {MUNCHKIN_ID: ""}
+
 
 def _value(question: Question, given: str) -> str:
     """What an option says; a secret is read from the file that it names."""
@@ -168,16 +179,6 @@ def _value(question: Question, given: str) -> str:
             f"--{question.option} takes a file that holds the secret, or -, so that no shell and "
             "no list of processes shows it"
         ) from None
-
-
-def _as_set(answers: dict[str, str]) -> dict[str, str]:
-    """A Munchkin ID stands for both addresses, and an endpoint for its identity."""
-    if ENDPOINT not in answers:
-        return answers
-    named = answers[ENDPOINT]
-    if _MUNCHKIN_ID.fullmatch(named):
-        return answers | {ENDPOINT: "", IDENTITY: "", MUNCHKIN_ID: named}
-    return answers | {MUNCHKIN_ID: ""}
 
 
 def _tried(section: Section, known: Mapping[str, str], answers: Mapping[str, str]) -> Results:
