@@ -10,6 +10,7 @@ import pytest
 
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.refusals import Refusal, Refused
+from target_marketo.marketo.replies import Reason, Row
 from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.test_mapping_cases import lead, stream
 
@@ -204,3 +205,10 @@ def test_what_does_not_fit_a_row_as_a_whole_costs_its_field_too(
     )
     assert lead(marketo, "a@planted.example")["city"] == "Bern"
     assert ("person", "too_long", "title") in parts(tmp_path)
+
+
+def test_a_message_of_marketo_is_never_shown_by_accident() -> None:
+    row = Row("skipped", reasons=(Reason("1003", "Invalid value 'planted'"),))
+
+    assert "planted" not in repr(row)
+    assert row.texts == [("1003", "Invalid value 'planted'")]

@@ -67,7 +67,7 @@ class Rejections:
         settle: Called with the tickets of records that are stored.
         stores: False in a dry run, which leaves no trace.
         kinds: Told of what was refused, in the transaction that stores it.
-        plans: How the records of each stream, and of each part of it, are read.
+        plans: How the records of each stream are read.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Rejections:
         *,
         stores: bool = True,
         kinds: Collection[Kind] = (),
-        plans: Mapping[tuple[str, str], StreamPlan] | None = None,
+        plans: Mapping[str, StreamPlan] | None = None,
     ) -> None:
         self._kinds = kinds
         self._error_log = error_log
@@ -124,7 +124,7 @@ class Rejections:
 
     def values_of(self, received: Received) -> Mapping[str, Any]:
         """What a record says of its person; it is read once more."""
-        plan = self._plans.get((received.stream, received.part))
+        plan = self._plans.get(received.stream)
         mapped = plan.map(received.record) if plan is not None else None
         return mapped.values if isinstance(mapped, Mapped) else {}
 

@@ -128,14 +128,13 @@ class Run:
         self._ending = Ending()
         self._checkpoint = Checkpoint()
         self._plans: dict[str, StreamPlan] = {}  # as the last SCHEMA of each stream has it
-        self._plans_of: dict[tuple[str, str], StreamPlan] = {}  # and by part of its records
         self._rejections = Rejections(
             error_log,
             self.summary,
             self._checkpoint.settled,
             stores=not settings.dry_run,
             kinds=self._kinds.values(),
-            plans=self._plans_of,
+            plans=self._plans,
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
         self._people = People(marketo, self._described, settings.partition_name)
@@ -157,6 +156,7 @@ class Run:
             now=now,
         )
         self._mapper: Mapper | None = None
+        self._served: dict[str, StreamPlan] = {}  # the same, or what is asked for of them
         self._plan: StreamPlan | None = None  # of the record that came last
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bundles = 0
@@ -341,7 +341,7 @@ class Run:
         try:
             match read_leniently(line):
                 case {"type": "RECORD", "stream": str(stream), "record": dict(record)}:
-                    plan = self._plans.get(stream)
+                    plan = self._served.get(stream)
                 case _:
                     return False
         except (ValueError, RecursionError):
@@ -379,8 +379,8 @@ class Run:
             logger.info("%s", printable(line))
         for line in self.watch.untold(plan.warnings):
             logger.warning("%s", printable(line))
-        plan = plan if message.part is None else plan.only(message.part)
-        self._plans[message.stream] = self._plans_of[message.stream, plan.part] = plan
+        self._plans[message.stream] = plan
+        self._served[message.stream] = plan.only(message.part) if message.part else plan
         self._plan = None
 
     def _state(self, message: Message) -> None:
@@ -394,7 +394,7 @@ class Run:
         """Of a stream, or after one of another stream."""
         if message.stream is None:
             raise Malformed("is a RECORD without stream or record")
-        plan = self._plans.get(message.stream)
+        plan = self._served.get(message.stream)
         if plan is None:
             raise Malformed("is a RECORD of a stream without SCHEMA")
         row = plan.properties.read(line)
