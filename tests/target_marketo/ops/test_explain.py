@@ -187,7 +187,7 @@ def test_what_would_be_sent_besides_the_person_is_shown(ops: Ops) -> None:
                 "once": "thread_id",
                 "date": "created_at",
                 "primary": {"from": "topic", "otherwise": "Chat"},
-                "attributes": {"rating": "rating"},
+                "attributes": {"threadId": "thread_id", "rating": "rating"},
             },
         }
     }
@@ -213,6 +213,7 @@ def test_what_would_be_sent_besides_the_person_is_shown(ops: Ops) -> None:
         "at": "2026-01-02T03:04:05Z",
         "primary": "Chat",
         "rating": "good",
+        "threadId": "T1",
     }
 
 
