@@ -61,9 +61,8 @@ class Check:
     figures: str
 
 
-def main() -> int:
+def main(console: Console) -> int:
     """Runs the demo; the exit code."""
-    console = Console()
     console.rule("LiveChat to Marketo, in a sandbox")
     with Sandbox(
         {"visitors": VISITORS, "latency_seconds": LATENCY_SECONDS},
@@ -349,4 +348,4 @@ def _table(checks: list[Check]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Console()))

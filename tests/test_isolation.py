@@ -14,6 +14,7 @@ import pytest
 
 from tests import guard
 from tests.guard.sitecustomize import is_here
+from tests.pictures.picture import words, words_of
 from tests.target_marketo.conftest import lines, record, schema
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def test_the_suite_leaves_alone_what_env_and_the_shell_name(
     assert " passed" in done.stdout
 
 
-def test_the_demo_leaves_alone_what_env_and_the_shell_name(
+def test_the_demo_leaves_alone_what_env_and_the_shell_name_and_its_picture_is_current(
     checkout: Path, production: Production
 ) -> None:
     done = start(checkout, sys.executable, "-m", "tests.demo", **production.settings)
@@ -241,6 +242,8 @@ def test_the_demo_leaves_alone_what_env_and_the_shell_name(
     assert production.requests == []
     assert done.returncode == 0, done.stdout[-2000:]
     assert "checks held" in done.stdout
+    picture = (ROOT / "tests" / "pictures" / "demo.svg").read_text()
+    assert words(done.stdout) == words_of(picture), "uv run python -m tests.pictures demo"
 
 
 def test_the_faults_leave_alone_what_env_and_the_shell_name(

@@ -30,7 +30,7 @@ from dotenv import dotenv_values
 from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 ENVIRONMENT = "ENV"
 _TRUE = frozenset({"true", "yes", "1", "on"})
@@ -173,11 +173,13 @@ def _of_files(files: Sequence[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for file in files:
         try:
-            content = json.loads(Path(file).read_text(encoding="utf-8"))
+            content = _json(Path(file).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise SettingError(f"--config: there is no file {file}") from None
         except OSError as error:
             raise SettingError(f"--config: {file} cannot be read ({error.strerror})") from None
+        except _Twice as error:
+            raise SettingError(f"--config: {error} in the file") from None
         except ValueError as error:
             line = f", at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
             raise SettingError(f"--config: the file is no JSON{line}") from None
@@ -185,6 +187,29 @@ def _of_files(files: Sequence[str]) -> dict[str, Any]:
             raise SettingError("--config: the file must hold a JSON object")
         values |= content
     return values
+
+
+class _Twice(ValueError):
+    """Two values stand under one key, of which any reader takes the last without a word."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key `{key}` stands twice")
+
+
+def _json(text: str) -> Any:
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _all_once(name for name, _ in pairs)
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=object_of)
+
+
+def _all_once(keys: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            raise _Twice(key)
+        seen.add(key)
 
 
 def _of_dotenv() -> dict[str, str]:
@@ -259,6 +284,8 @@ def _typed(found: _Found, schema: Mapping[str, Any]) -> Any:
     wanted, parsed = _TYPES[kind]
     try:
         return parsed(text)
+    except _Twice as error:
+        raise SettingError(f"`{found.called}`: {error} (in {found.source})") from None
     except ValueError:
         raise SettingError(f"`{found.called}` must be {wanted} (in {found.source})") from None
 
@@ -278,14 +305,14 @@ def _boolean(text: str) -> bool:
 
 
 def _array(text: str) -> list[Any]:
-    value = json.loads(text)
+    value = _json(text)
     if not isinstance(value, list):
         raise ValueError  # noqa: TRY004 - as a text that is no JSON
     return value
 
 
 def _object(text: str) -> Any:
-    value = json.loads(text)
+    value = _json(text)
     if not isinstance(value, dict):
         raise ValueError  # noqa: TRY004 - as above
     return _with_plain_keys(value)
@@ -306,9 +333,38 @@ def _project() -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - not needed with --config
 
     try:
-        return _dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        twice = _twice(node, set())
+        project = None if node is None else loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        # Not what it says, which may be a part of a value.
+        mark = error.problem_mark or error.context_mark
+        where = f"meltano.yml, line {mark.line + 1}" if mark else "meltano.yml"
+        raise SettingError(f"{where}: this is no YAML; see the indents and quotes there") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingError(f"meltano.yml cannot be read ({type(error).__name__})") from None
+    if twice is not None:
+        line, key = twice
+        raise SettingError(f"meltano.yml, line {line}: {_Twice(key)}")
+    return _dict(project)
+
+
+def _twice(node: Any, looked_at: set[int]) -> tuple[int, str] | None:
+    """The line and name of the first key of a YAML node that its mapping has already."""
+    if id(node) in looked_at or not isinstance(getattr(node, "value", None), list):
+        return None
+    looked_at.add(id(node))
+    seen: set[str] = set()
+    for each in node.value:
+        key, below = each if isinstance(each, tuple) else (None, each)
+        if isinstance(key and key.value, str) and key.value != "<<":
+            if key.value in seen:
+                return key.start_mark.line + 1, key.value
+            seen.add(key.value)
+        if (found := _twice(below, looked_at)) is not None:
+            return found
+    return None
 
 
 def _plugins(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

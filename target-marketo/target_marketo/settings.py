@@ -199,6 +199,16 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "activity_visibility_seconds",
+        th.IntegerType(minimum=1, maximum=86_400),
+        default=60,
+        title="Seconds until activities show",
+        description=(
+            "A custom activity whose fate nobody heard of is sent again only if two readings of "
+            "Marketo's log, so far apart, do not show it"
+        ),
+    ),
+    th.Property(
         "dry_run",
         th.BooleanType,
         default=False,
@@ -246,6 +256,7 @@ class Settings:
     max_rejected_percent: int
     error_retention_days: int
     max_run_minutes: int
+    activity_visibility_seconds: int
     dry_run: bool
     request_timeout_seconds: int
 

@@ -26,12 +26,13 @@ from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
 from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
 from target_marketo.singer.run_record import recorded, seen
+from target_marketo.store.activity_ledger import ActivityLedger
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
 from target_marketo.store.run_ledger import RunLedger
 from target_marketo.store.seen import SeenStreams
-from target_marketo.writes.kinds import Parts, kinds_of
+from target_marketo.writes.kinds import kinds_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -44,12 +45,10 @@ if TYPE_CHECKING:
     from target_marketo.store.database import Database
 
 
+# The SDK gives the command line, the settings and `--about`; messages go straight to `Run`, because
+# the SDK's own sinks lose data on SIGTERM and hardly ever write STATE.
 class TargetMarketo(Target):
-    """Brings people to Marketo.
-
-    The SDK gives the command line, the settings and `--about`; messages go straight to `Run`,
-    because the SDK's own sinks lose data on SIGTERM and hardly ever write STATE.
-    """
+    """Marketo: people, each field by its own rule, inside limits that all integrations share."""
 
     name = "target-marketo"
     package_name = "target-marketo"
@@ -118,7 +117,7 @@ class TargetMarketo(Target):
             mapping=mapping_digest(settings.streams),
         )
         marketo = assembly.marketo(settings, database)
-        kinds = kinds_of(Parts(settings, marketo, database))
+        kinds = kinds_of(settings, marketo, database, number, error_log.hash)
         self._run = Run(settings, marketo, error_log, Cache(database), kinds=kinds)
         with live_line(self._run.summary, marketo.governor):
             if settings.dry_run:
@@ -132,6 +131,7 @@ class TargetMarketo(Target):
             streams = SeenStreams(database, settings.instance)
             keeps = seen(streams, number, self._run, settings.error_retention_days)
             with recorded(ledger, self._run), keeps, writer.held():
+                ActivityLedger(database, settings.instance).forget_older()
                 self._run.consume(source)
 
     def process_endofpipe(self) -> None:

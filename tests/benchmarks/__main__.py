@@ -74,7 +74,7 @@ def _parser(benchmarks: Sequence[Benchmark]) -> argparse.ArgumentParser:
         description="Runs every benchmark, one after the other, and prints one table.",
     )
     parser.add_argument("--quick", action="store_true", help="the short forms: about 5 minutes")
-    parser.add_argument("--markdown", action="store_true", help="the table as the README has it")
+    parser.add_argument("--markdown", action="store_true", help="the table as its README has it")
     parser.add_argument(
         "--only", nargs="+", choices=[benchmark.name for benchmark in benchmarks], metavar="NAME"
     )

@@ -61,6 +61,6 @@ def table(figures: Iterable[Figure], title: str) -> Table:
 
 
 def markdown(figures: Iterable[Figure], title: str) -> str:
-    """For the README."""
+    """For README.md beside this."""
     rows = [COLUMNS, ("---",) * len(COLUMNS), *(figure.cells() for figure in figures)]
     return "\n".join([title, "", *("| " + " | ".join(row) + " |" for row in rows)])

@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
+from tap_livechat.records.schemas import CHAT, VISITOR, to_schema
 from tap_livechat.tap import TapLiveChat
+from target_marketo.mapping import streams_setting
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.mapper import Mapper
+from target_marketo.mapping.schema_check import StreamSchema
+from target_marketo.marketo.replies import Field
 from target_marketo.ops.digest import mail
+from target_marketo.ops.setup.data_types import data_type
 from target_marketo.settings import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,7 +103,9 @@ def test_constraints_hold_the_version_of_every_package_that_tests_run_with() -> 
 
 
 def test_no_text_recommends_the_log_format_that_hides_why_a_run_failed() -> None:
-    for path in (ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("tests/**/*.py")):
+    pages = (*ROOT.glob("*.md"), *ROOT.glob("t*/**/*.md"))
+    assert len(pages) > 6
+    for path in (*pages, *ROOT.glob("tests/**/*.py")):
         assert "log-format=" + "plain" not in path.read_text(), path
 
 
@@ -114,3 +122,57 @@ def test_the_targets_readme_lists_every_setting_as_about_does() -> None:
         assert re.search(
             rf"^\| `{name}`.*{re.escape(schema['description'])} \|$", text, re.MULTILINE
         ), name
+
+
+def test_the_tap_sends_all_that_meltanos_streams_take_and_no_more_of_chats() -> None:
+    entries, _ = streams_setting.read(TARGET["config"]["streams"])
+    wanted = {f"chats.{source.split('.')[0]}" for source in entries["chats"].sources}
+    # The person, and the bookmark.
+    wanted |= {"chats.email", "chats.last_activity_at"}
+
+    assert set(TAP["select"]) - {"visitors.*"} == wanted
+
+
+def test_what_meltanos_streams_have_as_comments_works_when_it_is_uncommented() -> None:
+    text = (ROOT / "meltano.yml").read_text()
+    start, end = text.index("      streams:\n"), text.index("  utilities:")
+    lines = text[start:end].splitlines()
+    # Comments that are settings, and not sentences.
+    lines = [re.sub(r"^( +)# ( *[\w.]+:( .*)?)$", r"\1\2", line) for line in lines]
+    streams = yaml.safe_load("\n".join(lines))["streams"]
+    fields = streams["visitors"]["fields"] | streams["chats"]["fields"]
+    types = {
+        name: spec.get("type", "string") for name, spec in fields.items() if isinstance(spec, dict)
+    }
+
+    entries, _ = streams_setting.read(streams)
+
+    assert {"liveChatFirstChatAt", "liveChatLastTopic", "liveChatTags"} <= set(types)
+    assert (entries["visitors"].lists, dict(entries["chats"].programs)) == (
+        ("LiveChat visitors",),
+        {"LiveChat": "Engaged"},
+    )
+    assert entries["chats"].object is not None
+    described = [Field("email", "email", 255, searchable=True)]
+    described += [Field(name, kind, 255) for name, kind in types.items()]
+    described += [Field(name, "string", 255) for name in fields.keys() - types - {"email"}]
+    mapper = Mapper(streams, described)
+    for stream, schema in (("visitors", VISITOR), ("chats", CHAT)):
+        plan = mapper.plan(stream, to_schema(schema, ())["properties"])
+        assert plan.warnings == (), stream
+
+
+def test_the_default_activity_is_what_setup_makes_in_full() -> None:
+    (activity,) = [
+        entry.activity
+        for entry in streams_setting.read(TARGET["config"]["streams"])[0].values()
+        if entry.activity
+    ]
+
+    assert activity.skip_if_missing, "without the type the job runs as it did before"
+    assert len(activity.attributes) <= 20
+    seen, unseen = StreamSchema.of(to_schema(CHAT, ())), StreamSchema()
+    for name, source in activity.attributes.items():
+        made = [data_type(schema, source.path, source.type).name for schema in (unseen, seen)]
+        assert made[0] == made[1], f"{name} is made alike before a first run and after it"
+    assert activity.once in {source.path for source in activity.attributes.values()}

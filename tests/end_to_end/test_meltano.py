@@ -70,7 +70,11 @@ class Project:
             )
         assert done.returncode == 0, done.stderr[-2000:]
         messages = map(json.loads, (self.folder / "rows.jsonl").read_text().splitlines())
-        return [each["record"] for each in messages if each["type"] == "RECORD"]
+        return [each["record"] for each in messages if _is_visitor(each)]
+
+
+def _is_visitor(message: dict[str, Any]) -> bool:
+    return bool(message["type"] == "RECORD" and message["stream"] == "visitors")
 
 
 @pytest.fixture
@@ -155,6 +159,12 @@ def test_a_failed_run_says_why_in_the_log_formats_that_the_readme_names(
 ) -> None:
     project.set(TARGET_MARKETO_CLIENT_SECRET="wrong-secret")
 
+    def fewer_rows(plugins: dict[str, Any]) -> None:
+        # Meltano 4.4 puts a BrokenPipeError in place of "Loader failed" where the tap has more to
+        # write than fits into a pipe; why the run failed stands in the log before it either way.
+        plugins["extractors"][0]["select"] = ["visitors.*"]
+
+    project.change(fewer_rows)
     done = subprocess.run(
         [MELTANO, f"--log-format={log_format}", "run", "livechat-to-marketo"],
         cwd=project.folder,

@@ -66,6 +66,13 @@ _SHORT = (
     "a field goes while the run is on, told by each record",
     "clock jumps to and fro",
     "SIGTERM while",
+    "attached, reset after",
+    "attached, carried out in part",
+    "attached, replies",
+    "chats, carried out in part",
+    "chats, late commit",
+    "chats, 611, carried out",
+    "chats, reading lost",
     "disk",
     "store",
     "LiveChat: resets",
@@ -118,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
         "--soak", type=int, default=0, metavar="ROWS", help="one round of so many visitors instead"
     )
     parser.add_argument(
-        "--markdown", action="store_true", help="the table as the README has it; a soak's always is"
+        "--markdown",
+        action="store_true",
+        help="the table as README.md beside this has it; a soak's always is",
     )
     return parser
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests import planted
+from tests.faults import timelines
+from tests.faults.attached import violations
 from tests.faults.launch import TIME_SCALE
 from tests.faults.others import FIELD
 from tests.faults.people import serial_of
@@ -16,9 +18,11 @@ from tests.faults.scheduler import BUDGET_SPENT, RATE_CALLS, ROWS_A_CALL, SLOTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tests.faults.attached import Attached
     from tests.faults.others import Change
     from tests.faults.people import Lead, People, Record
     from tests.faults.scheduler import Attempt, Evidence
+    from tests.faults.timelines import Timelines
     from tests.sandbox.marketo.counts import Counts, JournalEntry, JournalRow
 
 CLOCKS_AGREE_SECONDS = 0.005
@@ -60,6 +64,8 @@ class Remains:
     secrets: set[str]
     allowed: Allowed = field(default_factory=Allowed)
     changes: list[Change] = field(default_factory=list)
+    attached: Attached | None = None
+    timelines: Timelines | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,9 @@ def judge(remains: Remains) -> Verdict:
         *_of("G", limits_passed(remains.counts, remains.journal, limited=remains.allowed.limited)),
         *_of("H", _ends(remains)),
         *_of("I", _leaks(remains)),
-        *_of("J", _overwritten(remains)),
+        *_of("L", _overwritten(remains)),
+        *_of("J", _attached(remains)),
+        *_of("K", _timelines(remains)),
     ]
     return Verdict(len(lost), duplicated + remains.counts.duplicates_created, found)
 
@@ -102,9 +110,9 @@ def _of(letter: str, sentences: Iterable[str]) -> Iterator[str]:
 
 
 def _rows(journal: Iterable[JournalEntry]) -> Iterator[tuple[JournalEntry, JournalRow]]:
-    """The rows that were written, in the order in which they were."""
+    """The rows of people that were written, in the order in which they were."""
     for entry in sorted(journal, key=lambda each: each.applied):
-        if entry.applied:
+        if entry.applied and entry.kind == "sync":
             yield from ((entry, row) for row in entry.rows if row.status != "skipped")
 
 
@@ -315,6 +323,28 @@ def _success(people: People, attempt: Attempt) -> Iterator[str]:
             yield f"exit code 0, and its summary says {said} {what} where {true} were"
     if came and (not attempt.states or attempt.states[-1][1] != len(people.records)):
         yield "exit code 0 without the last STATE"
+
+
+def _attached(remains: Remains) -> Iterator[str]:
+    if remains.attached is not None:
+        yield from violations(
+            remains.attached,
+            remains.people,
+            remains.evidence,
+            remains.leads,
+            remains.in_error_log,
+        )
+
+
+def _timelines(remains: Remains) -> Iterator[str]:
+    if remains.timelines is not None:
+        yield from timelines.violations(
+            remains.timelines,
+            remains.people,
+            remains.evidence,
+            remains.leads,
+            remains.in_error_log,
+        )
 
 
 def _leaks(remains: Remains) -> Iterator[str]:

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.faults.invariants import Allowed
-from tests.faults.launch import POINTS
+from tests.faults.launch import LEDGER_POINTS, POINTS
 from tests.faults.rounds import Trouble
 from tests.faults.scheduler import NO_BLOW, Blow
 from tests.sandbox.faults import Fault
@@ -43,6 +43,60 @@ def trouble_of_kills() -> list[Trouble]:
         *(
             Trouble(f"SIGKILL {point}", rows=_ROWS, blow=_at_point(point), settles=0.5)
             for point in POINTS
+            if point not in LEDGER_POINTS
+        ),
+        *(
+            Trouble(
+                f"chats, SIGKILL {point}",
+                rows=_ROWS,
+                streams=2,
+                state_every=3,
+                blow=_at_point(point),
+                chats=True,
+                settles=0.5,
+            )
+            for point in LEDGER_POINTS
+        ),
+        Trouble(
+            "chats, SIGKILL at a random instant",
+            rows=_ROWS,
+            streams=2,
+            state_every=3,
+            marketo=_SLOW,
+            blow=_at_random(signal.SIGKILL),
+            chats=True,
+            settles=0.5,
+        ),
+        Trouble(
+            "chats, SIGKILL while Marketo is slow: calls outlive their process",
+            (Fault(what="late", calls=("add_activities",), seconds=1.8, at_most=12),),
+            rows=100,
+            blow=lambda seed, attempt: (
+                Blow(kill_at="after activities are claimed", occurrence=1 + seed % 3, delay=0.4)
+                if attempt < _KILLS_IN_A_ROW
+                else NO_BLOW
+            ),
+            settings={"request_timeout_seconds": 2},
+            chats=True,
+            settles=2.0,
+        ),
+        Trouble(
+            "chats, SIGTERM at a random instant",
+            rows=_ROWS,
+            streams=2,
+            marketo=_SLOW,
+            blow=_at_random(signal.SIGTERM),
+            chats=True,
+        ),
+        Trouble(
+            "attached, SIGKILL at a random instant",
+            rows=_ROWS,
+            streams=2,
+            state_every=3,
+            marketo=_SLOW,
+            blow=_at_random(signal.SIGKILL),
+            attaches=True,
+            settles=0.5,
         ),
         Trouble(
             "SIGKILL after the first STATE, two streams",

@@ -74,6 +74,7 @@ class Point(NamedTuple):
     passes: int = 5
 
 
+_ACTIVITIES = "target_marketo.store.activity_ledger"
 POINTS = {
     "before the fields are cached": Point("target_marketo.store.cache", "Cache.put", passes=1),
     "after the run's row is written": Point(
@@ -94,8 +95,15 @@ POINTS = {
     "before the run's row ends": Point(
         "target_marketo.store.run_ledger", "RunLedger.ended", passes=1
     ),
+    "before activities are claimed": Point(_ACTIVITIES, "ActivityLedger.claim"),
+    "after activities are claimed": Point(_ACTIVITIES, "ActivityLedger.claim", after=True),
+    "before activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle"),
+    "after activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle", after=True),
 }
 """Where a process can be killed. The two without a module are points of its standard output."""
+
+LEDGER_POINTS = tuple(name for name, point in POINTS.items() if point.module == _ACTIVITIES)
+"""Those that only activities come by."""
 
 
 class Observer:
@@ -257,9 +265,9 @@ def _watch(observer: Observer) -> None:
     error_log = _module("target_marketo.store.error_log").ErrorLog
     store = error_log.store
 
-    def stamped(log: Any, failures: Iterable[Any], resolved: Iterable[str] = ()) -> None:
+    def stamped(log: Any, failures: Iterable[Any], *more: Any) -> None:
         kept = list(failures)
-        store(log, kept, resolved)
+        store(log, kept, *more)
         if kept:
             observer.stamp(logged=[int(failure.record.get("serial", -1)) for failure in kept])
 

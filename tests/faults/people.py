@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 STREAMS = ("visitors", "customers")
 PLACES = (("Rome", "Italy"), ("Paris", "France"), ("Lima", None), (None, "Kenya"))
+_FIRST_AT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=9)
 _NAME = "Quillfeather"
 _BROKEN = ("nobody at {0}", "{0}@", "two@{0}@example.com", "{0}" + "x" * 260 + "@example.com")
-PROPERTIES = ("email", "first_name", "city", "country", "serial")
+PROPERTIES = ("email", "first_name", "city", "country", "serial", "at")
 
 Lead = dict[str, Any]
 
@@ -51,6 +53,7 @@ class Record:
             "city": self.city,
             "country": self.country,
             "serial": self.serial,
+            "at": date_of(self.serial),
         }
         return json.dumps({"type": "RECORD", "stream": self.stream, "record": record})
 
@@ -58,6 +61,12 @@ class Record:
 def name_of(serial: int) -> str:
     """A name that no log line has by chance."""
     return f"{_NAME}{serial:06}"
+
+
+def date_of(serial: int) -> str:
+    """When it happened: within the last days."""
+    moment = _FIRST_AT + timedelta(minutes=serial)
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def serial_of(name: object) -> int:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tests.faults import attached, timelines
+from tests.faults.attached import Attached
 from tests.faults.invariants import Allowed, Remains, Verdict, judge
 from tests.faults.launch import Jump
 from tests.faults.people import People
 from tests.faults.scheduler import NO_BLOW, RATE_CALLS, RATE_SECONDS, SLOTS, Blow, Job
+from tests.faults.timelines import Timelines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +51,10 @@ class Trouble:
     blow: Callable[[int, int], Blow] = lambda _, __: NO_BLOW
     # Seconds until everything that was sent is surely done at the server.
     settles: float = 0.0
+    # A list, a status and an object go with each record.
+    attaches: bool = False
+    # A custom activity goes with each record.
+    chats: bool = False
     # One person's row is what the faults are about.
     poisons: bool = False
     # The host's wall clock, and how much later a run comes after one that spent the quota.
@@ -104,11 +111,18 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
     if trouble.begins is not None:
         options |= {"clock_start": trouble.begins.isoformat()}
         offset = trouble.begins.timestamp() - time.time()
+    settings = trouble.settings
+    if trouble.attaches:
+        options |= attached.OPTIONS
+        settings = {"streams": attached.streams(), **settings}
+    if trouble.chats:
+        options |= timelines.OPTIONS
+        settings = {"streams": timelines.streams(), **timelines.SETTINGS, **settings}
     marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in faults])
     marketo.seed(people.seeded)
     with tempfile.TemporaryDirectory() as folder:
         clock = trouble.clock or ((Jump(0, offset),) if offset else ())
-        job = Job(marketo, Path(folder), clock=clock, tomorrow=trouble.tomorrow, **trouble.settings)
+        job = Job(marketo, Path(folder), clock=clock, tomorrow=trouble.tomorrow, **settings)
         somebody = trouble.somebody(seed) if trouble.somebody else None
 
         def blow(attempt: int) -> Blow:
@@ -131,6 +145,8 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         secrets=people.secrets() | {marketo.client_secret},
         allowed=allowed,
         changes=somebody.changes if somebody else [],
+        attached=Attached.of(marketo, journal) if trouble.attaches else None,
+        timelines=Timelines.of(marketo) if trouble.chats else None,
     )
     return Round(
         trouble=trouble,

@@ -51,7 +51,7 @@ def table(lines: list[Line], title: str) -> Table:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Rows, the first of which is the head, as a table for the README."""
+    """Rows, the first of which is the head, as a table for the README beside this."""
     head, *rest = rows
     return "\n".join(
         f"| {' | '.join(row)} |" for row in (head, ["---"] + ["--:"] * (len(head) - 1), *rest)

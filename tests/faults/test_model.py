@@ -32,11 +32,11 @@ from tests.target_marketo.delivery.bench import STREAMS as VISITORS
 from tests.target_marketo.fake_marketo import FakeMarketo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pytest
 
-    from target_marketo.delivery.entry import Entry
+    from target_marketo.delivery.entry import Attached, Entry
     from target_marketo.delivery.settlement import Rejection
 
 TIMEOUT = 120.0
@@ -72,6 +72,16 @@ class _Letters:
 
     def arrived(self, entry: Entry) -> None:
         """Nothing of the error log is looked at here."""
+
+    def attached(self, _: Attached) -> None:
+        """Nothing is attached here."""
+
+    def leave_out(self, _: Iterable[Rejection]) -> None:
+        """No value is refused here."""
+
+    def values_of(self, _: Received) -> dict[str, Any]:
+        """Likewise."""
+        return {}
 
 
 _REFUSED: dict[str, Exception] = {

@@ -50,6 +50,18 @@ class Logged:
     position: int | None
 
 
+@dataclass(frozen=True)
+class LoggedPart:
+    """The same, of one part of a record, such as `list:Customers`."""
+
+    email: str
+    part: str
+    code: str
+    advice: str
+    kind: str
+    resolved: bool
+
+
 class InProcess:
     """The target, with a store of its own; `put` is the test's `monkeypatch.setattr`."""
 
@@ -57,7 +69,7 @@ class InProcess:
         self, marketo: MarketoSandbox, folder: Path, put: Callable[[Any, str, Any], None]
     ) -> None:
         self._store = folder / "store.sqlite"
-        self._config: dict[str, Any] = {
+        self.config: dict[str, Any] = {
             "endpoint": marketo.endpoint,
             "identity": marketo.identity,
             "client_id": marketo.client_id,
@@ -77,7 +89,7 @@ class InProcess:
         code, said = 0, ""
         with contextlib.redirect_stdout(output):
             try:
-                target = TargetMarketo(config=self._config | config)
+                target = TargetMarketo(config=self.config | config)
                 target._consume(io.BytesIO(lines(messages).encode()))
             except Stop as stop:
                 code, said = stop.code, str(stop)
@@ -92,3 +104,22 @@ class InProcess:
                 "SELECT record, code, advice, request_id, position FROM errors"
             ).fetchall()
         return {json.loads(record)["email"]: Logged(*rest) for record, *rest in rows}
+
+    def entries(self) -> list[LoggedPart]:
+        """All lines of the error log."""
+        with contextlib.closing(sqlite3.connect(self._store)) as connection:
+            rows = connection.execute(
+                "SELECT record, part, code, advice, class, resolved_at FROM errors ORDER BY id"
+            ).fetchall()
+        return [
+            LoggedPart(json.loads(record)["email"], part, code, advice, kind, resolved is not None)
+            for record, part, code, advice, kind, resolved in rows
+        ]
+
+    def attachments(self) -> dict[str, int]:
+        """By kind, what the newest run's row counts."""
+        with contextlib.closing(sqlite3.connect(self._store)) as connection:
+            (counts,) = connection.execute(
+                "SELECT attachments FROM target_runs ORDER BY rowid DESC LIMIT 1"
+            ).fetchone()
+        return dict(json.loads(counts))

@@ -62,12 +62,20 @@ def test_what_is_done_or_undecided_is_never_handed_out(
     assert ledger.states(CHAT, ["a", "z"]) == {"a": state}
 
 
-def test_what_was_surely_not_written_is_handed_out_again_and_its_attempts_are_counted(
+def test_what_is_not_there_is_handed_out_again_and_its_attempts_are_counted(
     ledger: ActivityLedger,
 ) -> None:
     for before in range(3):
         assert ledger.claim(CHAT, [claim("a")]).attempts == {"a": before}
-        ledger.settle(CHAT, done={}, none=["a"])
+        ledger.settle(CHAT, none=["a"])
+
+    assert ledger.states(CHAT, ["a"]) == {"a": State.NONE}
+
+
+def test_what_was_surely_not_carried_out_was_no_attempt(ledger: ActivityLedger) -> None:
+    for _ in range(3):
+        assert ledger.claim(CHAT, [claim("a")]).attempts == {"a": 0}
+        ledger.settle(CHAT, unsent=["a"])
 
     assert ledger.states(CHAT, ["a"]) == {"a": State.NONE}
 
@@ -122,6 +130,28 @@ def test_what_marketo_has_and_the_ledger_lacks_is_adopted(
 def test_since_is_what_the_first_run_proposed(ledger: ActivityLedger) -> None:
     assert ledger.since(CHAT, "2026-11-01") == "2026-11-01"
     assert ledger.since(CHAT, "2026-11-02") == "2026-11-01"
+
+
+def test_what_a_person_had_taken_over_does_not_say_from_when_on_to_write(
+    ledger: ActivityLedger,
+) -> None:
+    assert ledger.adopted(CHAT) is None
+    ledger.note_adopted(CHAT, "2026-01-01")
+    assert ledger.since(CHAT, "2026-11-01") == "2026-11-01"
+    ledger.note_adopted(CHAT, "2026-02-01")
+
+    adopted = ledger.adopted(CHAT)
+    assert adopted is not None
+    assert (adopted.since, adopted.at) == ("2026-02-01", 1000.0)
+    assert ledger.since(CHAT, "2026-11-02") == "2026-11-01"
+
+
+def test_the_undecided_can_be_listed(ledger: ActivityLedger, database: Database) -> None:
+    ledger.claim(CHAT, [claim("a"), claim("b")])
+    with database.write() as connection:
+        ledger.undecide(connection, CHAT, ["a"])
+
+    assert ledger.undecided() == [(CHAT, "a")]
 
 
 def test_a_purge_clears_who_it_was_and_keeps_that_it_was_written(ledger: ActivityLedger) -> None:

@@ -9,6 +9,7 @@ import pytest
 from target_marketo.mapping.identity import Known, known
 from target_marketo.mapping.rules import Duplicates, Rule, Rules, Step, Write, decide
 from target_marketo.mapping.second_try import refused_fields, without
+from target_marketo.mapping.values import Kind
 
 RULES = Rules((Rule("email", Write.ALWAYS), Rule("city", Write.ALWAYS)))
 ONLY_THERE = Rules((Rule("city", Write.ALWAYS),), creates=False)
@@ -57,13 +58,16 @@ def test_a_refusal_names_a_field_of_the_row_or_none(
     assert refused_fields(code, message, ["email", "city", "company"]) == expected
 
 
-def test_a_second_try_never_goes_without_the_key_and_never_empty() -> None:
-    row: dict[str, Any] = {"email": "a@example.com", "city": "Rome", "company": "Acme"}
+def test_a_second_try_goes_without_the_field_and_what_is_as_new_as_it() -> None:
+    at = Rule("lastChatAt", Write.GREATEST, Kind.DATETIME, group="chat")
+    topic = Rule("topic", Write.NEWEST, group="chat")
+    rules = Rules((Rule("email", Write.ALWAYS), Rule("city", Write.ALWAYS), at, topic))
+    said = {"email": "a@example.com", "city": "Rome", "lastChatAt": "2026", "topic": "Bill"}
+    step = Step(rules, said)
 
-    assert without(row, {"city"}, {"email"}) == {"email": "a@example.com", "company": "Acme"}
-    assert without(row, {"email"}, {"email"}) is None
-    assert without({"id": 1, "city": "Rome"}, {"city"}, {"id"}) is None
-    assert without(row, frozenset(), {"email"}) is None
+    assert without(step, {"city"}).values.keys() == {"email", "lastChatAt", "topic"}
+    assert without(step, {"topic"}).values.keys() == {"email", "city", "lastChatAt"}
+    assert without(step, {"lastChatAt"}).values.keys() == {"email", "city"}
 
 
 def test_twins_are_counted_whomever_the_policy_chooses() -> None:

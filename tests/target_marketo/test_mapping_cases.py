@@ -564,10 +564,7 @@ def test_only_if_counts_the_others_as_skipped(
     assert "3 not asked for by `only_if`" in caplog.text
 
 
-WIRED_LATER = pytest.mark.xfail(strict=True, reason="the engine does not try a row again yet")
-
-
-@pytest.mark.parametrize("company_fields", ["accepted", pytest.param("1021", marks=WIRED_LATER)])
+@pytest.mark.parametrize("company_fields", ["accepted", "1021"])
 def test_a_company_field_by_an_entry_is_written_or_left_out_and_the_person_arrives(
     target: InProcess, marketo: MarketoSandbox, company_fields: str
 ) -> None:
@@ -584,10 +581,7 @@ def test_a_company_field_by_an_entry_is_written_or_left_out_and_the_person_arriv
     assert held.get("company") == ("Acme" if company_fields == "accepted" else None)
 
 
-@pytest.mark.parametrize(
-    "text_measure",
-    ["characters", "utf16", pytest.param("bytes", marks=WIRED_LATER)],
-)
+@pytest.mark.parametrize("text_measure", ["characters", "utf16", "bytes"])
 def test_a_text_that_marketo_may_measure_otherwise_costs_nobody(
     target: InProcess, marketo: MarketoSandbox, text_measure: str
 ) -> None:

@@ -150,7 +150,7 @@ SCENARIOS = {
         NOTED,
         (_note("a visitor's words"), _SHORT_NOTE),
         {
-            f"too_long={code}": Outcome({_C: {**_CAL, "chatNote": "short"}}, {_B: code})
+            f"too_long={code}": Outcome({_B: _BEA, _C: {**_CAL, "chatNote": "short"}}, {_B: code})
             for code in ("1003", "1077")
         }
         | {
@@ -193,7 +193,7 @@ SCENARIOS = {
         NOTED,
         (_note("a visitor's words"), _NO_NOTE),
         {
-            "read_only_field=record": Outcome({_C: _CAL}, {_B: "1003"}),
+            "read_only_field=record": Outcome({_B: _BEA, _C: _CAL}, {_B: "1003"}),
             "read_only_field=response": Outcome({_C: _CAL}, {_B: "1003"}),
             "read_only_field=ignore": Outcome({_B: _BEA, _C: _CAL}),
         },
@@ -220,7 +220,7 @@ SCENARIOS = {
         ({"email": _B, "first_name": "Bea \N{FOX FACE}"}, {"email": _C, "first_name": "Cal"}),
         {
             "four_bytes=store": Outcome({_B: {"firstName": "Bea \N{FOX FACE}"}, _C: _CAL}),
-            "four_bytes=1003": Outcome({_C: _CAL}, {_B: "1003"}),
+            "four_bytes=1003": Outcome({_B: {}, _C: _CAL}, {_B: "1003"}),
             "four_bytes=replace": Outcome({_B: {"firstName": "Bea ?"}, _C: _CAL}),
         },
     ),
@@ -262,9 +262,7 @@ SCENARIOS = {
         {
             "blocked_field=silent": Outcome({_B: {**_BEA, "phone": "1"}, _C: _CAL}),
             "blocked_field=warning": Outcome({_B: {**_BEA, "phone": "1"}, _C: _CAL}),
-            "blocked_field=1003": Outcome(
-                {_B: {"firstName": "Old", "phone": "1"}, _C: _CAL}, {_B: "1003"}
-            ),
+            "blocked_field=1003": Outcome({_B: {**_BEA, "phone": "1"}, _C: _CAL}, {_B: "1003"}),
         },
         seeded=({"email": _B, "firstName": "Old", "phone": "1"},),
         options={"blocked_fields": ["phone"]},

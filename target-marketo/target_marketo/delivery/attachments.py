@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from target_marketo.delivery.means import Means
 
 Refused = list[tuple["Attached", "int | None"]]
+_Said = tuple[Any, int]  # a lane, and the hash of what was said to it of whom
 
 _TOLD = 100_000  # identities of a kind that are remembered
 
@@ -58,7 +59,7 @@ class Attachments:
         self._pending: dict[tuple[str, Hashable], Pending[Attached]] = {}
         self._standstill = {name: Standstill(means.options.outage_patience) for name in kinds}
         self._current: dict[tuple[str, Hashable], Attached] = {}
-        self._told: defaultdict[str, OrderedDict[Hashable, int]] = defaultdict(OrderedDict)
+        self._told: defaultdict[str, OrderedDict[Hashable, _Said]] = defaultdict(OrderedDict)
         self._over: dict[tuple[str, Hashable | None], Why] = {}  # lane None: the whole kind
         self.open = 0
 
@@ -103,12 +104,11 @@ class Attachments:
             self._begin(item)
             return
         item.identity = identity
-        says = _content(item)
         told = self._told[kind.name].get(identity)
         current = self._current.get((kind.name, identity))
         if current is not None:
             self._fold(kind, current, item)
-        elif told is not None and (kind.folding is Folding.FIRST or told == says):
+        elif told is not None and not _adds(kind, item, told):
             self._settlement.attached([item], "the same")
         else:
             self._current[kind.name, identity] = item
@@ -117,7 +117,7 @@ class Attachments:
     def _fold(self, kind: Kind, current: Attached, item: Attached) -> None:
         """Two of one identity: one of them says it, and the records of both wait for that."""
         last = current.next or current
-        if kind.folding is Folding.FIRST or _content(last) == _content(item):
+        if not _adds(kind, item, _said(last)):
             last.records += item.records
             self._settlement.joined(item)
         elif last.phase is Phase.WAITING and last is current:
@@ -194,7 +194,7 @@ class Attachments:
                         item.batch_limit = half
                     self._send(kind, lane, each)
             case Fate.ENDS_LANE | Fate.ENDS_KIND:
-                self._end(kind, lane, failure.fate, why)
+                self._end(kind, items[0], failure.fate, why)
                 self._refuse([(item, None) for item in items], why)
             case _:
                 self._means.ending.because(failure.error)
@@ -228,24 +228,25 @@ class Attachments:
             self._put(item)
 
     def _answered(self, call: Call, answer: Answer) -> None:
-        told: defaultdict[tuple[Fate, Why, float], Refused] = defaultdict(list)
+        told: defaultdict[tuple[Fate, Why, float, str], Refused] = defaultdict(list)
         for position, (item, result) in enumerate(zip(call.items, answer.results, strict=True)):
             why = Why(result.code, result.cure, answer.request_id, result.field)
             fate = _fate_now(item, result, reads=call.reads)
             rest = max(result.wait_seconds, put_off_for(item.attempts) if item.attempts else 1.0)
-            told[fate, why, rest].append((item, position))
+            told[fate, why, rest, result.counted].append((item, position))
             if fate is Fate.ENDS_RUN:
                 self._means.ending.because(result.error or Incomplete(result.cure))
-        for (fate, why, rest), places in told.items():
-            self._go_on(call, fate, why, rest, places)
+        for (fate, why, rest, counted), places in told.items():
+            if fate is Fate.DONE:
+                self._finish([item for item, _ in places], counted)
+            else:
+                self._go_on(call, fate, why, rest, places)
 
     def _go_on(self, call: Call, fate: Fate, why: Why, rest: float, places: Refused) -> None:
-        """With the rows of a call that have one fate."""
+        """With the rows of a call that have one fate, and are not done."""
         name, lane = call.lane
         kind, items = self._kinds[name], [item for item, _ in places]
         match fate:
-            case Fate.DONE:
-                self._finish(items)
             case Fate.AGAIN if call.reads:
                 self._put_all(items)
             case Fate.AGAIN:
@@ -256,7 +257,7 @@ class Attachments:
                 self._rest(kind, lane, items, rest)
             case Fate.REFUSED | Fate.ENDS_LANE | Fate.ENDS_KIND:
                 if fate is not Fate.REFUSED:
-                    self._end(kind, lane, fate, why)
+                    self._end(kind, items[0], fate, why)
                 self._refuse(places, why)
 
     def _look_again(self, items: list[Attached]) -> None:
@@ -267,33 +268,36 @@ class Attachments:
 
     # Ends
 
-    def _end(self, kind: Kind, lane: Hashable, fate: Fate, why: Why) -> None:
-        """Nothing more goes to a lane, or to the kind: told once, and people go on."""
+    def _end(self, kind: Kind, item: Attached, fate: Fate, why: Why) -> None:
+        """Nothing more goes to the lane of an attachment, or to its kind: told once, and people go
+        on.
+        """
+        lane = item.what.lane
         scope = (kind.name, lane if fate is Fate.ENDS_LANE else None)
         if scope in self._over:
             return
         self._over[scope] = why
-        what = kind.name if scope[1] is None else f"{kind.name} {lane}"
+        what = kind.name if scope[1] is None else item.what.part or f"{kind.name} {lane}"
         text = f"Nothing more is written to {what}: code {why.code}: {why.advice}"
         if kind.skips(lane):
             logger.info("%s; what belongs there is counted as skipped", text)
         else:
             logger.warning("%s; what belongs there goes to the error log", text)
             self._means.ending.although(Incomplete(text))
-        for (name, other), pending in self._pending.items():
+        for (name, other), pending in list(self._pending.items()):
             if name == kind.name and scope[1] in (None, other):
                 waiting = list(pending.items)
-                for item in waiting:
-                    pending.pop(item)
-                self._refuse([(item, None) for item in waiting], why)
+                for each in waiting:
+                    pending.pop(each)
+                self._refuse([(each, None) for each in waiting], why)
 
-    def _finish(self, items: list[Attached]) -> None:
+    def _finish(self, items: list[Attached], counted: str) -> None:
         """They are as they should be."""
-        self._settlement.attached(items)
+        self._settlement.attached(items, counted)
         for item in items:
             if item.identity is not None:
                 told = self._told[item.what.kind]
-                told[item.identity] = _content(item)
+                told[item.identity] = _said(item)
                 if len(told) > _TOLD:
                     told.popitem(last=False)
             self._release(item)
@@ -329,12 +333,20 @@ def _lane(item: Attached) -> tuple[str, Hashable]:
     return item.what.kind, item.what.lane
 
 
-def _content(item: Attached) -> int:
-    return hash((item.what.lane, item.what.payload))
+def _said(item: Attached) -> _Said:
+    return item.what.lane, hash((item.what.lane, item.lead_id, item.what.payload))
+
+
+def _adds(kind: Kind, item: Attached, said: _Said) -> bool:
+    """Whether an attachment is to be sent although this was said of the same."""
+    lane, content = said
+    if kind.folding is Folding.FIRST or _said(item)[1] == content:
+        return False
+    return kind.replaces(item.what.lane, lane)
 
 
 def _rows(items: Sequence[Attached]) -> list[Row]:
-    return [Row(item.rows[0], item.lead_id, item.what.once) for item in items]
+    return [Row(item.rows[0], item.lead_id, item.what.once, item.key) for item in items]
 
 
 def _fate_now(item: Attached, result: Result, *, reads: bool) -> Fate:

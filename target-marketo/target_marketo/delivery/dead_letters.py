@@ -11,18 +11,20 @@ from __future__ import annotations
 import logging
 from array import array
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_marketo.delivery.settlement import Rejection
-from target_marketo.marketo.errors import of_row
+from target_marketo.mapping.plan import Mapped
+from target_marketo.marketo.codes import family_of, of_row
 from target_marketo.privacy import mask, printable
 from target_marketo.store.error_log import PERSON, Delivery, Failure
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from target_marketo.delivery.entry import Entry, Received
+    from target_marketo.delivery.entry import Attached, Entry, Received
+    from target_marketo.delivery.interface import Kind
     from target_marketo.delivery.summary import Summary
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.refusals import Refused
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _SHOWN_OF_A_KIND = 3
 _STORED_AT_ONCE = 500
+_HASH_SHOWN = 12  # digits, of the hash of a key: enough to tell the parts of one person apart
 
 logger = logging.getLogger("target-marketo")
 
@@ -63,6 +66,8 @@ class Rejections:
         summary: Counts them.
         settle: Called with the tickets of records that are stored.
         stores: False in a dry run, which leaves no trace.
+        kinds: Told of what was refused, in the transaction that stores it.
+        plans: How the records of each stream are read.
     """
 
     def __init__(
@@ -72,11 +77,15 @@ class Rejections:
         settle: Callable[[Iterable[int]], None],
         *,
         stores: bool = True,
+        kinds: Collection[Kind] = (),
+        plans: Mapping[str, StreamPlan] | None = None,
     ) -> None:
+        self._kinds = kinds
         self._error_log = error_log
         self._summary = summary
         self._settle = settle
         self._stores = stores
+        self._plans = {} if plans is None else plans  # filled as streams come
         self._unstored: list[Rejection] = []
         self._made_good: list[Delivery] = []
         self._people = _People(error_log.open_people() if stores else ())
@@ -113,6 +122,12 @@ class Rejections:
             stream = printable(rejection.received.stream)
             self._people.add(stream, self._error_log.hash(rejection.key))
 
+    def values_of(self, received: Received) -> Mapping[str, Any]:
+        """What a record says of its person; it is read once more."""
+        plan = self._plans.get(received.stream)
+        mapped = plan.map(received.record) if plan is not None else None
+        return mapped.values if isinstance(mapped, Mapped) else {}
+
     def arrived(self, entry: Entry) -> None:
         """A person is in Marketo as the records of `entry` want it."""
         if not self._people:
@@ -120,16 +135,51 @@ class Rejections:
         key_hash = self._error_log.hash(entry.key)
         for stream in {received.stream for received in entry.received}:
             if self._people.may_have(printable(stream), key_hash):
-                self._made_good.append(self._delivery(entry, stream, key_hash))
+                self._made_good += self._deliveries(entry, stream, key_hash)
 
-    def _delivery(self, entry: Entry, stream: str, key_hash: str) -> Delivery:
-        records = tuple(
+    def _deliveries(self, entry: Entry, stream: str, key_hash: str) -> Iterator[Delivery]:
+        """The person's, of all records, and those of fields, of the records that brought them."""
+        written = {name for step in entry.steps for name in step.values}
+        received = [each for each in entry.received if each.stream == stream]
+        whole = [each for each in received if not each.part]
+        by_part = {PERSON: received} if whole else {}
+        for each in received:
+            for name in self.values_of(each).keys() & written:
+                by_part.setdefault(f"field:{name}", []).append(each)
+        parts_of: dict[tuple[tuple[int, str], ...], set[str]] = {}
+        for part, brought in by_part.items():
+            parts_of.setdefault(self._records(brought, stream), set()).add(part)
+        for records, parts in parts_of.items():
+            yield Delivery(printable(stream), key_hash, records, frozenset(parts))
+
+    def attached(self, item: Attached) -> None:
+        """What belongs to a person is in Marketo as the records of `item` want it."""
+        if not self._people:
+            return
+        key_hash = self._error_log.hash(item.key)
+        received = [record.received for record in item.records]
+        for stream in {each.stream for each in received}:
+            if self._people.may_have(printable(stream), key_hash):
+                part = self._part(item.what.part or item.what.kind, item.what.once)
+                self._made_good.append(
+                    Delivery(
+                        printable(stream),
+                        key_hash,
+                        self._records(received, stream),
+                        frozenset({part}),
+                    )
+                )
+
+    def _records(self, received: Iterable[Received], stream: str) -> tuple[tuple[int, str], ...]:
+        return tuple(
             (each.number, self._error_log.record_hash(each.record))
-            for each in entry.received
+            for each in received
             if each.stream == stream
         )
-        fields = {f"field:{name}" for step in entry.steps for name in step.values}
-        return Delivery(printable(stream), key_hash, records, frozenset({PERSON, *fields}))
+
+    def _part(self, part: str, once: str | None) -> str:
+        """What has a key of its own is told from others by the key's hash."""
+        return part if once is None else f"{part}#{self._error_log.hash(once)[:_HASH_SHOWN]}"
 
     def store(self) -> None:
         """One commit for many: it is what lets STATE pass them.
@@ -140,10 +190,17 @@ class Rejections:
         if not self._unstored and not self._made_good:
             return  # as nearly always when a run asks
         if self._stores:
-            self._error_log.store(map(_failure, self._unstored), self._made_good)
+            failures = map(self._failure, self._unstored)
+            self._error_log.store(failures, self._made_good, self._tell_kinds)
         self._settle([ticket for each in self._unstored for ticket in each.tickets()])
         self._unstored.clear()
         self._made_good.clear()
+
+    def _tell_kinds(self, connection: Any) -> None:
+        refused = [(each.part, each.once) for each in self._unstored if each.once is not None]
+        if refused:
+            for kind in self._kinds:
+                kind.refused(connection, refused)
 
     def _tell(self, rejection: Rejection, counts: Counter[tuple[str, str, str]], what: str) -> None:
         """The first few of a kind are shown, the rest is counted: the error log has them all."""
@@ -165,18 +222,17 @@ class Rejections:
             request if rejection.request_id else "",
         )
 
-
-def _failure(rejection: Rejection) -> Failure:
-    return Failure(
-        stream=printable(rejection.received.stream),
-        kind=of_row(rejection.code).kind.name.lower(),
-        code=rejection.code,
-        field=rejection.field,
-        advice=printable(rejection.advice),
-        key=rejection.key,
-        record=rejection.received.record,
-        request_id=rejection.request_id,
-        position=rejection.position,
-        part=rejection.part,
-        number=rejection.received.number,
-    )
+    def _failure(self, rejection: Rejection) -> Failure:
+        return Failure(
+            stream=printable(rejection.received.stream),
+            kind=of_row(rejection.code, family_of(rejection.part)).kind.name.lower(),
+            code=rejection.code,
+            field=rejection.field,
+            advice=printable(rejection.advice),
+            key=rejection.key,
+            record=rejection.received.record,
+            request_id=rejection.request_id,
+            position=rejection.position,
+            part=self._part(rejection.part, rejection.once),
+            number=rejection.received.number,
+        )

@@ -216,7 +216,9 @@ class Engine:
         # At the end, rows that lookups still bring may fill up a call.
         self._steps.send_ripe(all_of_it=full or (ending and not self._steps.lookups))
         if self._attachments is not None:
-            self._attachments.send_ripe(all_of_it=full or (ending and not self._active))
+            # Who is absent brings none that these could wait for: it is looked up after them.
+            alone = len(self._active) == len(self._absent)
+            self._attachments.send_ripe(all_of_it=full or (ending and alone))
 
     def handle(self, done: Done) -> None:
         """Takes in the end of a call."""
@@ -321,6 +323,10 @@ class Engine:
         for entry, _ in entries:
             self._lose(entry)
         self._release([entry for entry, _ in entries])
+
+    def left_out(self, entry: Entry, position: int | None, why: Why) -> None:
+        """The person goes on without fields that were refused."""
+        self._settlement.left_out(entry, position, why)
 
     def _release(self, entries: Sequence[Entry]) -> None:
         """Later records of the people may go on."""

@@ -5,7 +5,7 @@ Each is in exactly one phase, and goes from one to the next as `_BEFORE` allows.
     BUFFERED -> LOOKED_UP -> (nothing to do) -----------------> ENDED
                    | ^---> ABSENT (may not be created: once more later)
                    |-> WAITING, for company -> SENT ----------> ENDED
-                   ^                            |
+                   ^ (by address, too)          |
                    |--- HELD <------------------| outcome unknown, race lost
 
 PARKED is an entry behind another of its person, whose call is under way.
@@ -20,6 +20,7 @@ import msgspec
 
 from target_marketo.mapping.lenient_json import is_nested_deeply, read_for_the_log
 from target_marketo.mapping.rules import Decision, Step, fold
+from target_marketo.mapping.second_try import without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,13 +38,15 @@ PersonId = tuple[str, str]  # key field, key as Marketo compares it
 class Received(msgspec.Struct, frozen=True, gc=False):
     """A record as it came, with the ticket that holds back STATE until it is settled.
 
-    `written` is the line that it came on. `number` counts the records of a run.
+    `written` is the line that it came on. `number` counts the records of a run. `part` is what of
+    it is to be delivered; empty: all.
     """
 
     ticket: Ticket
     stream: str
     written: Record | bytes
     number: int = 0
+    part: str = ""
 
     @property
     def record(self) -> Record:
@@ -97,7 +100,9 @@ class Phase(IntEnum):  # the hash of an Enum that is no int takes ten times as l
 
 _BEFORE: dict[Phase, frozenset[Phase]] = {
     Phase.BUFFERED: frozenset({Phase.PARKED, Phase.ABSENT, Phase.LOOKED_UP}),
-    Phase.LOOKED_UP: frozenset({Phase.BUFFERED, Phase.SENT, Phase.HELD}),
+    Phase.LOOKED_UP: frozenset(
+        {Phase.BUFFERED, Phase.LOOKED_UP, Phase.WAITING, Phase.SENT, Phase.HELD}
+    ),
     Phase.WAITING: frozenset({Phase.LOOKED_UP, Phase.WAITING, Phase.SENT, Phase.HELD}),
     Phase.SENT: frozenset({Phase.WAITING, Phase.SENT, Phase.HELD}),
     Phase.HELD: frozenset({Phase.LOOKED_UP, Phase.SENT}),
@@ -158,6 +163,7 @@ class Entry(Item):
     known_fields: frozenset[str] = frozenset()  # what the last lookup asks for
     leads: list[dict[str, Any]] | None = None  # what the lookup found; None before it
     decision: Decision | None = None
+    address: str = ""  # who has it was looked up, as the key is another
     lead_id: int | None = None  # of a person who was created
     parked: Entry | None = None  # records that came while this one's call was under way
     weight: int = 0  # what the records take of memory, in bytes
@@ -194,6 +200,10 @@ class Entry(Item):
         attached = [Attached(each, self.person, self.key, [record]) for each in attachments]
         self.attached = [*(self.attached or ()), *attached]
         return more
+
+    def go_without(self, fields: frozenset[str]) -> None:
+        """Says nothing of these fields any more."""
+        self.steps = [without(step, fields) for step in self.steps]
 
     def absorb(self, other: Entry) -> None:
         """Applies what came later of the same person."""

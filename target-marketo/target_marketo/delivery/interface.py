@@ -28,6 +28,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
+    from target_marketo.mapping.attachments import Attachment as Mapped
     from target_marketo.mapping.refusals import Refused
 
 
@@ -47,9 +48,12 @@ class Fate(Enum):
 class Result(msgspec.Struct, frozen=True, gc=False):
     """What became of one row.
 
-    `code` and `cure` are for the error log; `field` is the field at fault, if one is. `doubts`: the
+    `code` and `cure` are for the error log; `field` is the field at fault, if one is. `without`:
+    the fields of the row that it was refused for, and may be sent without; `always`: as any row
+    would be, whatever their values. `doubts`: the
     row was refused for a field that may have gone from the instance. `wait_seconds`: not before
-    that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN).
+    that, for UNKNOWN and LATER. `error` is what a run ends with (ENDS_RUN). `counted` is what the
+    summary calls a row that is DONE: delivered, the same (as one that is there), or skipped.
     """
 
     fate: Fate
@@ -57,9 +61,12 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     code: str = ""
     cure: str = ""
     field: str = ""
+    without: frozenset[str] = frozenset()
+    always: bool = False
     doubts: bool = False
     wait_seconds: float = 0.0
     error: Exception | None = None
+    counted: str = "delivered"
 
 
 class Answer(NamedTuple):
@@ -130,21 +137,27 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
 
     `kind` names the kind of write, `lane` what rows of a call have in common (a list, a program and
     its status, an object), `payload` is the encoded row without its link to the person, `once` what
-    makes it the same wherever it comes again, if anything does.
+    makes it the same wherever it comes again, if anything does. `part` is what the error log calls
+    the lane, such as `list:Customers`; if empty, as the kind.
     """
 
     kind: str
-    lane: Hashable
+    lane: Any
     payload: bytes
     once: str | None = None
+    part: str = ""
 
 
 class Row(NamedTuple):
-    """A row of a call: `row` as it is sent, the person that it is about, and `once` as above."""
+    """A row of a call: `row` as it is sent, the person that it is about, and `once` as above.
+
+    `key` is the person's.
+    """
 
     row: bytes
     lead_id: int
     once: str | None = None
+    key: str = ""
 
 
 class OnUnknown(Enum):
@@ -187,21 +200,41 @@ class Kind(Protocol):
     def identity(self, lead_id: int, attachment: Attachment) -> Hashable | None:
         """What two attachments have in common that are about the same; None: nothing ever."""
 
-    def skips(self, lane: Hashable) -> bool:
+    def replaces(self, lane: Any, before: Any) -> bool:
+        """Whether what is said later, to a lane, takes the place of what was said before of the
+        same, to the same lane or another (LATEST).
+        """
+
+    def prepare(self) -> None:
+        """What has to be known before the first row. This is called by the engine's own thread.
+
+        Raises:
+            Exception: As people's fields would, where they cannot be described.
+        """
+
+    def attachment(self, mapped: Mapped) -> Attachment:
+        """What a record brings, as it is kept until its person is there."""
+
+    def skips(self, lane: Any) -> bool:
         """Whether what belongs to a lane that has ended is counted, and no error."""
 
-    def send(self, lane: Hashable, rows: Sequence[Row]) -> Answer:
+    def send(self, lane: Any, rows: Sequence[Row]) -> Answer:
         """Sends one batch.
 
         Raises:
             CallFailed, NotSent: There is no result for its rows.
         """
 
-    def read_back(self, lane: Hashable, rows: Sequence[Row]) -> Answer:
+    def read_back(self, lane: Any, rows: Sequence[Row]) -> Answer:
         """What became of rows of unknown fate (READ_BACK): DONE, AGAIN to send it, or UNKNOWN yet.
 
         Raises:
             CallFailed, NotSent: It cannot be asked now.
+        """
+
+    def refused(self, connection: Any, rows: Sequence[tuple[str, str]]) -> None:
+        """Part and once value of what was refused, in the transaction that stores it in the error
+        log: what must not be so unless it is stored.
         """
 
 

@@ -27,6 +27,7 @@ class Options:
     outage_patience: float = 1800.0
     max_bytes: int = 24_000_000  # of records that are under way
     dry_run: bool = False
+    leaves_out: bool = True  # a value that is refused costs its field, not the person
 
     @property
     def size(self) -> Size:

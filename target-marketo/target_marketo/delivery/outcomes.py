@@ -61,7 +61,14 @@ def sort(entries: Sequence[Entry], answer: Answer) -> Sorted:
             case Fate.LATER:
                 found.later.setdefault(put_off_for(entry.attempts), []).append(entry)
             case Fate.REFUSED:
-                why = Why(result.code, result.cure, answer.request_id, result.field)
+                why = Why(
+                    result.code,
+                    result.cure,
+                    answer.request_id,
+                    result.field,
+                    result.without,
+                    result.always,
+                )
                 refused = found.doubted if result.doubts else found.refused
                 refused.setdefault(why, []).append((entry, at))
             case _:

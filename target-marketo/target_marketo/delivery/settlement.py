@@ -6,12 +6,14 @@ skipped, or in the error log, in a commit. Records that are refused are settled 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from target_marketo.store.error_log import PERSON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from target_marketo.delivery.checkpoint import Checkpoint, Ticket
     from target_marketo.delivery.entry import Attached, Entry, OpenRecord, Received
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 class Rejection(NamedTuple):
     """A record that Marketo will not take, or a part of it, for the error log.
 
-    `part` names the kind of write that failed, empty for the person. `open` is set for a record
-    whose other parts may still be under way.
+    `part` names what was not written, and of attachments that have a key of their own `once` tells
+    which. `open` is set for a record whose other parts may still be under way.
     """
 
     received: Received
@@ -34,11 +36,15 @@ class Rejection(NamedTuple):
     position: int | None
     part: str = PERSON
     open: OpenRecord | None = None
+    once: str | None = None
 
     def tickets(self) -> Iterator[Ticket]:
         """The ticket that its storing settles. To be asked once, when it is stored."""
         if self.open is None or self.open.one_less():
             yield self.received.ticket
+
+
+_DELIVERED = frozenset({"delivered", "the same"})
 
 
 class Why(NamedTuple):
@@ -48,6 +54,8 @@ class Why(NamedTuple):
     advice: str
     request_id: str = ""
     field: str = ""
+    without: frozenset[str] = frozenset()  # the fields for which, and the row may go without
+    always: bool = False  # whatever their values
 
 
 class DeadLetters(Protocol):
@@ -56,8 +64,17 @@ class DeadLetters(Protocol):
     def take(self, rejections: list[Rejection]) -> None:
         """Notes records; the next commit settles them."""
 
+    def leave_out(self, rejections: Iterable[Rejection]) -> None:
+        """Notes values that their records are delivered without; likewise."""
+
+    def values_of(self, received: Received) -> Mapping[str, Any]:
+        """What a record says of its person."""
+
     def arrived(self, entry: Entry) -> None:
         """A person is as the records of the entry want it."""
+
+    def attached(self, item: Attached) -> None:
+        """An attachment is as its records want it."""
 
 
 class Settlement:
@@ -87,6 +104,8 @@ class Settlement:
             if not records:
                 continue  # looked up for what is attached to an earlier record
             assert decision is not None  # noqa: S101 - only decided entries end
+            if decision.twins:
+                summary.twins += 1
             if decision.kept:
                 summary.kept.update(decision.kept)
             if decision.create is not None:
@@ -144,6 +163,36 @@ class Settlement:
         )
         self.bytes -= sum(entry.weight for entry, _ in entries)
 
+    def left_out(self, entry: Entry, position: int | None, why: Why) -> None:
+        """A person goes on without the fields of `why`: the records that brought them are kept."""
+        values = [(each, self._dead_letters.values_of(each)) for each in entry.received]
+        for field in sorted(why.without):
+            # What one record says may have taken the place of what others said.
+            said = [step.values.get(field) for step in entry.steps]
+            brought = [(each, has[field]) for each, has in values if field in has]
+            blamed = [each for each, value in brought if value in said]
+            for received in blamed or [each for each, _ in brought]:
+                self.value_left_out(received, entry.key, why._replace(field=field), position)
+
+    def value_left_out(
+        self, received: Received, key: str, why: Why, position: int | None = None
+    ) -> None:
+        """A record goes on without `why.field`, with a ticket more until that is stored."""
+        self._dead_letters.leave_out(
+            [
+                Rejection(
+                    replace(received, ticket=self._checkpoint.received()),
+                    key,
+                    why.code,
+                    why.field,
+                    why.advice,
+                    why.request_id,
+                    position,
+                    part=f"field:{why.field}",
+                )
+            ]
+        )
+
     def refused_unread(self, rejection: Rejection) -> None:
         """A record that never reaches Marketo."""
         self._dead_letters.take([rejection])
@@ -153,6 +202,8 @@ class Settlement:
         tickets: list[Ticket] = []
         for item in items:
             self._summary.attachments[item.what.kind, outcome] += 1
+            if outcome in _DELIVERED:
+                self._dead_letters.attached(item)
             tickets += self._ended(item.records)
         self._checkpoint.settled(tickets)
 
@@ -175,8 +226,9 @@ class Settlement:
                         why.advice,
                         why.request_id,
                         position,
-                        item.what.kind,
+                        item.what.part or item.what.kind,
                         record,
+                        item.what.once,
                     )
                 )
                 self.bytes -= record.weight

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from target_marketo.delivery import preview
+from target_marketo.delivery.addresses import Addresses
 from target_marketo.delivery.entry import Phase, move
 from target_marketo.delivery.interface import Answer, CallFailed, Fate, NotSent, Stale, Unavailable
 from target_marketo.delivery.outcomes import are_about, sort
@@ -15,6 +16,8 @@ from target_marketo.delivery.packing import Pending
 from target_marketo.delivery.settlement import Why
 from target_marketo.delivery.standstill import Standstill
 from target_marketo.delivery.workers import Call
+from target_marketo.mapping import identity
+from target_marketo.mapping.refusals import Refusal
 from target_marketo.mapping.rules import Decision, decide
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ _FRESH_SECONDS = 60.0  # how old what Marketo was seen to hold may be when it is
 _MOST_ROWS = 300  # of a call, whatever a batch is
 _SEE = "see what Marketo holds, then replay"
 _SEVERAL = Why("1007", "merge them, or set `duplicates`")
+_CONFLICT = Why(Refusal.KEY_CONFLICT, Refusal.KEY_CONFLICT.cure, field=identity.EMAIL)
+_UNKNOWN_ID = Why(Refusal.UNKNOWN_ID, Refusal.UNKNOWN_ID.cure, field=identity.ID)
 _TOO_MANY = Why("1007", "more people share the key than one call can write; merge them in Marketo")
 
 _encode = msgspec.json.Encoder().encode
@@ -44,6 +49,9 @@ class Home(Protocol):
 
     def refused(self, entries: list[tuple[Entry, int | None]], why: Why) -> None:
         """They go to the error log."""
+
+    def left_out(self, entry: Entry, position: int | None, why: Why) -> None:
+        """They go on without fields that Marketo refused their row for."""
 
     def absent(self, entry: Entry) -> None:
         """Nobody is there, and nobody is made of these records alone."""
@@ -63,6 +71,8 @@ class Steps:
         self._size = means.options.size
         self._standstill = Standstill(means.options.outage_patience)
         self._pending: dict[tuple[str, str], Pending[Entry]] = {}
+        self._addresses = Addresses()
+        self._never: dict[str, Why] = {}  # fields that are refused whatever their value
         self._asked_at = -math.inf  # for the fields
         self.lookups = 0
 
@@ -81,11 +91,14 @@ class Steps:
         for entry in entries:
             entry.known_fields = entry.known_fields if fields is None else fields
             entry.leads = entry.decision = None
+            entry.address = ""
         self._ask(entries[0].person[0], entries)
 
     def _ask(self, key_field: str, entries: list[Entry]) -> None:
-        keys = [entry.key for entry in entries]
-        fields = sorted(frozenset[str]().union(*{entry.known_fields for entry in entries}))
+        by_key = key_field == entries[0].person[0]
+        keys = [entry.key if by_key else entry.address for entry in entries]
+        found_by = () if by_key else (key_field,)
+        fields = sorted(frozenset(found_by).union(*{entry.known_fields for entry in entries}))
         self.lookups += 1
         self._dispatch.start(
             Call(self, key_field, entries, self._now(), reads=True),
@@ -109,13 +122,41 @@ class Steps:
             self._found(call, result)
 
     def _found(self, call: Call, leads: list[dict[str, Any]]) -> None:
-        by_key: dict[str, list[dict[str, Any]]] = {}
+        found: dict[str, list[dict[str, Any]]] = {}
         for lead in leads:
-            by_key.setdefault(str(lead.get(call.lane, "")).lower(), []).append(lead)
+            found.setdefault(str(lead.get(call.lane, "")).lower(), []).append(lead)
         self._not_for_company(call)
+        if call.lane != call.items[0].person[0]:
+            self._found_by_address(call.items, found)
+            return
         for entry in call.items:
-            entry.leads = by_key.get(entry.person[1], [])
+            entry.leads = found.get(entry.person[1], [])
         self.decide(call.items)
+
+    def _found_by_address(
+        self, entries: list[Entry], found: Mapping[str, list[dict[str, Any]]]
+    ) -> None:
+        """Nobody is made, and no address written, where somebody else has it."""
+        others = []
+        for entry in entries:
+            key_field, key = entry.person
+            known = identity.known(key_field, entry.leads or (), found.get(entry.address, ()), key)
+            if known.conflict:
+                others.append(entry)
+            else:
+                entry.leads = [dict(lead) for lead in known.leads]
+                if known.adopts:
+                    entry.steps.append(identity.adoption(key_field, entry.key, entry.steps))
+        self._conflict(others)
+        self.decide([entry for entry in entries if entry not in others])
+
+    def _ask_by_address(self, entries: list[Entry]) -> None:
+        """Who has the addresses that these people would get."""
+        free = [entry for entry in entries if self._addresses.claim(entry.address, entry.person)]
+        self._conflict([entry for entry in entries if entry not in free])
+        if free:
+            move(free, Phase.LOOKED_UP)
+            self._ask(identity.EMAIL, free)
 
     def _not_for_company(self, call: Call) -> None:
         """The age limit is about waiting for company, not for Marketo."""
@@ -123,13 +164,15 @@ class Steps:
         for entry in call.items:
             entry.since += away
 
-    def decide(self, entries: Iterable[Entry]) -> None:
+    def decide(self, entries: Sequence[Entry]) -> None:
         """Compares what the records say with what was found."""
         unchanged = []
         duplicates = self._options.duplicates
+        if entries and entries[0].person[0] != identity.EMAIL:
+            entries = self._free_to_decide(entries)
         for entry in entries:
             if not entry.leads and not entry.may_create:
-                self._home.absent(entry)
+                self._nobody(entry)
                 continue
             decision = Decision()
             if entry.steps:
@@ -149,20 +192,69 @@ class Steps:
         self._home.over(unchanged)
         self.send_ripe()
 
+    def _conflict(self, entries: list[Entry]) -> None:
+        """Their addresses are of people with another key."""
+        if entries:
+            self._home.refused([(entry, None) for entry in entries], _CONFLICT)
+
+    def _free_to_decide(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those who get no address; who has it is looked up first, where the key is another."""
+        free: list[Entry] = []
+        asking: list[Entry] = []
+        for entry in entries:
+            address = identity.address_at_stake(
+                entry.steps, entry.leads or (), self._options.duplicates
+            )
+            (free if address in ("", entry.address) else asking).append(entry)
+            entry.address = address
+        if asking:
+            self._ask_by_address(asking)
+        return free
+
+    def _nobody(self, entry: Entry) -> None:
+        """Nobody is there, and nobody is made of these records."""
+        if entry.person[0] == identity.ID and entry.received:
+            self._home.refused([(entry, None)], _UNKNOWN_ID)
+        else:
+            self._home.absent(entry)
+
     def _put(self, action: str, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> None:
         """Has decided rows wait for company."""
         if len(rows) > _MOST_ROWS:
             self._home.refused([(entry, None)], _TOO_MANY)
             return
-        for row in rows:
-            refused = self._people.refuses(row)
-            if refused is not None:
-                why = Why(refused.code, refused.reason, field=refused.field)
+        why = self._objection(rows)
+        if why is not None:
+            if self._goes_without(entry, None, why):
+                self.decide([entry])
+            else:
                 self._home.refused([(entry, None)], why)
-                return
+            return
         entry.take_rows([_encode(row) for row in rows])
         move([entry], Phase.WAITING)
         self._lane(action, entry.person[0]).put(entry)
+
+    def _objection(self, rows: Sequence[Mapping[str, Any]]) -> Why | None:
+        """Why rows would be refused, as far as that is known before they are sent."""
+        for row in rows:
+            for name, why in self._never.items():
+                if name in row:
+                    return why
+            refused = self._people.refuses(row)
+            if refused is not None:
+                field = refused.field
+                return Why(refused.code, refused.reason, field=field, without=frozenset({field}))
+        return None
+
+    def _goes_without(self, entry: Entry, position: int | None, why: Why) -> bool:
+        """Has an odd value cost its field, if the person can be written without it."""
+        if not self._options.leaves_out or entry.person[0] in why.without:
+            return False
+        if not any(why.without & step.values.keys() for step in entry.steps):
+            return False  # so each time they say less, and it ends
+        self._home.left_out(entry, position, why)
+        entry.go_without(why.without)
+        return True
 
     def _lane(self, action: str, key_field: str) -> Pending[Entry]:
         lane = action, key_field
@@ -231,7 +323,13 @@ class Steps:
         else:
             found.refused |= found.doubted
         for why, entries in found.refused.items():
-            self._home.refused(entries, why)
+            if why.always:
+                self._never |= dict.fromkeys(why.without, why)
+            again = [entry for entry, at in entries if self._goes_without(entry, at, why)]
+            self._hold(again, 0.0)
+            for_good = [each for each in entries if each[0] not in again]
+            if for_good:
+                self._home.refused(for_good, why)
         self._hold(found.again, 0.0)
         for seconds, later in found.later.items():
             self._hold(later, seconds)

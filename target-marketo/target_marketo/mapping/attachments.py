@@ -6,7 +6,7 @@ record of a stream (its lists and programs) is made once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,15 @@ from target_marketo.mapping.refusals import Refusal, Refused, Unfit
 from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES, Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from target_marketo.mapping.record_reader import Properties, Row
-    from target_marketo.mapping.streams_setting import Source, StreamEntry
+    from target_marketo.mapping.streams_setting import (
+        ActivityEntry,
+        ObjectEntry,
+        Source,
+        StreamEntry,
+    )
 
 ATTRIBUTES_BYTES = 65_536  # of all attributes of an activity as JSON (Adobe, error 1049)
 _STRING = Limit(characters=STRING_CHARACTERS, truncate=True)
@@ -41,8 +46,9 @@ class AttachmentKind(StrEnum):
 class Lane:
     """Rows of one lane share a call.
 
-    `key` is (list), (program, status), (activity type) or (object). `since` and `skip_if_missing`
-    are an activity's, `dedupe` and `link` (the names of its fields) an object's.
+    `key` is (list), (program, status), (activity type) or (object). `since`, `skip_if_missing` and
+    `once` (the attribute that holds the once value) are an activity's, `dedupe` and `link` (the
+    names of its fields) an object's.
     """
 
     kind: AttachmentKind
@@ -51,6 +57,10 @@ class Lane:
     skip_if_missing: bool = False
     dedupe: str = ""
     link: str = ""
+    once: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(self.key)
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False):
@@ -68,9 +78,60 @@ class Attachment(msgspec.Struct, frozen=True, gc=False):
 
 def shared(entry: StreamEntry) -> tuple[Attachment, ...]:
     """The attachments that are the same for every record."""
-    lists = [Lane(AttachmentKind.LIST, (name,)) for name in entry.lists]
-    programs = [Lane(AttachmentKind.PROGRAM, each) for each in entry.programs.items()]
-    return tuple(Attachment(lane) for lane in (*lists, *programs))
+    return tuple(Attachment(lane) for lane in _shared_lanes(entry))
+
+
+def lanes(entry: StreamEntry) -> Iterator[tuple[Lane, tuple[str, ...]]]:
+    """All lanes of an entry, each with the attributes or fields that it names."""
+    for lane in _shared_lanes(entry):
+        yield lane, ()
+    if entry.activity is not None:
+        yield _activity_lane(entry.activity), tuple(entry.activity.attributes)
+    if entry.object is not None:
+        yield _object_lane(entry.object), tuple(entry.object.fields)
+
+
+def attached_to(entry: StreamEntry, label: str, name: str) -> StreamEntry:
+    """The entry with one of its attachments alone, as the error log names it: `list` and its name.
+
+    Of an activity or an object the name is followed by what tells it from others, after a `#`.
+    """
+    name_alone = name.partition("#")[0]
+    activity, thing = entry.activity, entry.object
+    return replace(
+        entry,
+        lists=tuple(each for each in entry.lists if (label, name) == ("list", each)),
+        programs={
+            program: status
+            for program, status in entry.programs.items()
+            if (label, name) == ("program", program)
+        },
+        activity=activity
+        if activity and (label, name_alone) == ("activity", activity.type)
+        else None,
+        object=thing if thing and (label, name_alone) == ("object", thing.name) else None,
+    )
+
+
+def _shared_lanes(entry: StreamEntry) -> Iterator[Lane]:
+    for name in entry.lists:
+        yield Lane(AttachmentKind.LIST, (name,))
+    for program in entry.programs.items():
+        yield Lane(AttachmentKind.PROGRAM, program)
+
+
+def _activity_lane(activity: ActivityEntry) -> Lane:
+    return Lane(
+        AttachmentKind.ACTIVITY,
+        (activity.type,),
+        since=activity.since,
+        skip_if_missing=activity.skip_if_missing,
+        once=activity.once_attribute,
+    )
+
+
+def _object_lane(thing: ObjectEntry) -> Lane:
+    return Lane(AttachmentKind.OBJECT, (thing.name,), dedupe=thing.dedupe, link=thing.link)
 
 
 class Attaching:
@@ -87,12 +148,7 @@ class Attaching:
     ) -> None:
         self._makers: list[Callable[[Row, list[Refused]], Attachment]] = []
         if (activity := entry.activity) is not None:
-            lane = Lane(
-                AttachmentKind.ACTIVITY,
-                (activity.type,),
-                since=activity.since,
-                skip_if_missing=activity.skip_if_missing,
-            )
+            lane = _activity_lane(activity)
             read = {
                 part: properties.getter(source)
                 for part, source in (("once", activity.once), ("date", activity.date))
@@ -101,19 +157,22 @@ class Attaching:
             attributes = _readers(activity.attributes, properties, types)
 
             def make_activity(row: Row, refused: list[Refused]) -> Attachment:
+                once = _once(read["once"](row))
+                values = _values("activity.attributes", attributes, row, refused)
+                # By it the activity is known again: it is written just as the ledger has it.
+                if str(values.get(lane.once)) != once:
+                    values[lane.once] = once
                 return Attachment(
                     lane,
-                    _within(_values("activity.attributes", attributes, row, refused)),
-                    once=_once(read["once"](row)),
+                    _within(values, lane.once),
+                    once=once,
                     at=_needed(_converted("activity.date", as_datetime, read["date"](row))),
                     primary=str(_part("activity.primary", primary, row) or ""),
                 )
 
             self._makers.append(make_activity)
         if (thing := entry.object) is not None:
-            of_object = Lane(
-                AttachmentKind.OBJECT, (thing.name,), dedupe=thing.dedupe, link=thing.link
-            )
+            of_object = _object_lane(thing)
             fields = _readers(thing.fields, properties, {})
 
             def make_object(row: Row, refused: list[Refused]) -> Attachment:
@@ -236,10 +295,10 @@ def _part(part: str, read: Callable[[Row], Any], row: Row) -> Any:
         raise _PartUnfit(part, unfit.code, str(unfit)) from None
 
 
-def _within(values: dict[str, Any]) -> dict[str, Any]:
+def _within(values: dict[str, Any], whole: str) -> dict[str, Any]:
     """The attributes, the longest texts shortened until all of them fit into an activity."""
     while (over := _size(values.items()) - ATTRIBUTES_BYTES) > 0:
-        name = max(values, key=lambda each: len(_json(values[each])))
+        name = max(values, key=lambda each: len(_json(values[each])) * (each != whole))
         text = values[name]
         if not isinstance(text, str) or not text:
             break  # no text is left to shorten

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from target_marketo.mapping.refusals import Refusal
+from target_marketo.mapping.rules import Rule, Rules, Step, Write, decide
 from target_marketo.mapping.values import is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CONFLICT = Refusal.KEY_CONFLICT
-"""The code of a record whose address belongs to somebody with another key."""
+    from target_marketo.mapping.rules import Duplicates
+
+EMAIL, ID = "email", "id"
+"""The field that everybody is known by besides, and the one that Marketo alone gives."""
 
 
 class Known(NamedTuple):
@@ -53,3 +55,29 @@ def known(
         return Known(vacant, adopts=True)
     same = [lead for lead in others if str(lead.get(key_field)).lower() == key]
     return Known(same, conflict=bool(others) and not same)
+
+
+def adoption(key_field: str, key: str, steps: Sequence[Step]) -> Step:
+    """What writes the key to somebody who lacks it, whatever its rule says.
+
+    The steps have it in the field's own type, unless they are about another field alone.
+    """
+    said = (step.values[key_field] for step in steps if key_field in step.values)
+    return Step(
+        Rules((Rule(key_field, Write.ALWAYS),), creates=False), {key_field: next(said, key)}
+    )
+
+
+def address_at_stake(
+    steps: Sequence[Step], leads: Sequence[Mapping[str, Any]], duplicates: Duplicates
+) -> str:
+    """The address that somebody would get, or that may tell who is meant where the key does not.
+
+    It is as Marketo compares it, and empty if there is none.
+    """
+    decision = decide(steps, leads, duplicates)
+    rows: list[Mapping[str, Any]] = [decision.create or {}]
+    rows += [update.values for update in decision.updates]
+    if decision.nobody:
+        rows = [step.values for step in reversed(steps)]
+    return str(next(filter(None, (row.get(EMAIL) for row in rows)), "")).lower()

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from target_marketo.mapping.attachments import Attaching, shared
+from target_marketo.mapping.attachments import Attaching, attached_to, shared
 from target_marketo.mapping.record_reader import Properties
 from target_marketo.mapping.refusals import Refusal, Refused, Skip, Unfit
+from target_marketo.mapping.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from target_marketo.mapping.attachments import Attachment
     from target_marketo.mapping.record_reader import Record, Row
-    from target_marketo.mapping.rules import Rules
+    from target_marketo.mapping.rules import Rule
     from target_marketo.mapping.streams_setting import StreamEntry
     from target_marketo.mapping.values import Value
 
 DELETED = ("_sdc_deleted_at", "_sdc_deleted", "IsDeleted", "isDeleted", "is_deleted")
 """Properties that say of a record that it was deleted at its source."""
+
+_FIELD = "field"  # the part of a record that is one field of its person
 
 _NO = frozenset({"", "false", "f", "no", "n", "0", "0.0"})
 
@@ -82,6 +85,7 @@ class StreamPlan:
     attribute_types: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what the stream is mapped by, one line each
     warnings: tuple[str, ...] = ()  # of both ends, likewise
+    part: str = ""  # what of the records it is for; empty: all of them
     key_is_doubtful: bool = False  # the SCHEMA does not have it, though records may
     properties: Properties = field(init=False)
     _read_key: Callable[[Row], Any] = field(init=False)
@@ -190,9 +194,34 @@ class StreamPlan:
                     values.pop(rule.field, None)
         return left_out
 
+    def only(self, part: str) -> StreamPlan:
+        """The same for one part of its records, as the error log names it.
+
+        That is one field, together with its group, or one thing that is attached. Nobody is made
+        of a part, and what `streams` does not ask for any more is nothing.
+        """
+        kind, _, name = part.partition(":")
+        rules = _group_of(self.rules, name) if kind == _FIELD else ()
+        names = {rule.field for rule in rules}
+        return replace(
+            self,
+            rules=Rules(rules, creates=False),
+            planned=tuple(each for each in self.planned if each.name in names),
+            constants={each: value for each, value in self.constants.items() if each in names},
+            key_is_value=self.key_is_value and self.key in names,
+            entry=replace(attached_to(self.entry, kind, name), create=False),
+            part=part,
+        )
+
     def person(self, key: str) -> tuple[str, str]:
         """The key as Marketo compares it: e-mails in any case are one person."""
         return self.key, key.lower()  # not casefold, to which ß is ss
+
+
+def _group_of(rules: Rules, field: str) -> tuple[Rule, ...]:
+    """The rule of a field, and those that are decided together with it."""
+    groups = {rule.group for rule in rules.all if rule.field == field and rule.group}
+    return tuple(rule for rule in rules.all if rule.field == field or rule.group in groups)
 
 
 def _no_marks(_: Row) -> tuple[Any, ...]:

@@ -42,6 +42,12 @@ class Refusal(StrEnum):
         "merge the two in Marketo, or correct the key or the address at their source, then replay",
         True,
     )
+    UNKNOWN_ID = (
+        "unknown_id",
+        "Marketo has nobody with this id",
+        "the person was deleted or merged into another: correct the id at its source, then replay",
+        True,
+    )
     MISSING_KEY = (
         "missing_key",
         "the record lacks a key property of its stream",
@@ -52,6 +58,12 @@ class Refusal(StrEnum):
         "missing",
         "the record lacks what an activity or object cannot be without",
         "map another property in `streams`, or correct it at its source",
+        True,
+    )
+    UNDECIDED = (
+        "undecided",
+        "nobody can tell whether the activity was written",
+        "look for it in Marketo, then marketo-ops errors decide ID --written, or --send and replay",
         True,
     )
     TOO_LONG = (

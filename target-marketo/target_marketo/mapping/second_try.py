@@ -11,14 +11,13 @@ import re
 from typing import TYPE_CHECKING
 
 from target_marketo.mapping.marketo_fields import COMPANY
+from target_marketo.mapping.rules import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from target_marketo.mapping.values import Value
+    from collections.abc import Collection
 
 _FOR_A_FIELD = frozenset({"1003", "1006", "1021", "1077"})
-_OF_THE_COMPANY = "1021"
+OF_THE_COMPANY = "1021"
 _QUOTED = re.compile(r"['\"`]([A-Za-z0-9_]{1,255})['\"`]")
 
 
@@ -30,20 +29,17 @@ def refused_fields(code: str, message: str, fields: Collection[str]) -> frozense
         message: Its text. The first name in quotes counts: what follows may be the value.
         fields: The row's own.
     """
-    if code == _OF_THE_COMPANY:
+    if code == OF_THE_COMPANY:
         return frozenset(fields) & COMPANY
     named = _QUOTED.search(message) if code in _FOR_A_FIELD else None
     return frozenset({named[1]} & set(fields)) if named else frozenset()
 
 
-def without(
-    values: Mapping[str, Value], fields: Collection[str], needed: Collection[str]
-) -> dict[str, Value] | None:
-    """The row less these fields; None if nothing would be left, or if a needed one is among them.
-
-    `needed` are the fields by which Marketo knows the person.
-    """
-    if not fields or any(name in needed for name in fields):
-        return None
-    left = {name: value for name, value in values.items() if name not in fields}
-    return left if left.keys() - set(needed) else None
+def without(step: Step, fields: Collection[str]) -> Step:
+    """The step less these fields, and less what is only as new as one of them tells."""
+    left = {name: value for name, value in step.values.items() if name not in fields}
+    for newest in step.rules.newest:
+        if newest.leader.field in fields:
+            for rule in newest.followers:
+                left.pop(rule.field, None)
+    return Step(step.rules, left)

@@ -119,6 +119,11 @@ class ActivityEntry:
     skip_if_missing: bool = False
     attributes: Mapping[str, Source] = field(default_factory=dict)
 
+    @property
+    def once_attribute(self) -> str:
+        """The attribute that the activity is known by when it is read back."""
+        return next(name for name, each in self.attributes.items() if each.path == self.once)
+
 
 @dataclass(frozen=True)
 class ObjectEntry:
@@ -401,6 +406,12 @@ def _activity(where: str, given: Any, tell: Tell) -> ActivityEntry | None:
     if len(attributes) > _MAX_ATTRIBUTES:
         problems.append(f"`{where}.attributes`: Marketo takes {_MAX_ATTRIBUTES} at most")
     good = bool(problems) or _required(where, given, ("type", "once", "date", "primary"), tell)
+    once = options.get("once")
+    if not problems and good and once not in {each.path for each in attributes.values()}:
+        problems.append(
+            f"`{where}.attributes` must have one from {once}, which is what `once` says: by it an "
+            "activity is known again"
+        )
     for problem in problems:
         tell(problem)
     if problems or not good or primary is None:

@@ -29,6 +29,7 @@ from target_marketo.marketo.errors import (
     Unavailable,
     error_of,
 )
+from target_marketo.marketo.server_clock import ServerClock
 from target_marketo.marketo.transport import (
     NotSent,
     TimedOut,
@@ -119,6 +120,7 @@ class Caller:
     calls: Calls = field(default_factory=Calls)
     stopping: Callable[[], bool] = lambda: False
     before_write: Callable[[], None] = lambda: None
+    clock: ServerClock = field(default_factory=ServerClock)
 
     def __post_init__(self) -> None:
         self._guards_counts = threading.Lock()
@@ -214,7 +216,7 @@ class Caller:
             self.calls.by_kind[request.kind] += 1
         try:
             sent = self._prepared(request, body, token)
-            return exchange(self.session, sent, timeout=timeout)
+            reply = exchange(self.session, sent, timeout=timeout)
         except NotSent as error:
             raise Unavailable(f"no call to Marketo: {error}") from None
         except TransportError as error:
@@ -225,6 +227,8 @@ class Caller:
                 after_timeout=is_late,
                 at_work_seconds=lease.seconds_left(),
             ) from None
+        self.clock.note(reply.date)
+        return reply
 
     def _prepared(
         self, request: Request, body: bytes | None, token: str

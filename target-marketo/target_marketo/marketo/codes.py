@@ -360,6 +360,19 @@ def _index() -> dict[tuple[str, Family], Code]:
 _INDEX = _index()
 
 
+_FAMILIES = {
+    "list": Family.LISTS,
+    "program": Family.STATUS,
+    "object": Family.OBJECTS,
+    "activity": Family.ACTIVITIES,
+}
+
+
+def family_of(part: str) -> Family:
+    """The calls that write a part of a record, such as `list:Customers` in the error log."""
+    return _FAMILIES.get(part.partition(":")[0], Family.PEOPLE)
+
+
 def is_documented(code: str) -> bool:
     """Whether the table has it."""
     return (code, Family.PEOPLE) in _INDEX

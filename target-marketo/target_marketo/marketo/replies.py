@@ -19,9 +19,13 @@ _REQUEST_ID = re.compile(r"[0-9A-Za-z#_-]{1,60}")
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):
-    """Why a row was skipped."""
+    """Why a row was skipped. The message may repeat a value of the row: it is never shown."""
 
     code: str | int = ""
+    message: Any = None
+
+    def __repr__(self) -> str:
+        return f"Reason(code={self.code!r})"
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +40,15 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     def code(self) -> str:
         """Why it was skipped; empty if Marketo does not say."""
         return code_of_reasons(self.reasons or self.errors)
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Each reason's code and message, as far as it has one; see `Reason`."""
+        return [
+            (code_of_reasons((each,)), each.message)
+            for each in self.reasons or self.errors
+            if isinstance(each.message, str)
+        ]
 
 
 class Answer(NamedTuple):

@@ -93,6 +93,7 @@ class Reply(NamedTuple):
 
     status: int
     content: bytes
+    date: str | None = None  # the header
 
 
 def prepare(
@@ -132,7 +133,7 @@ def exchange(
                 proxies=session.proxies,
                 verify=session.verify,
             ) as reply:
-                return Reply(reply.status_code, _content(reply))
+                return Reply(reply.status_code, _content(reply), reply.headers.get("Date"))
         except (OSError, HTTPError) as error:
             # Never chained and never shown: its text holds the address.
             raise _told(error, timeout, sent=until.sent, late=now() >= give_up_at) from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from target_marketo.ops.status.health import Health
     from target_marketo.store.database import Database
@@ -54,6 +56,35 @@ class _KindsByDefault(click.Group):
 @click.version_option(package_name="target-marketo", prog_name="marketo-ops")
 def commands() -> None:
     """Operations of target-marketo: what went wrong, what to do, and one e-mail a day."""
+
+
+def _questions(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each question of `init`."""
+    from target_marketo.ops.init.questions import ALL  # noqa: PLC0415 - nothing else needs it
+
+    for question in reversed(ALL):
+        command = click.option(
+            f"--{question.option}",
+            question.variable,
+            metavar="FILE" if question.secret else "TEXT",
+            help=question.text + (": a file that holds it, or -." if question.secret else "."),
+        )(command)
+    return command
+
+
+@commands.command()
+@_questions
+@click.option("--replace", is_flag=True, help="Change a .env that is there without asking.")
+def init(*, replace: bool, **given: str | None) -> None:
+    """Ask for the settings, try each of them, and write .env for you alone.
+
+    What an option gives is not asked. Secrets are typed unseen, or read from files: never from the
+    command line, which other users see. Nothing is mailed, nobody is written to Marketo.
+    """
+    from target_marketo.ops.init.init import Init  # noqa: PLC0415 - when it is used
+
+    named = {name.upper(): value for name, value in given.items() if value is not None}
+    Init(named, replaces=replace).run()
 
 
 @commands.command()
@@ -166,15 +197,16 @@ def explain(files: tuple[str, ...], address: str, limit: int | None, *, as_json:
     showing.show(found, as_json=as_json)
 
 
-@commands.group(cls=_KindsByDefault)
+@commands.group(
+    cls=_KindsByDefault,
+    short_help="Records that Marketo did not take, by kind.",
+    epilog="""\b
+marketo-ops errors                  the kinds, and what to do about each
+marketo-ops errors too_long:city    the entries of a kind
+marketo-ops errors show 17          one entry""",
+)
 def errors() -> None:
-    r"""Records that Marketo did not take: by kind, or with a KIND its entries.
-
-    \b
-    marketo-ops errors                  the kinds, and what to do about each
-    marketo-ops errors too_long:city    the entries of a kind
-    marketo-ops errors show 17          one entry
-    """
+    """Records that Marketo did not take: by kind, or with a KIND its entries."""
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -249,6 +281,46 @@ def errors_list(
         listing.show_list(database, wanted, limit, as_json=as_json)
 
 
+@errors.command("decide")
+@_config
+@click.argument("entry_id", metavar="ID", type=int)
+@click.option("--written/--send", "written", default=None, help="It is in Marketo, or it is not.")
+def errors_decide(files: tuple[str, ...], entry_id: int, *, written: bool | None) -> None:
+    """Settle an activity of which only a person can tell whether it was written."""
+    from target_marketo.ops import activities as settling  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+
+    if written is None:
+        raise click.UsageError("look for it in Marketo, then say --written or --send")
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        click.echo(settling.decide(settings, database, entry_id, written=written))
+
+
+@commands.group()
+def activities() -> None:
+    """Custom activities, as far as the store remembers them."""
+
+
+@activities.command("adopt")
+@_config
+@click.option(
+    "--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="From that day on, in UTC."
+)
+def activities_adopt(files: tuple[str, ...], since: datetime) -> None:
+    """Take over what others, or a store that was lost, wrote, so that no run writes it again.
+
+    Reads Marketo's log, 300 activities a call, and writes nothing there.
+    """
+    from target_marketo.ops import activities as settling  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.project import configuration  # noqa: PLC0415
+
+    settings = configuration.settings(files)
+    with closing(_store(files)) as database:
+        for name, count in settling.adopt(settings, database, since.replace(tzinfo=UTC)):
+            click.echo(f"{name}: {count} activities taken over")
+
+
 @errors.command("show")
 @_config
 @click.argument("entry_id", metavar="ID", type=int)
@@ -314,7 +386,9 @@ def purge(files: tuple[str, ...], email: str, *, as_json: bool) -> None:
 @commands.command()
 @_config
 def rekey(files: tuple[str, ...]) -> None:
-    """Give the store's hashes the key of `store_key`, or else a new random one.
+    """Give the store's hashes another key.
+
+    It is that of `store_key`, or else a new random one.
 
     Not beside a run. Other hosts on the same store need the new key before their next run.
     """
@@ -333,7 +407,7 @@ def rekey(files: tuple[str, ...]) -> None:
 @click.option("--ask", is_flag=True, help="Ask Marketo for everybody's calls: one call more.")
 @_json
 def usage(files: tuple[str, ...], *, ask: bool, as_json: bool) -> None:
-    """Calls used today, by us and by everybody, and the runs of the last day."""
+    """Calls used today, and the runs of the last day."""
     from target_marketo.ops import usage as using  # noqa: PLC0415
     from target_marketo.ops.project import configuration  # noqa: PLC0415 - when it is used
 
@@ -353,7 +427,10 @@ def usage(files: tuple[str, ...], *, ask: bool, as_json: bool) -> None:
 @click.option("--heartbeat", is_flag=True, help="Mail also when there is no news.")
 @_json
 def digest(files: tuple[str, ...], preview: str | None, *, heartbeat: bool, as_json: bool) -> None:
-    """Mail what is new since the last digest that the mail server accepted."""
+    """Mail what is new since the last digest.
+
+    The last is the one that the mail server accepted.
+    """
     from target_marketo.ops.digest import digest as digesting  # noqa: PLC0415 - when it is used
 
     with closing(_store(files)) as database:
@@ -372,9 +449,10 @@ def digest(files: tuple[str, ...], preview: str | None, *, heartbeat: bool, as_j
     show_default=True,
 )
 def status(files: tuple[str, ...], form: str) -> None:
-    """Is the job well? One line first: healthy, or the worst thing and its cure.
+    """Whether the job is well, and if not, what to do.
 
-    Asks Marketo nothing, and ends with 1 if people do not arrive.
+    The first line is healthy, or the worst thing and its cure. Asks Marketo nothing, and ends with
+    1 if people do not arrive.
     """
     from target_marketo.ops.status import show  # noqa: PLC0415 - when it is used
 
@@ -390,22 +468,22 @@ def status(files: tuple[str, ...], form: str) -> None:
     "--exit-code", "ended_with", type=int, help="What the job ended with, where a shell knows it."
 )
 def ping(files: tuple[str, ...], ended_with: int | None) -> None:
-    """Tell a dead-man switch how the run that has just ended went: the last task of a job.
+    """Tell a dead-man switch how the last run ended.
 
-    Ends with 0 if it ended well, with 1 if it failed, and with 75 if nothing is wrong and the next
-    run goes on: no calls were left, or another run was still going.
+    It is the last command of a job. Ends with 0 if the run ended well, with 1 if it failed, and
+    with 75 if nothing is wrong and the next run goes on: no calls were left, or another run was
+    still going.
     """
-    from target_marketo.ops.console import console  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.console import print_line  # noqa: PLC0415 - when it is used
     from target_marketo.ops.project import configuration  # noqa: PLC0415
     from target_marketo.ops.status import ping as pinging  # noqa: PLC0415
     from target_marketo.ops.status.show import utc  # noqa: PLC0415
 
     with closing(_store(files)) as database:
         told = pinging.decide(_health(database, files), ended_with, utc)
-    screen = console(to_stderr=True)
-    screen.print(told.text, markup=False, soft_wrap=True)
+    print_line(told.text, to_stderr=True)
     for missed in pinging.tell(told, configuration.variables()):
-        screen.print(f"Warning: {missed}", markup=False, soft_wrap=True)
+        print_line(f"Warning: {missed}", to_stderr=True)
     sys.exit(told.code)
 
 

@@ -44,6 +44,15 @@ def is_piped() -> bool:
     return not console().is_terminal
 
 
+def print_line(*parts: str | tuple[str, str], to_stderr: bool = False) -> None:
+    """A line, of texts or (text, style): broken between words by a terminal, whole in a pipe."""
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    screen = console(to_stderr=to_stderr)
+    shown = [plain(part) if isinstance(part, str) else (plain(part[0]), part[1]) for part in parts]
+    screen.print(Text.assemble(*shown), soft_wrap=not screen.is_terminal)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table that fits the terminal; columns whose name ends in `#` are numbers.
 

@@ -31,6 +31,8 @@ class Message(msgspec.Struct, frozen=True):
 
     The value of a STATE stays as it was written: it is the tap's, and is handed back untouched. A
     record is not read here: the plan of its stream reads the few properties that it needs.
+
+    `part` is of a SCHEMA that `marketo-ops replay` writes: what of the records is to be delivered.
     """
 
     type: str
@@ -38,6 +40,7 @@ class Message(msgspec.Struct, frozen=True):
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
     value: msgspec.Raw = msgspec.Raw()
+    part: str | None = None
 
 
 class Lines(NamedTuple):

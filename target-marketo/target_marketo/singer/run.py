@@ -13,15 +13,13 @@ from collections import Counter, deque
 from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from msgspec.structs import replace
-
 from target_marketo.delivery.checkpoint import Checkpoint
 from target_marketo.delivery.dead_letters import Rejections
 from target_marketo.delivery.ending import Ending
 from target_marketo.delivery.engine import Engine, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.rejection_limit import Judge
-from target_marketo.delivery.settlement import Rejection, Settlement
+from target_marketo.delivery.settlement import Settlement, Why
 from target_marketo.delivery.summary import Summary
 from target_marketo.delivery.workers import Done
 from target_marketo.governor import BudgetSpent, GovernorError
@@ -113,7 +111,7 @@ class Run:
         output: IO[str] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.summary = Summary(dry_run=settings.dry_run)
+        self.summary = Summary(settings.dry_run, str(settings.duplicates))
         self._messages: Counter[str] = Counter()
         self._records: Counter[str] = Counter()  # by stream
         self._metrics = Metrics(self._records, marketo.calls)
@@ -126,10 +124,17 @@ class Run:
         self.watch = Watch(settings.max_rejected_percent)
         self._now = now
         self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._kinds = kinds or {}
         self._ending = Ending()
         self._checkpoint = Checkpoint()
+        self._plans: dict[str, StreamPlan] = {}  # as the last SCHEMA of each stream has it
         self._rejections = Rejections(
-            error_log, self.summary, self._checkpoint.settled, stores=not settings.dry_run
+            error_log,
+            self.summary,
+            self._checkpoint.settled,
+            stores=not settings.dry_run,
+            kinds=self._kinds.values(),
+            plans=self._plans,
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
         self._people = People(marketo, self._described, settings.partition_name)
@@ -142,15 +147,16 @@ class Run:
                 duplicates=settings.duplicates,
                 outage_patience=_PATIENCE_SECONDS,
                 dry_run=settings.dry_run,
+                leaves_out=settings.unfit_values == "leave_out",
             ),
             self._settlement,
             self._ending,
             self._inbox,
-            kinds=kinds,
+            kinds=self._kinds,
             now=now,
         )
         self._mapper: Mapper | None = None
-        self._plans: dict[str, StreamPlan] = {}
+        self._served: dict[str, StreamPlan] = {}  # the same, or what is asked for of them
         self._plan: StreamPlan | None = None  # of the record that came last
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._bundles = 0
@@ -223,6 +229,8 @@ class Run:
         self._marketo.learn_usage()
         self._mapper = self._people.mapper = self._described.mapper()
         self.watch = Watch(self._settings.max_rejected_percent, self._mapper.entries)
+        for kind in self._kinds.values():
+            kind.prepare()
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
@@ -333,7 +341,7 @@ class Run:
         try:
             match read_leniently(line):
                 case {"type": "RECORD", "stream": str(stream), "record": dict(record)}:
-                    plan = self._plans.get(stream)
+                    plan = self._served.get(stream)
                 case _:
                     return False
         except (ValueError, RecursionError):
@@ -372,6 +380,7 @@ class Run:
         for line in self.watch.untold(plan.warnings):
             logger.warning("%s", printable(line))
         self._plans[message.stream] = plan
+        self._served[message.stream] = plan.only(message.part) if message.part else plan
         self._plan = None
 
     def _state(self, message: Message) -> None:
@@ -385,7 +394,7 @@ class Run:
         """Of a stream, or after one of another stream."""
         if message.stream is None:
             raise Malformed("is a RECORD without stream or record")
-        plan = self._plans.get(message.stream)
+        plan = self._served.get(message.stream)
         if plan is None:
             raise Malformed("is a RECORD of a stream without SCHEMA")
         row = plan.properties.read(line)
@@ -398,16 +407,26 @@ class Run:
         summary = self.summary
         summary.received += 1
         self._records[plan.stream] += 1
-        received = Received(self._checkpoint.received(), plan.stream, line, summary.received)
+        received = Received(
+            self._checkpoint.received(), plan.stream, line, summary.received, plan.part
+        )
         try:
             mapped = plan.step(row)
         except RecursionError:
             mapped = Refused(Refusal.WRONG_TYPE, "", "a value is nested too deeply")
         self.watch.record(plan, mapped, line)
         if isinstance(mapped, Mapped):
-            if mapped.left_out:
-                self._leave_out(mapped, received)
-            self._engine.add(plan, mapped, received)
+            for each in mapped.left_out:
+                why = Why(each.code, each.reason, field=each.field)
+                self._settlement.value_left_out(received, mapped.key, why)
+            kinds, brought = self._kinds, mapped.attachments
+            self._engine.add(
+                plan,
+                mapped,
+                received,
+                [kinds[each.lane.kind].attachment(each) for each in brought],
+                creates=plan.entry.create,
+            )
         elif mapped is None or isinstance(mapped, Skip):
             if mapped is not None:
                 summary.skipped_because[str(mapped)] += 1
@@ -416,22 +435,6 @@ class Run:
             self._settlement.refused_unread(self._rejections.refuse(plan, received, mapped))
 
     # The error log
-
-    def _leave_out(self, mapped: Mapped, received: Received) -> None:
-        """Keeps the record, with a ticket of its own for each field that it goes without."""
-        self._rejections.leave_out(
-            Rejection(
-                replace(received, ticket=self._checkpoint.received()),
-                mapped.key,
-                each.code,
-                each.field,
-                each.reason,
-                "",
-                None,
-                part=f"field:{each.field}",
-            )
-            for each in mapped.left_out
-        )
 
     def _judge(self) -> None:
         """Stops a run whose mapping is wrong while no bookmark has moved."""

@@ -12,6 +12,7 @@ from target_marketo.store.database import StoreError
 from target_marketo.store.run_ledger import COUNTS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
     from target_marketo.singer.run import Run
@@ -60,7 +61,16 @@ def recorded(ledger: RunLedger, run: Run) -> Iterator[None]:
 def _counts(run: Run) -> dict[str, Any]:
     calls = run.calls
     counts: dict[str, Any] = {name: getattr(run.summary, name) for name in COUNTS}
+    counts["attachments"] = run.summary.attached
     counts |= {"calls": dict(calls.by_kind), "throttled": dict(calls.throttled)}
+    counts["attachments"] = written(run.summary.attachments)
     bookmark = newest_time(run.last_state) if run.last_state else None
     # Where nothing was written yet, what stands there stays.
     return counts | ({"bookmark": bookmark} if bookmark else {})
+
+
+def written(attachments: Counter[tuple[str, str]]) -> dict[str, int]:
+    """How many of each kind were written to people, of `Summary.attachments`."""
+    return {
+        str(kind): count for (kind, became), count in attachments.items() if became == "delivered"
+    }

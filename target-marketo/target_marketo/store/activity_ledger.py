@@ -20,6 +20,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
@@ -54,7 +55,7 @@ ACTIVITIES = Table(
     Column("type_id", BigInteger, primary_key=True, autoincrement=False),
     Column("once", Text, primary_key=True),
     Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),  # times that it was sent
+    Column("attempts", Integer, nullable=False),  # times that it was sent, whatever came of it
     Column("run", Text, nullable=False),
     Column("sent_at", Double, nullable=False),  # seconds since 1970, UTC
     Column("lead_id", BigInteger),
@@ -70,12 +71,16 @@ ACTIVITY_TYPES = Table(
     Column("instance", Text, primary_key=True),
     Column("type_id", BigInteger, primary_key=True, autoincrement=False),
     Column("since", Text, nullable=False),
+    # What a person had taken over from Marketo's log: from when on, and when that was.
+    Column("adopted_since", Text),
+    Column("adopted_at", Double),
 )
 
 ONCE_CHARACTERS = 255
 KEPT = timedelta(days=38 * 31)
 """Longer than Marketo keeps an activity (25 months, or 37): it cannot come back unnoticed."""
 
+_NO_RUN_YET = ""
 _ROWS_AT_ONCE = 500
 
 
@@ -116,6 +121,13 @@ class Found(NamedTuple):
     lead_id: int
     date: str
     guid: str
+
+
+class Adopted(NamedTuple):
+    """What a person had taken over: from when on (RFC 3339), at a moment (seconds since 1970)."""
+
+    since: str
+    at: float
 
 
 class Purged(NamedTuple):
@@ -181,7 +193,11 @@ class ActivityLedger:
     def since(self, type_id: int, proposal: str) -> str:
         """From when on activities of a type are written: what the first run proposed."""
         row = {"instance": self._instance, "type_id": type_id, "since": proposal}
-        first = self._database.insert(ACTIVITY_TYPES).values(row).on_conflict_do_nothing()
+        insert = self._database.insert(ACTIVITY_TYPES).values(row)
+        known = func.coalesce(func.nullif(ACTIVITY_TYPES.c.since, _NO_RUN_YET), proposal)
+        first = insert.on_conflict_do_update(
+            index_elements=["instance", "type_id"], set_={"since": known}
+        )
         mine = (
             ACTIVITY_TYPES.c.instance == self._instance,
             ACTIVITY_TYPES.c.type_id == type_id,
@@ -190,7 +206,36 @@ class ActivityLedger:
             connection.execute(first)
             return str(connection.execute(select(ACTIVITY_TYPES.c.since).where(*mine)).scalar_one())
 
+    def undecided(self) -> list[tuple[int, str]]:
+        """Type and once value of those that only a person can tell of."""
+        query = select(ACTIVITIES.c.type_id, ACTIVITIES.c.once).where(
+            ACTIVITIES.c.instance == self._instance, ACTIVITIES.c.state == State.UNDECIDED
+        )
+        with self._database.read() as connection:
+            return [(row.type_id, row.once) for row in connection.execute(query)]
+
+    def adopted(self, type_id: int) -> Adopted | None:
+        """What a person had taken over last; None if nobody did."""
+        query = select(ACTIVITY_TYPES.c.adopted_since, ACTIVITY_TYPES.c.adopted_at).where(
+            ACTIVITY_TYPES.c.instance == self._instance,
+            ACTIVITY_TYPES.c.type_id == type_id,
+            ACTIVITY_TYPES.c.adopted_at.is_not(None),
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Adopted(*row)
+
     # What moves it
+
+    def note_adopted(self, type_id: int, since: str) -> None:
+        """All activities of a type since then were read and taken over, now."""
+        values = {"adopted_since": since, "adopted_at": self._now()}
+        row = {"instance": self._instance, "type_id": type_id, "since": _NO_RUN_YET, **values}
+        insert = self._database.insert(ACTIVITY_TYPES).values(row)
+        with self._write() as connection:
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["instance", "type_id"], set_=values)
+            )
 
     def claim(self, type_id: int, claims: Sequence[Claim]) -> Claimed:
         """None -> pending, all in one commit; what is in any other state is not handed out.
@@ -233,26 +278,36 @@ class ActivityLedger:
         return Claimed({once: before[once] for once in wanted if once not in refused}, refused)
 
     def settle(
-        self, type_id: int, *, done: Mapping[str, str | None], none: Iterable[str] = ()
+        self,
+        type_id: int,
+        *,
+        done: Mapping[str, str | None] = MappingProxyType({}),
+        none: Iterable[str] = (),
+        unsent: Iterable[str] = (),
     ) -> None:
-        """Pending -> done (once value -> GUID) and pending -> none, in one commit."""
+        """Pending -> done (once value -> GUID) and pending -> none, in one commit.
+
+        Those `unsent` were surely not carried out: that was no attempt.
+        """
         written = [{"which": once, "its_guid": guid} for once, guid in done.items()]
-        returned = [{"which": once} for once in none]
         pending = (
             *self._of(type_id),
             ACTIVITIES.c.once == bindparam("which"),
             ACTIVITIES.c.state == State.PENDING,
         )
+        move = update(ACTIVITIES).where(*pending)
+        moves = (
+            (move.values(state=State.DONE, guid=bindparam("its_guid")), written),
+            (move.values(state=State.NONE), [{"which": once} for once in none]),
+            (
+                move.values(state=State.NONE, attempts=ACTIVITIES.c.attempts - 1),
+                [{"which": once} for once in unsent],
+            ),
+        )
         with self._write() as connection:
-            if written:
-                move = update(ACTIVITIES).where(*pending)
-                connection.execute(
-                    move.values(state=State.DONE, guid=bindparam("its_guid")), written
-                )
-            if returned:
-                connection.execute(
-                    update(ACTIVITIES).where(*pending).values(state=State.NONE), returned
-                )
+            for statement, rows in moves:
+                if rows:
+                    connection.execute(statement, rows)
 
     def adopt(self, type_id: int, found: Iterable[Found]) -> int:
         """Takes over activities that Marketo has and this ledger lacks; how many.

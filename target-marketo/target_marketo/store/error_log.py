@@ -156,8 +156,15 @@ class ErrorLog:
         if instance:
             self._claim_older()
 
-    def store(self, failures: Iterable[Failure], deliveries: Iterable[Delivery] = ()) -> None:
+    def store(
+        self,
+        failures: Iterable[Failure],
+        deliveries: Iterable[Delivery] = (),
+        also: Callable[[Connection], None] = lambda _: None,
+    ) -> None:
         """Stores failures, and resolves what deliveries have made good, in one transaction.
+
+        `also` is done in it: what must not be so unless the failures are stored.
 
         A delivery resolves what is older than itself and nothing newer. The age of a record is its
         number in this run; entries of earlier runs are older than all of it. A delivered record
@@ -175,6 +182,7 @@ class ErrorLog:
             self._exclude_writers(connection)
             for batch in _batches(rows):
                 connection.execute(self._upsert(), batch)
+            also(connection)
             done = [each for delivery in made_good for each in self._older(connection, delivery)]
             for ids in _batches(sorted(set(done))):
                 connection.execute(

@@ -26,8 +26,10 @@ COUNTS = (
     "rejected",
     "created",
     "updated",
+    "twins",
+    "values_left_out",
 )
-"""Of `Summary`: records, and people created and updated."""
+"""Of `Summary`: records, people created and updated, keys of several people, values left out."""
 
 RUNS = Table(
     "target_runs",  # a database may be shared with Meltano, which has its own `runs`

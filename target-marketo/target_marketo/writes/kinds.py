@@ -4,27 +4,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from target_marketo.mapping import attachments, streams_setting
+from target_marketo.mapping.attachments import AttachmentKind
+from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.writes import custom_activities
+from target_marketo.writes.custom_objects import CustomObjects
+from target_marketo.writes.program_members import ProgramMembers
+from target_marketo.writes.static_lists import StaticLists
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from target_marketo.delivery.interface import Kind
+    from target_marketo.mapping.attachments import Lane
     from target_marketo.marketo.client import Marketo
     from target_marketo.settings import Settings
     from target_marketo.store.database import Database
 
 
 class Parts(NamedTuple):
-    """What a kind may be made of."""
+    """What a kind may be made of. `lanes` are its own, each with the fields that its rows have.
+
+    `run` is the run's number, `key_hash` what the store keeps in place of a person's key.
+    """
 
     settings: Settings
     marketo: Marketo
     database: Database
+    lanes: Mapping[Lane, tuple[str, ...]]
+    run: str = ""
+    key_hash: Callable[[str], str] = lambda _: ""
 
 
-KINDS: dict[str, Callable[[Parts], Kind]] = {}
-"""By the name in `Attachment.kind`."""
+KINDS: dict[AttachmentKind, Callable[[Parts], Kind]] = {
+    AttachmentKind.LIST: StaticLists,
+    AttachmentKind.PROGRAM: ProgramMembers,
+    AttachmentKind.OBJECT: CustomObjects,
+    AttachmentKind.ACTIVITY: custom_activities.of,
+}
 
 
-def kinds_of(parts: Parts) -> dict[str, Kind]:
-    """All of them, for one run. The engine begins nothing for those that nothing is attached to."""
-    return {name: make(parts) for name, make in KINDS.items()}
+def kinds_of(
+    settings: Settings,
+    marketo: Marketo,
+    database: Database,
+    run: str = "",
+    key_hash: Callable[[str], str] = lambda _: "",
+) -> dict[str, Kind]:
+    """Those that the `streams` of a run need, by name; as a rule none."""
+    # What is wrong with the setting is told by the mapper.
+    entries, _ = streams_setting.read(settings.streams or DEFAULT_STREAMS, lambda _: None)
+    lanes = dict(pair for entry in entries.values() for pair in attachments.lanes(entry))
+    found: dict[str, Kind] = {}
+    for name, make in KINDS.items():
+        own = {lane: fields for lane, fields in lanes.items() if lane.kind is name}
+        if own:
+            found[name] = make(Parts(settings, marketo, database, own, run, key_hash))
+    return found

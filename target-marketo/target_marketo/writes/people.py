@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.delivery.interface import Answer
+from msgspec import json
+from msgspec.structs import replace
+
+from target_marketo.delivery.interface import Answer, Fate, Result
 from target_marketo.governor import Cancelled, GovernorError
+from target_marketo.mapping.second_try import OF_THE_COMPANY, refused_fields
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from target_marketo.mapping.mapper import Mapper
     from target_marketo.mapping.refusals import Refused
     from target_marketo.marketo.client import Marketo
+    from target_marketo.marketo.replies import Row
     from target_marketo.writes.described import Described
 
 _CREATE = "createOnly"
@@ -76,7 +81,11 @@ class People:
             )
         except (MarketoError, Cancelled) as error:
             raise failure_of(error) from None
-        return Answer(results_of(answer.rows, action, answer.request_id), answer.request_id)
+        results = results_of(answer.rows, action, answer.request_id)
+        for place, result in enumerate(results):
+            if result.fate is Fate.REFUSED:
+                results[place] = _blaming(result, answer.rows[place], rows[place])
+        return Answer(results, answer.request_id)
 
     def lost_fields(self) -> Exception | None:
         """Asks Marketo whether the mapping still fits: why the run ends, if it does not."""
@@ -85,3 +94,11 @@ class People:
         except (MarketoError, GovernorError, SettingError, StoreError) as error:
             return error
         return None
+
+
+def _blaming(result: Result, answered: Row, sent: bytes) -> Result:
+    """A row's result with those of its own fields that Marketo refused it for."""
+    fields = json.decode(sent).keys()
+    blamed = (refused_fields(code, text, fields) for code, text in answered.texts)
+    always = answered.code == OF_THE_COMPANY
+    return replace(result, without=frozenset().union(*blamed), always=always)

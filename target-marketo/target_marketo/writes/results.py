@@ -10,28 +10,39 @@ from typing import TYPE_CHECKING
 
 from target_marketo.delivery.interface import CallFailed, Fate, NotSent, Result
 from target_marketo.governor import Cancelled
+from target_marketo.marketo.codes import Class, Family, of_response, of_row
 from target_marketo.marketo.errors import (
-    Class,
+    EndsKind,
+    EndsLane,
     MarketoError,
     NotAuthorized,
     OutcomeUnknown,
     Rejected,
     SendFewer,
-    of_response,
-    of_row,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from target_marketo.marketo.attachments import Written
     from target_marketo.marketo.replies import Row
 
 NO_SUCH_FIELD = "1006"
 _FATES = {
+    Class.DONE: Fate.DONE,
     Class.FATAL: Fate.ENDS_RUN,
-    Class.PERMANENT: Fate.REFUSED,
+    Class.KIND: Fate.ENDS_KIND,
+    Class.LANE: Fate.ENDS_LANE,
     Class.LOOKUP: Fate.AGAIN,
+    Class.PERMANENT: Fate.REFUSED,
 }  # any other is waited for
+_FATES_OF_CALLS: tuple[tuple[type[MarketoError], Fate], ...] = (
+    (OutcomeUnknown, Fate.UNKNOWN),
+    (SendFewer, Fate.REFUSED),
+    (EndsLane, Fate.ENDS_LANE),
+    (EndsKind, Fate.ENDS_KIND),
+    (MarketoError, Fate.ENDS_RUN),
+)
 _ENDS_THE_RUN: dict[str, type[MarketoError]] = {"603": NotAuthorized}  # any other: Rejected
 # What to do about a row that got the same answer until nobody tried any more.
 _WORN_OUT = {
@@ -42,22 +53,28 @@ _SEE = "see what Marketo holds, then replay"
 
 
 def results_of(
-    rows: Iterable[Row], asked: str, request_id: str, but: Mapping[str, Fate] | None = None
+    rows: Iterable[Row] | Iterable[Written],
+    asked: str,
+    request_id: str,
+    family: Family = Family.PEOPLE,
+    but: Mapping[str, Fate] | None = None,
 ) -> list[Result]:
     """What became of rows; `asked` names the call in errors."""
     done = Fate.DONE
     return [
         Result(done, row.lead_id)
         if row.status != "skipped"
-        else _skipped(row, asked, request_id, but)
+        else _skipped(row, asked, request_id, family, but)
         for row in rows
     ]
 
 
-def _skipped(row: Row, asked: str, request_id: str, but: Mapping[str, Fate] | None) -> Result:
+def _skipped(
+    row: Row | Written, asked: str, request_id: str, family: Family, but: Mapping[str, Fate] | None
+) -> Result:
     code = row.code
-    advice = of_row(code)
-    fate = (but or {}).get(code) or _FATES.get(advice.kind, Fate.LATER)
+    advice = of_row(code, family)
+    fate = (but or {}).get(code) or _alone(_FATES.get(advice.kind, Fate.LATER), family)
     error = None
     if fate is Fate.ENDS_RUN:
         text = f"Marketo answered {code} to {asked}: {advice.meaning}; {advice.cure}"
@@ -73,24 +90,35 @@ def _skipped(row: Row, asked: str, request_id: str, but: Mapping[str, Fate] | No
 
 
 def failure_of(
-    error: MarketoError | Cancelled, but: Mapping[str, Fate] | None = None, doubts: str = ""
+    error: MarketoError | Cancelled,
+    family: Family = Family.PEOPLE,
+    but: Mapping[str, Fate] | None = None,
+    *,
+    doubts: str = "",
+    cure: str = "",
 ) -> CallFailed | NotSent:
-    """What a failed call is to the engine; `doubts` is one more code that a lost field has."""
+    """What a failed call is to the engine; `doubts` is one more code that a lost field has.
+
+    `cure` is what to do about it, where that is not what the code says.
+    """
     if isinstance(error, Cancelled):
         return NotSent()
-    fate = Fate.ENDS_RUN
-    if isinstance(error, OutcomeUnknown):
-        fate = Fate.UNKNOWN
-    elif isinstance(error, SendFewer):
-        fate = Fate.REFUSED
+    fate = next(fate for kind, fate in _FATES_OF_CALLS if isinstance(error, kind))
+    if isinstance(error, Rejected):
+        fate = _alone(fate, family)
     unknown = error if isinstance(error, OutcomeUnknown) else None
     return CallFailed(
         error,
         (but or {}).get(error.code) or fate,
         code=error.code,
-        cure=of_response(error.code).cure if error.code else _SEE,
+        cure=cure or (of_response(error.code, family).cure if error.code else _SEE),
         request_id=error.request_id,
         at_work_seconds=unknown.at_work_seconds if unknown else 0.0,
         halves=unknown is not None and bool(error.code or unknown.after_timeout),
         doubts=bool(error.code) and error.code in (NO_SUCH_FIELD, doubts),
     )
+
+
+def _alone(fate: Fate, family: Family) -> Fate:
+    """What is wrong with a kind of attachments ends that kind: people go on."""
+    return Fate.ENDS_KIND if fate is Fate.ENDS_RUN and family is not Family.PEOPLE else fate

@@ -20,7 +20,7 @@ from target_marketo.writes.people import People
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from target_marketo.delivery.entry import Entry
+    from target_marketo.delivery.entry import Attached, Entry
     from target_marketo.delivery.interface import Attachment, Kind
     from target_marketo.delivery.settlement import Rejection
     from target_marketo.delivery.workers import Workers
@@ -72,6 +72,17 @@ class Letters:
     def arrived(self, entry: Entry) -> None:
         """Notes who arrived."""
         self.arrived_people.append(entry.key)
+
+    def leave_out(self, rejections: Iterable[Rejection]) -> None:
+        """Stores them as well."""
+        self.take(list(rejections))
+
+    def values_of(self, _: Received) -> dict[str, Any]:
+        """Nothing is read again here."""
+        return {}
+
+    def attached(self, item: Attached) -> None:
+        """Nothing is open."""
 
 
 @dataclass

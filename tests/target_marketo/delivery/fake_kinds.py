@@ -23,6 +23,8 @@ from target_marketo.delivery.interface import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from target_marketo.mapping.attachments import Attachment as Mapped
+
 
 @dataclass
 class FakeKind:
@@ -38,6 +40,7 @@ class FakeKind:
     after: Callable[[Hashable, list[dict[str, Any]]], None] = lambda *_: None
     fates: dict[str, list[Result]] = field(default_factory=dict)  # by payload, in turn
     read: list[list[Row]] = field(default_factory=list)
+    refused_rows: list[tuple[str, str]] = field(default_factory=list)
     guards: threading.Lock = field(default_factory=threading.Lock)
 
     def row(self, lead_id: int, payload: bytes) -> bytes:
@@ -47,6 +50,16 @@ class FakeKind:
         if attachment.once is not None:
             return attachment.once
         return (attachment.lane, lead_id) if self.folding is Folding.FIRST else lead_id
+
+    def replaces(self, lane: Hashable, before: Hashable) -> bool:
+        del lane, before
+        return True
+
+    def prepare(self) -> None:
+        """Nothing has to be known."""
+
+    def attachment(self, mapped: Mapped) -> Attachment:
+        raise NotImplementedError
 
     def skips(self, lane: Hashable) -> bool:
         return self.missing_is_skipped
@@ -67,6 +80,9 @@ class FakeKind:
             decoded = [msgspec.json.decode(row.row) for row in rows]
             there = [self.there[lane, row["id"], row["says"]] for row in decoded]
         return Answer([Result(Fate.DONE if each else Fate.AGAIN) for each in there], "r#8")
+
+    def refused(self, connection: Any, rows: Sequence[tuple[str, str]]) -> None:
+        self.refused_rows += rows
 
     def _apply(self, lane: Hashable, row: dict[str, Any]) -> Result:
         fates = self.fates.get(row["says"])

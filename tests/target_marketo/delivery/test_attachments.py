@@ -404,6 +404,19 @@ def test_where_nobody_comes_the_record_is_counted_as_skipped() -> None:
     assert (bench.everything_settled_once(), bench.bytes) == (True, 0)
 
 
+def test_at_the_end_nothing_waits_for_who_is_absent() -> None:
+    kind = FakeKind()
+    bench = bench_with(kind)
+    bench.keeps_state_back = True
+    bench.record("a@example.com", first_name="Chat", creates=False, attachments=[on("news")])
+    bench.record("b@example.com", first_name="Ann", attachments=[on("news")])
+    bench.finish()
+
+    assert len(kind.there) == 1
+    assert bench.time < 1.0, "not the age that rows may wait for company"
+    assert not bench.checkpoint.open
+
+
 def test_a_person_known_in_this_run_is_not_looked_up_for_an_attachment_alone() -> None:
     kind = FakeKind()
     bench = bench_with(kind)

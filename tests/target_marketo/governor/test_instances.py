@@ -9,11 +9,11 @@ from target_marketo.store.instances import instance_name
 @pytest.mark.parametrize(
     ("endpoint", "name"),
     [
-        ("https://123-ABC-456.mktorest.com/rest", "123-abc-456.mktorest.com"),
-        ("https://123-abc-456.mktorest.com:443/rest", "123-abc-456.mktorest.com"),
-        ("https://123-abc-456.mktorest.com./rest", "123-abc-456.mktorest.com"),
-        ("https://123-abc-456.mktorest.com.:443", "123-abc-456.mktorest.com"),
-        ("https://123-abc-456.mktorest.com:8443", "123-abc-456.mktorest.com:8443"),
+        ("https://555-ABC-555.mktorest.com/rest", "555-abc-555.mktorest.com"),
+        ("https://555-abc-555.mktorest.com:443/rest", "555-abc-555.mktorest.com"),
+        ("https://555-abc-555.mktorest.com./rest", "555-abc-555.mktorest.com"),
+        ("https://555-abc-555.mktorest.com.:443", "555-abc-555.mktorest.com"),
+        ("https://555-abc-555.mktorest.com:8443", "555-abc-555.mktorest.com:8443"),
         ("http://127.0.0.1:8080/rest", "127.0.0.1:8080"),
         ("http://localhost:80", "localhost"),
         ("http://[::1]:8080", "[::1]:8080"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_marketo.delivery.standstill import MAX_ATTEMPTS
 from target_marketo.marketo.codes import of_response, of_row
 from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED
 from tests.sandbox.faults import Fault
@@ -286,7 +287,9 @@ def test_a_row_that_spoils_its_call_is_isolated_and_logged(breaking: Walk, code:
     halvings = round(math.log2(COMPANY)) + 1
     refused = breaking.answers(poison)
     assert set(refused) == {code}
-    assert len(refused) == halvings if code in EVERY_SPLIT else len(refused) <= 2 * halvings
+    # Whose fault it is shows only while others get through, time and again.
+    most = halvings if code in EVERY_SPLIT else 2 * halvings + MAX_ATTEMPTS
+    assert len(refused) <= most
     assert len(breaking.writes(poison)[-1].keys) == 1, "in the end it is alone"
 
 
@@ -338,7 +341,9 @@ def test_a_row_that_never_passes_is_logged_in_the_end(rows: Walk, code: str) -> 
 
     assert set(rows.answers(whom)) == {code}
     assert 2 <= len(rows.answers(whom)) <= 6
-    assert (rows.logged[whom].code, rows.logged[whom].advice) == (code, of_row(code).cure)
+    assert rows.logged[whom].code == code
+    assert "sent again" not in rows.logged[whom].advice
+    assert "looked up again" not in rows.logged[whom].advice, "nobody tries any more"
     assert rows.ended.states == [1], "what is in the error log holds nothing back"
 
 

@@ -192,13 +192,6 @@ def test_a_tap_that_is_not_there_or_says_nothing_is_told(
     assert (mute[0], "--check=json says nothing that can be read" in mute[1]) == ("red", True)
 
 
-def test_settings_that_others_may_read_are_worth_a_look(ops: Ops, tmp_path: Path) -> None:
-    (tmp_path / ".env").touch(mode=0o644)
-    (tmp_path / ".env").chmod(0o644)
-
-    assert lines(ops)[".env"] == ("amber", "may be read by others: chmod 600 .env")
-
-
 def test_a_store_that_others_may_read_is_mended_or_told(ops: Ops, store: Store) -> None:
     store.path.touch(mode=0o644)
     store.path.chmod(0o644)

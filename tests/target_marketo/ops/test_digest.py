@@ -59,6 +59,7 @@ def test_news_is_mailed_once_and_then_there_is_none(
         assert "marketo-ops replay --code 1007" in part
         assert "chat PJ0MRSHTDG" in part
         assert "email is text of 12 characters" in part
+    assert ">From" not in text, "a mail program quotes a line that begins with From"
     assert mailbox.messages[0]["Subject"].startswith("[marketo 127] 2 new, 2 rejections, ")
 
 

@@ -187,7 +187,7 @@ def test_what_would_be_sent_besides_the_person_is_shown(ops: Ops) -> None:
                 "once": "thread_id",
                 "date": "created_at",
                 "primary": {"from": "topic", "otherwise": "Chat"},
-                "attributes": {"rating": "rating"},
+                "attributes": {"threadId": "thread_id", "rating": "rating"},
             },
         }
     }
@@ -213,7 +213,33 @@ def test_what_would_be_sent_besides_the_person_is_shown(ops: Ops) -> None:
         "at": "2026-01-02T03:04:05Z",
         "primary": "Chat",
         "rating": "good",
+        "threadId": "T1",
     }
+
+
+def test_of_two_streams_each_has_its_lines_and_the_later_one_says_what_is_written(
+    ops: Ops,
+) -> None:
+    always = {"email": "email", "city": "city", "phone": {"from": "phone", "clear": True}}
+    streams = {
+        "visitors": {"fields": always},
+        "forms": {"fields": {"email": "email", "city": "city"}},
+    }
+    messages = [
+        schema("forms", ["email", "city"]),
+        record(ANN, city="Rome"),
+        record(ANN, "forms", city="Oslo"),
+    ]
+
+    (person,) = explained(ops, messages, ANN, streams=streams)["people"]
+
+    found = {(line["stream"], line["field"]): line for line in person["lines"]}
+    assert (found["forms", "city"]["outcome"], found["visitors", "city"]["outcome"]) == (
+        "written",
+        "kept",
+    )
+    assert found["visitors", "city"]["why"] == "another record of the input says otherwise"
+    assert found["visitors", "phone"]["why"] == "the record has no value"
 
 
 def test_an_address_may_come_on_the_first_line_so_that_no_shell_remembers_it(ops: Ops) -> None:
@@ -259,3 +285,30 @@ def test_in_a_pipe_it_is_one_table_of_tab_separated_lines(
     ]
     assert "would create" not in result.stdout
     assert "would create 1, update 0, leave 1" in result.stderr
+
+
+def test_with_another_key_it_says_who_has_the_address(ops: Ops, marketo: MarketoSandbox) -> None:
+    marketo.set_options(custom_fields=[{"name": "crmKey", "data_type": "string"}])
+    marketo.seed([{"email": ANN}, {"email": BOB, "crmKey": "b"}])
+    fields = {"crmKey": "last_chat_id", "email": "email"}
+    messages = [record(ANN.upper(), last_chat_id="a"), record(BOB, last_chat_id="x")]
+    messages.append(record(EVE, last_chat_id="e"))
+
+    streams = {"visitors": {"key": "crmKey", "fields": fields}}
+    told = explained(ops, messages, "--limit", "3", streams=streams)
+
+    ann, bob, eve = told["people"]
+    assert (ann["verdict"], eve["verdict"]) == ("update", "create")
+    assert "found by the address, and gets the key `crmKey`" in ann["notes"]
+    assert bob["verdict"] == "refuse"
+    assert bob["why"].startswith("key_conflict: ")
+
+
+def test_an_id_that_is_unknown_is_refused(ops: Ops) -> None:
+    streams = {"visitors": {"key": "id", "fields": {"id": "chats_count", "city": "city"}}}
+
+    (nobody,) = explained(
+        ops, [record(ANN, chats_count=99, city="Rome")], "--limit", "1", streams=streams
+    )["people"]
+
+    assert (nobody["verdict"], nobody["why"][:11]) == ("refuse", "unknown_id:")

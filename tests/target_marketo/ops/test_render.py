@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from target_marketo.ops.digest import render
-from target_marketo.ops.digest.report import EndedRun, Kind, Report, State, Told
+from target_marketo.ops.digest.ended_runs import EndedRun
+from target_marketo.ops.digest.report import Kind, Report, State, Told
 
 
 def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
@@ -58,6 +60,9 @@ def report(kinds: int = 3, runs: int = 2, **changes: Any) -> Report:
         "rejected": 100,
         "created": 300,
         "updated": 2000,
+        "twins": 0,
+        "values_left_out": 0,
+        "duplicates": "newest",
         "attachments": {"custom_activities": 1200, "static_lists": 40},
         "open_entries": 120,
         "oldest_open": "2026-11-01T06:00:00+00:00",
@@ -174,3 +179,16 @@ def test_the_subject_is_numbers_and_our_own_words() -> None:
         "[marketo prod] 2 runs failed, 1 new, 1 recurring, 1 resolved, 6 rejections, 2026-11-20"
     )
     assert re.fullmatch(r"\[marketo [\w-]+\] [\w ,-]+", render.subject(hostile))
+
+
+def test_what_is_no_rejection_is_told_where_there_is_any() -> None:
+    (kind,) = report(1).kinds
+    made = replace(report(twins=12, values_left_out=3), kinds=(replace(kind, left_out=True),))
+
+    for page in (render.text(made), render.html(made)):
+        assert "12 addresses belong to several people; `duplicates` chose the newest." in page
+        assert "3 values did not fit: the rest of their records was delivered without." in page
+        assert "1 since the last digest (1 person), delivered without it, 0 open" in page
+    assert "3 values left out" in render.subject(made)
+    assert "rejection" not in render.subject(made)
+    assert "delivered without" not in render.text(report())

@@ -167,7 +167,7 @@ def test_types_come_from_the_schema_seen_last(
     assert told["active"].startswith("boolean (by its SCHEMA)")
     assert told["tags"].startswith("text (by `type`)")
     assert told["topic"].startswith("text (by `type`)"), "a text may be anything"
-    assert told["threadId"].startswith("string (nothing says more)")
+    assert told["threadId"].startswith("string: Thread Id")
 
 
 @pytest.mark.parametrize(
@@ -338,6 +338,47 @@ def test_a_field_that_the_mapping_could_not_use_is_not_made(
     assert marks(planned)[field] == "!"
     assert said in texts(planned)[field]
     assert (planned["made"], writes(marketo)) == ([], 0)
+
+
+def test_a_key_that_marketo_lacks_is_made_too(ops: Ops) -> None:
+    streams = {"visitors": {"key": "crmNumber", "fields": {"email": "email"}}}
+
+    assert setup(ops, "--apply", streams=streams)["ok"]
+    assert marks(setup(ops, streams=streams)) == {"email": "="}
+
+
+def test_what_is_wrong_with_the_mapping_otherwise_is_told(ops: Ops) -> None:
+    streams = {"visitors": {"fields": {"email": "email", "createdAt": "x"}, "lists": [1.5]}}
+
+    planned = setup(ops, streams=streams)
+
+    told = [row["text"] for row in planned["rows"] if row["what"] == "mapping"]
+    assert any("read-only" in each for each in told)
+    assert any("`streams.visitors.lists`" in each for each in told)
+    assert not planned["ok"]
+
+
+def test_what_is_wrong_with_the_setting_is_told_where_fields_may_not_be_looked_at(
+    ops: Ops, marketo: MarketoSandbox
+) -> None:
+    marketo.set_options(denied_calls=["describe"])
+
+    planned = setup(ops, streams={"visitors": {"fields": {"email": "email"}, "lists": [1.5]}})
+
+    texts = [row["text"] for row in planned["rows"]]
+    assert any("lacks the permission Read-Only Person (603)" in each for each in texts)
+    assert any("`streams.visitors.lists`" in each for each in texts)
+
+
+def test_a_quota_that_is_used_up_midway_says_what_was_made_and_what_was_not(
+    ops: Ops, marketo: MarketoSandbox
+) -> None:
+    marketo.set_faults([Fault(what="answer", code="607", calls=("change_activity_type",), at=(1,))])
+
+    applied = setup(ops, "--apply")
+
+    assert [each["ok"] for each in applied["made"]] == [True, True, False]
+    assert "run it again" in applied["made"][-1]["text"]
 
 
 def test_a_name_that_is_nearly_one_of_marketos_is_asked_about(ops: Ops) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ import pytest
 
 from target_marketo.governor.errors import AnotherWrites
 from target_marketo.governor.writer import Writer
+from target_marketo.mapping.attachments import AttachmentKind
 from target_marketo.singer.bookmark import newest_time
+from target_marketo.singer.run_record import written
 from target_marketo.target import TargetMarketo
 from tests.target_marketo.conftest import Target, record, schema, state
 from tests.target_marketo.in_process import InProcess
@@ -141,3 +144,15 @@ def test_a_run_whose_turn_does_not_come_ends_in_one_line_with_75(
     ]
     assert errors[0].exc_info is None
     assert _row(target.folder, "exit_code", "error_code") == (75, "AnotherWrites")
+
+
+def test_the_row_counts_what_was_written_to_people_by_kind() -> None:
+    attachments: Counter[tuple[str, str]] = Counter(
+        {
+            (AttachmentKind.ACTIVITY, "delivered"): 3,
+            (AttachmentKind.ACTIVITY, "rejected"): 2,
+            (AttachmentKind.LIST, "the same"): 9,
+        }
+    )
+
+    assert written(attachments) == {"custom_activities": 3}

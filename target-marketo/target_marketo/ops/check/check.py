@@ -17,19 +17,18 @@ from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.ops.check import attachments, tap
 from target_marketo.ops.check.colour import Colour
-from target_marketo.ops.console import console, counted, plain, print_json
+from target_marketo.ops.console import console, counted, print_json, print_line
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
 from target_marketo.ops.project import configuration
-from target_marketo.ops.status.health import readable_settings
 from target_marketo.problems import SettingError
 from target_marketo.store.database import StoreError, default_url
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.seen import SeenStreams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from target_marketo.marketo.client import Marketo
     from target_marketo.settings import Settings
@@ -89,10 +88,7 @@ class Results:
 def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
     """Tries everything that can be tried; one failure does not hide another."""
     results = Results()
-    _livechat(results, tap_files)
-    if readable := readable_settings():
-        text = f"may be read by others: chmod 600 {readable}"
-        results.add(Colour.AMBER, readable, text)
+    try_livechat(results, tap_files)
     settings = _settings(results, files)
     _secrets(results, settings)
     try:
@@ -102,8 +98,8 @@ def run_checks(files: Sequence[str], tap_files: Sequence[str]) -> Results:
     else:
         with closing(database):
             if _store(results, database) and settings is not None:
-                _marketo(results, settings, database)
-    _mail(results)
+                try_marketo(results, settings, database)
+    try_mail(results, configuration.variables())
     return results
 
 
@@ -112,24 +108,26 @@ def show(results: Results, *, as_json: bool) -> None:
     if as_json:
         print_json({"ok": results.ok, **asdict(results)})
         return
-    screen = console()
-    marks = {
-        Colour.GREEN: "[green]✓[/]",
-        Colour.AMBER: "[yellow]![/]",
-        Colour.RED: "[bold red]✗[/]",
-        Colour.GREY: "[dim]-[/]",
-    }
-    for line in results.lines:
-        screen.print(f"{marks[line.colour]} [bold]{line.subject}[/]: ", end="")
-        # One line each, however long: for grep, and for a terminal to fold.
-        screen.print(plain(line.text), markup=False, soft_wrap=True)
+    print_lines(results.lines)
     red = sum(line.colour is Colour.RED for line in results.lines)
-    screen.print(
-        f"\n{'All is well' if not red else f'{red} to mend'}. This check used "
+    console().print()
+    print_line(
+        f"{'All is well' if not red else f'{red} to mend'}. This check used "
         f"{results.marketo_calls} calls to Marketo and {results.livechat_requests} billed "
-        "requests to LiveChat.",
-        markup=False,
+        "requests to LiveChat."
     )
+
+
+def print_lines(lines: Iterable[Line]) -> None:
+    """Each with its mark."""
+    marks = {
+        Colour.GREEN: ("✓ ", "green"),
+        Colour.AMBER: ("! ", "yellow"),
+        Colour.RED: ("✗ ", "bold red"),
+        Colour.GREY: ("- ", "dim"),
+    }
+    for line in lines:
+        print_line(marks[line.colour], (f"{line.subject}: ", "bold"), line.text)
 
 
 def _settings(results: Results, files: Sequence[str]) -> Settings | None:
@@ -145,18 +143,20 @@ def _settings(results: Results, files: Sequence[str]) -> Settings | None:
 def _secrets(results: Results, settings: Settings | None) -> None:
     project = folder()
     for path in run_files.open_to_others(project):
-        name = path.relative_to(project)
-        text = f"{name} may be read by others: chmod 600 {name}, and umask 077 where jobs run"
-        results.add(Colour.AMBER, "secrets", text)
+        name = str(path.relative_to(project))
+        results.add(Colour.AMBER, name, f"may be read by others: chmod 600 {name}")
     left = run_files.left_behind(project, settings.max_run_minutes) if settings else []
     if left:
-        text = f"killed runs left {counted(len(left), 'file')} with settings in .meltano/run"
-        results.add(Colour.AMBER, "secrets", f"{text}: the next run deletes them")
+        text = f"{counted(len(left), 'file')} with settings, of killed runs: the next run deletes"
+        results.add(Colour.AMBER, ".meltano/run", f"{text} {'it' if len(left) == 1 else 'them'}")
 
 
-def _livechat(results: Results, tap_files: Sequence[str]) -> None:
+def try_livechat(
+    results: Results, tap_files: Sequence[str], variables: Mapping[str, str] | None = None
+) -> None:
+    """The tap's own check; `variables` count more than those of the environment."""
     try:
-        report = tap.ask(tap_files)
+        report = tap.ask(tap_files, variables)
     except NotTried as reason:
         results.add(Colour.GREY, "LiveChat", f"not tried: {reason}")
         return
@@ -183,7 +183,8 @@ def _store(results: Results, database: Database) -> bool:
     return results.attempt("store", work)
 
 
-def _marketo(results: Results, settings: Settings, database: Database) -> None:
+def try_marketo(results: Results, settings: Settings, database: Database) -> None:
+    """Credentials, address, permissions, fields: for about seven calls."""
     marketo = assembly.marketo(settings, database)
     marketo.patience_seconds = _PATIENCE_SECONDS
     if not results.attempt("Marketo credentials", lambda: _token(marketo)):
@@ -270,8 +271,8 @@ def _partition(results: Results, marketo: Marketo, settings: Settings) -> None:
         results.add(Colour.GREEN, "partition", wanted or "the only one")
 
 
-def _mail(results: Results) -> None:
-    given = configuration.variables()
+def try_mail(results: Results, given: Mapping[str, str]) -> None:
+    """Connects and signs in; mails nobody."""
     if not mail.is_configured(given):
         results.add(
             Colour.GREY, "mail server", "not tried: MARKETO_OPS_SMTP_HOST is not set, so no digest"

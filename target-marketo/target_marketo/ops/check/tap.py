@@ -5,6 +5,7 @@ The tap lives in an environment of its own, so nothing of it is imported.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.project import configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _COMMAND = "tap-livechat"
 _CREDENTIALS = ("personal_access_token", "access_token", "client_id", "refresh_token")
@@ -40,14 +41,16 @@ class Report(msgspec.Struct, frozen=True):
     findings: list[Finding]
 
 
-def ask(files: Sequence[str]) -> Report:
-    """Lets the tap try its settings.
+def ask(files: Sequence[str], variables: Mapping[str, str] | None = None) -> Report:
+    """Lets the tap try its settings; `variables` count more than those of the environment.
 
     Raises:
         NotTried: No tap, or no credentials of LiveChat: visitors may come from another tap.
         OpsError: The tap did not answer.
     """
-    if not files and not any(configuration.tap().get(name) for name in _CREDENTIALS):
+    given_here = dict(variables or {})
+    named = [configuration.tap().get(name) for name in _CREDENTIALS]
+    if not files and not any((*named, *given_here.values())):
         raise NotTried("no TAP_LIVECHAT_* credentials are set")
     command = _find()
     if command is None:
@@ -59,6 +62,7 @@ def ask(files: Sequence[str]) -> Report:
         done = subprocess.run(  # noqa: S603 - our own tap, without a shell
             [command, "--check=json", *given],
             cwd=folder(),
+            env={**os.environ, **given_here},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from target_marketo.delivery.summary import twins_told
 from target_marketo.ops.console import counted, plain
 from target_marketo.ops.digest.report import State
 
@@ -56,6 +57,8 @@ def verdict(report: Report) -> str:
     parts += [f"{report.count(state)} {state}" for state in State if report.count(state)]
     if report.records:
         parts.append(counted(report.records, "rejection"))
+    if report.values_left_out:
+        parts.append(f"{counted(report.values_left_out, 'value')} left out")
     return ", ".join(parts) or "all is well"
 
 
@@ -103,6 +106,7 @@ def _values(report: Report) -> dict[str, Any]:
         "first": report.since.startswith("1970"),
         "runs_shown": _RUNS_SHOWN,
         "written": _written(report),
+        "beside": _beside(report),
         "bars": [
             (hour, count, -(-count * _BAR_PIXELS // highest) if highest else 0)
             for hour, count in report.hours
@@ -125,6 +129,17 @@ def _written(report: Report) -> str:
         for kind, count in report.attachments.items()
     ]
     return ", ".join(["people: " + " and ".join(people), *attached])
+
+
+def _beside(report: Report) -> list[str]:
+    """What is no rejection, and may want to be mended."""
+    told = []
+    if report.values_left_out:
+        values = counted(report.values_left_out, "value")
+        told.append(f"{values} did not fit: the rest of their records was delivered without")
+    if report.twins:
+        told.append(twins_told(report.twins, report.duplicates))
+    return told
 
 
 def _cell(value: object, longest: int = _LONGEST_CELL) -> str:

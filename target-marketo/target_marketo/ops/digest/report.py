@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import case, func, or_, select
 
+from target_marketo.ops.digest import ended_runs
 from target_marketo.ops.errors_log.entries import Filter
 from target_marketo.ops.errors_log.outlook import Outlook, replay_command
 from target_marketo.ops.errors_log.shape import explained, sample
-from target_marketo.ops.status.runs import EXIT_WAITS
 from target_marketo.privacy import masked
 from target_marketo.store.error_log import ERRORS, is_news, last_seen
 from target_marketo.store.run_ledger import COUNTS, RUNS, SILENT_AFTER, moment
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from target_marketo.governor import Usage
+    from target_marketo.ops.digest.ended_runs import EndedRun
     from target_marketo.ops.errors_log.outlook import Judge
     from target_marketo.ops.project.meltano import MeltanoRun
     from target_marketo.ops.status.health import Health
     from target_marketo.store.database import Database
 
 HOURS_SHOWN = 24
-_KILLED = "killed"
 _DELETED_SOON = timedelta(days=7)
 _CHAT_IDS = ("last_chat_id", "chat_id")
 _ID = re.compile(r"[A-Z0-9]{8,16}")
@@ -74,27 +74,11 @@ class Kind:
     sample: str
     chat: str
     replay: str
+    left_out: bool = False  # a value of each record, whose rest was delivered
 
     @property
     def title(self) -> str:
         return f"{self.code} {self.field}".strip()
-
-
-@dataclass(frozen=True)
-class EndedRun:
-    """Runs that did not come to their end for one reason, by our own ledger or by Meltano's.
-
-    `at` is when the last of them ended, `first` when the first did. One that `waits` has not
-    failed: the next run goes on.
-    """
-
-    at: str
-    source: str
-    what: str
-    text: str
-    count: int = 1
-    first: str = ""
-    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +115,9 @@ class Report:
     rejected: int
     created: int
     updated: int
+    twins: int
+    values_left_out: int
+    duplicates: str
     attachments: dict[str, int]
     open_entries: int
     oldest_open: str
@@ -173,7 +160,7 @@ class Report:
     @property
     def records(self) -> int:
         """How many rejections there were since the last digest."""
-        return sum(kind.count for kind in self.kinds)
+        return sum(kind.count for kind in self.kinds if not kind.left_out)
 
 
 @dataclass(frozen=True)
@@ -191,6 +178,7 @@ class Sources:
     in_meltano: bool
     health: Health
     judge: Judge
+    duplicates: str = "newest"
 
 
 def gather(database: Database, since: str, sources: Sources, now: datetime) -> Report:
@@ -202,8 +190,8 @@ def gather(database: Database, since: str, sources: Sources, now: datetime) -> R
         last_run = _last_run(connection, sources.instance)
         open_entries, oldest_open = _open(connection, sources.instance)
         deleted_soon = _deleted_soon(connection, sources, now)
-    ended = [_ended(run) for run in runs if run["exit_code"] != 0]
-    meltano, told_meltano, last_meltano = _meltano(sources.meltano_runs or (), runs)
+    ended = [ended_runs.of_ledger(run) for run in runs if run["exit_code"] != 0]
+    meltano, told_meltano, last_meltano = ended_runs.of_meltano(sources.meltano_runs or (), runs)
     last = max(filter(None, (last_run, last_meltano)), default="")
     usage, health = sources.usage, sources.health
     success = health.runs.last_success
@@ -218,12 +206,13 @@ def gather(database: Database, since: str, sources: Sources, now: datetime) -> R
             lambda at: at.astimezone(sources.zone).strftime("%Y-%m-%d %H:%M"),
         ),
         kinds=tuple(kinds),
-        ended_runs=tuple(_grouped([*ended, *meltano])),
+        ended_runs=tuple(ended_runs.grouped([*ended, *meltano])),
         runs=len(runs),
         last_run=last,
         last_success=moment(success) if success else "",
         silent_hours=_silent_hours(last, now, sources.silence_hours),
         **{name: sum(run[name] for run in runs) for name in COUNTS},
+        duplicates=sources.duplicates,
         attachments=_summed(runs, "attachments"),
         open_entries=open_entries,
         oldest_open=oldest_open,
@@ -258,6 +247,7 @@ def _kinds(connection: Connection, sources: Sources) -> list[Kind]:
         func.count(case((unseen > 0, ERRORS.c.key_hash)).distinct()).label("people"),
         func.sum(case((is_open, 1), else_=0)).label("open"),
         func.sum(case((newly_resolved, 1), else_=0)).label("resolved"),
+        func.sum(case((ERRORS.c.part.startswith("field:"), 0), else_=1)).label("whole"),
         func.max(ERRORS.c.times_reported).label("reported"),
         func.min(ERRORS.c.at).label("first"),
         func.max(last_seen()).label("last"),
@@ -272,7 +262,7 @@ def _kinds(connection: Connection, sources: Sources) -> list[Kind]:
 
 def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
     example = connection.execute(
-        select(ERRORS.c.advice, ERRORS.c.key_masked, ERRORS.c.record).where(
+        select(ERRORS.c.advice, ERRORS.c.part, ERRORS.c.key_masked, ERRORS.c.record).where(
             ERRORS.c.id == row.example
         )
     ).one()
@@ -280,7 +270,7 @@ def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
         state = State.RESOLVED
     else:
         state = State.RECURRING if row.reported else State.NEW
-    words = explained(row.code, example.advice)
+    words = explained(row.code, example.advice, example.part)
     record = msgspec.json.decode(example.record)
     outlook = sources.judge.of_kind(Filter(sources.instance, (row.code,), row.field, row.stream))
     helps = outlook is not Outlook.SAME_AGAIN
@@ -301,6 +291,7 @@ def _kind(connection: Connection, row: Any, sources: Sources) -> Kind:
         sample=sample(row.stream, row.field, record, sources.streams),
         chat=_chat(record),
         replay=replay_command(row.code, in_meltano=sources.in_meltano) if helps else "",
+        left_out=not row.whole,
     )
 
 
@@ -323,51 +314,6 @@ def _runs(connection: Connection, instance: str, now: datetime) -> list[dict[str
 def _last_run(connection: Connection, instance: str) -> str:
     query = select(func.max(RUNS.c.alive_at)).where(RUNS.c.instance == instance)
     return str(connection.execute(query).scalar() or "")
-
-
-def _ended(run: Mapping[str, Any]) -> EndedRun:
-    if run["ended_at"] is None:
-        text = "it left no end: the process or its host was killed; the next run goes on"
-        return EndedRun(run["alive_at"], "target-marketo", _KILLED, text)
-    code = run["exit_code"]
-    what = f"exit code {code}"
-    return EndedRun(run["ended_at"], "target-marketo", what, run["error"], waits=code == EXIT_WAITS)
-
-
-def _grouped(runs: Sequence[EndedRun]) -> list[EndedRun]:
-    """Like ones as one, with their count; those that ended last come first."""
-    alike: dict[tuple[str, str, str], list[EndedRun]] = {}
-    for run in sorted(runs, key=lambda run: run.at, reverse=True):
-        alike.setdefault((run.source, run.what, _without_numbers(run.text)), []).append(run)
-    return [
-        replace(group[0], count=len(group), first=group[-1].at if len(group) > 1 else "")
-        for group in alike.values()
-    ]
-
-
-def _without_numbers(text: str) -> str:
-    """Alike but for a request's id, a count or a time."""
-    return re.sub(r"\(request [^)]*\)|\d+", "", text)
-
-
-def _meltano(
-    found: Sequence[MeltanoRun], ours: Sequence[Mapping[str, Any]]
-) -> tuple[list[EndedRun], list[int], str]:
-    """Failures that our ledger does not explain, what is told with them, and the last of any."""
-    failures, told = [], []
-    known = [run["started_at"] for run in ours if run["exit_code"] != 0]
-    for run in found:
-        if run.state != "FAIL":
-            continue
-        told.append(run.id)
-        started, ended = moment(run.started_at), moment(run.ended_at or run.started_at)
-        if any(started <= at <= ended for at in known):
-            continue
-        what = f"{run.error or 'a block'} failed"
-        text = "see the log of the run: meltano logs list"
-        failures.append(EndedRun(ended, f"Meltano: {run.job}", what, text))
-    last = max((moment(run.ended_at or run.started_at) for run in found), default="")
-    return failures, told, last
 
 
 def _silent_hours(last: str, now: datetime, limit: int) -> int:

@@ -120,6 +120,7 @@ class Kind:
     first_seen: str
     last_seen: str
     advice: str
+    part: str  # of one of them
 
     @property
     def name(self) -> str:
@@ -139,6 +140,7 @@ def kinds(database: Database, wanted: Filter) -> list[Kind]:
             func.min(ERRORS.c.at),
             func.max(last_seen()),
             func.max(ERRORS.c.advice),
+            func.max(ERRORS.c.part),
         )
         .where(*wanted.conditions())
         .group_by(*columns)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from target_marketo.marketo.codes import Family, family_of
 from target_marketo.ops.console import (
     console,
     counted,
@@ -126,7 +127,7 @@ class _Told:
     @classmethod
     def of(cls, kind: Kind, judge: Judge, wanted: Filter) -> _Told:
         own = Filter(wanted.instance, (kind.code,), kind.field, kind.stream, wanted.since)
-        return cls(kind, explained(kind.code, kind.advice), judge.of_kind(own))
+        return cls(kind, explained(kind.code, kind.advice, kind.part), judge.of_kind(own))
 
     @property
     def cure(self) -> str:
@@ -171,7 +172,7 @@ def show_list(database: Database, wanted: Filter, limit: int, *, as_json: bool) 
             "field": entry.field,
             "who": entry.who,
             "state": "open" if entry.is_open else "resolved",
-            "what to do": explained(entry.code, entry.advice).cure,
+            "what to do": explained(entry.code, entry.advice, entry.part).cure,
         }
 
     print_table(
@@ -182,8 +183,9 @@ def show_list(database: Database, wanted: Filter, limit: int, *, as_json: bool) 
     if piped:
         return
     screen = console()
-    for code, advice in sorted({(entry.code, entry.advice) for entry in found}):
-        words = explained(code, advice)
+    kinds = {(each.code, each.advice, each.part.partition("#")[0]) for each in found}
+    for code, advice, part in sorted(kinds):
+        words = explained(code, advice, part)
         screen.print(f"\n{plain(code)}: {words.meaning}", markup=False, style="bold")
         screen.print(f"  {words.cure}", markup=False)
     screen.print(f"\nOne of them: marketo-ops errors show {found[0].id}", markup=False)
@@ -208,13 +210,13 @@ def show_entry(database: Database, entry_id: int, *, reveal: bool, as_json: bool
     if as_json:
         print_json(_as_dict(entry) | {"record": shown})
         return
-    words = explained(entry.code, entry.advice)
+    words = explained(entry.code, entry.advice, entry.part)
     where = f"request {entry.request_id}, position {entry.position}" if entry.request_id else ""
     rows = (
         ("what happened", f"{entry.code}: {words.meaning}"),
         ("what to do", words.cure),
         ("who", f"{entry.who} ({entry.key_hash[:12]})"),
-        ("where", ", ".join(filter(None, (entry.stream, entry.field, where)))),
+        ("where", ", ".join(filter(None, (entry.stream, _part(entry), entry.field, where)))),
         ("seen", f"{entry.times_seen}x, {short(entry.first_seen)} to {short(entry.last_seen)} UTC"),
         ("run", entry.run),
         ("resolved", short(entry.resolved_at) or "no"),
@@ -224,6 +226,11 @@ def show_entry(database: Database, entry_id: int, *, reveal: bool, as_json: bool
     print_table(title, ("property", "value"), ((name, plain(each)) for name, each in shown.items()))
 
 
+def _part(entry: LoggedError) -> str:
+    """What of the record it is, unless that is its person or a field, which stands beside it."""
+    return "" if family_of(entry.part) is Family.PEOPLE else entry.part
+
+
 def _as_dict(entry: LoggedError) -> dict[str, Any]:
-    words = explained(entry.code, entry.advice)
+    words = explained(entry.code, entry.advice, entry.part)
     return asdict(entry) | {"key_masked": entry.who, "meaning": words.meaning, "cure": words.cure}

@@ -15,7 +15,7 @@ from target_marketo.mapping.default_streams import DEFAULT_STREAMS
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import OWN, Refused
-from target_marketo.marketo.codes import Replay, is_documented, of_row
+from target_marketo.marketo.codes import Replay, family_of, is_documented, of_row
 from target_marketo.marketo.replies import Field
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.shape import explained, is_ours
@@ -70,16 +70,18 @@ class Judge:
     def _of_entry(self, entry: LoggedError, record: dict[str, Any]) -> Outlook:
         if self.hopeless(entry, record):
             return Outlook.SAME_AGAIN
-        by_us = of_row(entry.code).replay is Replay.IF_CHANGED or not is_documented(entry.code)
+        by_us = of_row(
+            entry.code, family_of(entry.part)
+        ).replay is Replay.IF_CHANGED or not is_documented(entry.code)
         return Outlook.MENDED if by_us and entry.mapping != self._mapping else Outlook.MAY_HELP
 
     def hopeless(self, entry: LoggedError, record: dict[str, Any]) -> str:
         """Why it would; empty if it may succeed."""
         ours = OWN.get(entry.code)
-        can_replay = of_row(entry.code).replay
+        can_replay = of_row(entry.code, family_of(entry.part)).replay
         unchanged = entry.mapping in (None, self._mapping)
         if can_replay is Replay.NEVER or (ours is not None and not ours.replay):
-            return explained(entry.code, entry.advice).meaning
+            return explained(entry.code, entry.advice, entry.part).meaning
         if can_replay is Replay.IF_CHANGED:
             return "Marketo refused the value, and `streams` has not changed" if unchanged else ""
         if is_documented(entry.code):

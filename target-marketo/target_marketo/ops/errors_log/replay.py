@@ -1,8 +1,9 @@
 """Rejected records as Singer messages: `marketo-ops replay | target-marketo`.
 
-Only open entries are sent. An entry is resolved as soon as its person is delivered, by whatever
-later record, so an open one is never older than what Marketo got from us. Each person's records
-are sent together, oldest first.
+Only open entries are sent. An entry is resolved as soon as its part is delivered, by whatever later
+record, so an open one is never older than what Marketo got from us. Each person's records are sent
+together, oldest first; first those of whole people, then those of which a part alone is to be
+delivered: the SCHEMA before them names it, in a member `part` that other targets pass over.
 
 Not sent, unless forced, is what would fail again: a record that the mapping still refuses, and one
 that Marketo refused for a value while neither the record nor `streams` has changed.
@@ -14,6 +15,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
@@ -23,6 +25,7 @@ from target_marketo.ops.console import console, print_json, print_table
 from target_marketo.ops.errors import OpsError
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.outlook import Judge, mapped_streams
+from target_marketo.store.error_log import PERSON
 from target_marketo.store.run_ledger import RUNS, SILENT_AFTER, moment
 
 if TYPE_CHECKING:
@@ -74,14 +77,15 @@ def write(replay: Replay, output: TextIO) -> None:
     names: dict[str, dict[str, None]] = {}
     for entry, record in replay.sent:
         names.setdefault(entry.stream, {}).update(dict.fromkeys(record))
-    output.writelines(
-        _line(_schema(stream, properties, replay.mapped_streams))
-        for stream, properties in names.items()
-    )
-    output.writelines(
-        _line({"type": "RECORD", "stream": entry.stream, "record": record})
-        for entry, record in replay.sent
-    )
+    parts: dict[str, str] = {}  # of each stream, what its records are about by now
+    for part, entry, record in sorted(
+        ((_part(entry), entry, record) for entry, record in replay.sent), key=itemgetter(0)
+    ):
+        if parts.get(entry.stream) != part:
+            parts[entry.stream] = part
+            schema = _schema(entry.stream, names[entry.stream], replay.mapped_streams)
+            output.write(_line(schema | ({"part": part} if part else {})))
+        output.write(_line({"type": "RECORD", "stream": entry.stream, "record": record}))
     output.flush()
     screen.print(f"{len(replay.sent)} records sent to the target.", markup=False)
 
@@ -136,6 +140,13 @@ def _schema(stream: str, properties: Iterable[str], mapped: frozenset[str]) -> d
         },
         "key_properties": [],
     }
+
+
+def _part(entry: LoggedError) -> str:
+    """What is to be delivered of the record: empty for all of it. Its key is the record's own."""
+    label, _, name = entry.part.partition(":")
+    keyed = label in {"activity", "object"}
+    return "" if entry.part == PERSON else f"{label}:{name.partition('#')[0] if keyed else name}"
 
 
 def _line(message: dict[str, Any]) -> str:

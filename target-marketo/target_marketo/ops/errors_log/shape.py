@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from target_marketo.mapping.refusals import OWN
-from target_marketo.marketo.codes import is_documented, of_row
+from target_marketo.marketo.codes import Family, family_of, is_documented, of_row
 from target_marketo.privacy import mask, shape
 
 if TYPE_CHECKING:
@@ -26,11 +26,17 @@ def is_ours(code: str) -> bool:
     return code in OWN
 
 
-def explained(code: str, advice: str = "") -> Explained:
-    """A code of ours or of Marketo's in words; `advice` is what the log says of an unknown one."""
+def explained(code: str, advice: str = "", part: str = "") -> Explained:
+    """A code of ours or of Marketo's in words; `advice` is what the log says of an unknown one.
+
+    Of what is attached to a person the log says more than the code: which list is not there.
+    """
     if (ours := OWN.get(code)) is not None:
         return Explained(ours.meaning, ours.cure)
-    known = of_row(code)
+    family = family_of(part)
+    known = of_row(code, family)
+    if family is not Family.PEOPLE and advice:
+        return Explained(known.meaning, advice)
     if is_documented(code) or not advice:
         return Explained(known.meaning, known.cure)
     return Explained(advice, "see what Marketo holds, correct the value or `streams`, then replay")

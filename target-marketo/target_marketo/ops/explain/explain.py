@@ -1,7 +1,8 @@
 """`marketo-ops explain`: for each person what came, what Marketo holds, and why what is written.
 
-Reads only: a description of the fields once a day, and one lookup for up to 300 people. What is
-decided is decided by `mapping.rules`; here it gets its words.
+Reads only: a description of the fields once a day, and one lookup for up to 300 people (and one by
+address, where that is not their key). What is decided is decided by `mapping.rules`; here it gets
+its words.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_marketo import assembly
+from target_marketo.mapping import identity
+from target_marketo.mapping.refusals import Refusal
 from target_marketo.mapping.rules import Decision, Write, chosen, decide
 from target_marketo.mapping.values import AsOf, is_empty, same
 from target_marketo.marketo.call import MAX_ROWS
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from target_marketo.ops.explain.people import Person
     from target_marketo.settings import Settings
     from target_marketo.store.database import Database
+
+
+_NOTHING = "the record has no value"
+_ANOTHER = "another record of the input says otherwise"
 
 
 @dataclass(frozen=True)
@@ -105,30 +112,48 @@ def explain(
         raise OpsError(
             f"none of the {people.records} records of the input is about {mask(address)}"
         )
-    _look_up(marketo, people)
+    _look_up(marketo, people, settings.duplicates)
     told = [each for person in people for each in _explained(person, mapper, settings.duplicates)]
     return Explanation(told, people.records, people.without_key, people.notes, marketo.calls.total)
 
 
-def _look_up(marketo: Marketo, people: People) -> None:
+def _look_up(marketo: Marketo, people: People, duplicates: Duplicates) -> None:
     """Fills in what Marketo holds: also of fields that no rule needs to know, for people to see."""
     fields: dict[str, set[str]] = {}
     for plan in people.plans:
         wanted = fields.setdefault(plan.key, {"id", plan.key})
         wanted |= {*plan.lookup_fields, *(rule.field for rule in plan.rules.all)}
     for key_field, names in fields.items():
-        entries = [
-            each.entry for each in people if each.entry.person[0] == key_field and each.entry.steps
+        persons = [
+            each for each in people if each.entry.person[0] == key_field and each.entry.steps
         ]
-        for start in range(0, len(entries), MAX_ROWS):
-            batch = entries[start : start + MAX_ROWS]
-            found = marketo.lookup(key_field, [each.key for each in batch], sorted(names))
-            for entry in batch:
-                entry.leads = [
-                    lead
-                    for lead in found
-                    if str(lead.get(key_field, "")).lower() == entry.person[1]
-                ]
+        for start in range(0, len(persons), MAX_ROWS):
+            batch = persons[start : start + MAX_ROWS]
+            found = marketo.lookup(key_field, [each.entry.key for each in batch], sorted(names))
+            for person in batch:
+                entry = person.entry
+                entry.leads = _having(found, key_field, entry.person[1])
+                if key_field != identity.EMAIL:
+                    entry.address = identity.address_at_stake(entry.steps, entry.leads, duplicates)
+            _look_up_addresses(marketo, [each for each in batch if each.entry.address], names)
+
+
+def _look_up_addresses(marketo: Marketo, persons: list[Person], names: set[str]) -> None:
+    """Who has the addresses that these people would get."""
+    if not persons:
+        return
+    addresses = [each.entry.address for each in persons]
+    found = marketo.lookup(identity.EMAIL, addresses, sorted(names))
+    for person in persons:
+        entry = person.entry
+        key_field, key = entry.person
+        others = _having(found, identity.EMAIL, entry.address)
+        known = person.by_address = identity.known(key_field, entry.leads or (), others, key)
+        entry.leads = [dict(lead) for lead in known.leads]
+
+
+def _having(leads: Iterable[dict[str, Any]], field: str, value: str) -> list[dict[str, Any]]:
+    return [lead for lead in leads if str(lead.get(field, "")).lower() == value]
 
 
 def _explained(person: Person, mapper: Mapper, duplicates: Duplicates) -> list[Explained]:
@@ -142,6 +167,10 @@ def _explained(person: Person, mapper: Mapper, duplicates: Duplicates) -> list[E
         verdict = "refuse" if refused else "leave"
         return [Explained(entry.key, verdict, "; ".join(dict.fromkeys(refused)), notes=notes)]
     notes += [f"a record would be refused: {each}" for each in dict.fromkeys(refused)]
+    if person.by_address and person.by_address.conflict:
+        return [Explained(entry.key, "refuse", _told(Refusal.KEY_CONFLICT), notes=notes)]
+    if person.by_address and person.by_address.adopts:
+        notes.append(f"found by the address, and gets the key `{entry.person[0]}`")
     leads = entry.leads or []
     decision = decide(entry.steps, leads, duplicates)
     if len(leads) > 1:
@@ -152,6 +181,10 @@ def _explained(person: Person, mapper: Mapper, duplicates: Duplicates) -> list[E
         _one(person, mapper, decide(entry.steps, [lead]), lead, notes)
         for lead in chosen(leads, duplicates)
     ]
+
+
+def _told(code: Refusal) -> str:
+    return f"{code}: {code.meaning}"
 
 
 def _one(
@@ -165,6 +198,8 @@ def _one(
     if decision.too_many:
         why = f"{decision.too_many} people share the key, and `duplicates` is reject"
         return Explained(key, "refuse", why, notes=list(notes))
+    if decision.nobody and person.entry.person[0] == identity.ID:
+        return Explained(key, "refuse", _told(Refusal.UNKNOWN_ID), notes=list(notes))
     if decision.nobody:
         why = "nobody has this key, and the stream creates nobody (`create: false`)"
         return Explained(key, "leave", why, notes=list(notes))
@@ -222,7 +257,7 @@ def _outcome(
 ) -> tuple[str, str]:
     name = rule.field
     if name not in step.values:
-        return "", "the record has no value"
+        return "", _NOTHING
     value = step.values[name]
     if name in written and (
         rule.write is Write.APPEND or same(rule.kind, _plain(value), written[name])
@@ -231,7 +266,9 @@ def _outcome(
     held = None if lead is None else lead.get(name)
     if lead is not None and same(rule.kind, _plain(value), held):
         return "the same", "Marketo has it already"
-    return "kept", "empty" if lead is None else _KEPT[rule.write](rule, step, lead)
+    if lead is None:
+        return ("", _NOTHING) if is_empty(_plain(value)) else ("kept", _ANOTHER)
+    return "kept", _KEPT[rule.write](rule, step, lead)
 
 
 def _filled(rule: Rule, step: Step, lead: Mapping[str, Any]) -> str:
@@ -273,7 +310,7 @@ _WRITTEN: dict[Write, Callable[[Rule, Step, Mapping[str, Any]], str]] = {
     Write.NEWEST: lambda rule, step, _: f"{_leader(rule, step)} is newer",
 }
 _KEPT: dict[Write, Callable[[Rule, Step, Mapping[str, Any]], str]] = {
-    Write.ALWAYS: lambda _, __, ___: "a later record says otherwise",
+    Write.ALWAYS: lambda _, __, ___: _ANOTHER,
     Write.IF_EMPTY: _filled,
     Write.ON_CREATE: lambda _, __, ___: "the person is there already",
     Write.GREATEST: lambda _, __, ___: "Marketo's is greater",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from target_marketo.mapping.attachments import Attachment
+    from target_marketo.mapping.identity import Known
     from target_marketo.mapping.mapper import Mapper
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.record_reader import Row
@@ -39,6 +40,7 @@ class Person:
     refused: list[tuple[str, Refused]] = field(default_factory=list)  # whole records
     skipped: Counter[tuple[str, Skip]] = field(default_factory=Counter)
     attachments: list[tuple[str, Attachment]] = field(default_factory=list)
+    by_address: Known | None = None  # who has the address, where the key is another
 
 
 class People:

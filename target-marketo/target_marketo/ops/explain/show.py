@@ -12,6 +12,8 @@ import msgspec
 from target_marketo.ops.console import console, counted, is_piped, plain, print_json, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from target_marketo.ops.explain.explain import Explained, Explanation, FieldLine, Sent
 
 _COLUMNS = ("field", "incoming", "in Marketo", "rule", "outcome", "why")
@@ -56,7 +58,7 @@ def _on_a_screen(person: Explained) -> None:
         rows = [_row(line) for line in person.lines if line.stream == stream]
         print_table(f"stream {stream}" if several else "", _COLUMNS, map(_cut, rows))
     if person.sent:
-        print_table("besides", ("what", "values"), (_cut(_besides(each)) for each in person.sent))
+        print_table("besides", ("what", "values"), (_besides(each, _short) for each in person.sent))
 
 
 def _in_a_pipe(found: Explanation) -> None:
@@ -100,16 +102,17 @@ def _row(line: FieldLine) -> tuple[str, ...]:
     )
 
 
-def _besides(sent: Sent) -> tuple[str, str]:
-    values = ", ".join(f"{name}: {_value(value)}" for name, value in sent.values.items())
-    return f"{_KINDS.get(sent.kind, sent.kind)} {sent.target}", values
+def _besides(sent: Sent, shown: Callable[[str], str] = str) -> tuple[str, str]:
+    values = (f"{name}: {shown(_value(value))}" for name, value in sent.values.items())
+    return f"{_KINDS.get(sent.kind, sent.kind)} {sent.target}", ", ".join(values)
 
 
 def _cut(cells: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(
-        each if len(each) <= _WIDEST else f"{each[:_WIDEST]}… ({len(each)} characters)"
-        for each in cells
-    )
+    return tuple(map(_short, cells))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}… ({len(text)} characters)"
 
 
 def _value(value: Any) -> str:

@@ -76,7 +76,7 @@ class Wanted:
                 if name not in attributes:
                     kind = data_type(schema_of(seen.get(stream)), source.path, source.type)
                     attributes[name] = Attribute(name, label(name), kind.name)
-                    told[name] = f"{kind.name} ({kind.by}): {label(name)}"
+                    told[name] = f"{kind}: {label(name)}"
         if primary in attributes:
             primary = f"primary{primary[0].upper()}{primary[1:]}"
         shown = label(named)

@@ -23,10 +23,13 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 class DataType(NamedTuple):
-    """A type, and what says so."""
+    """A type, and what says so: empty where nothing does."""
 
     name: str
-    by: str
+    by: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.by})" if self.by else self.name
 
 
 def data_type(
@@ -38,7 +41,7 @@ def data_type(
     if declared is not None:
         other = f", not {given}" if given not in (None, declared) else ""
         return DataType(declared, f"by its {'value' if source is None else 'SCHEMA'}{other}")
-    return DataType(given, "by `type`") if given else DataType(USUAL, "nothing says more")
+    return DataType(given, "by `type`") if given else DataType(USUAL)
 
 
 def label(name: str) -> str:

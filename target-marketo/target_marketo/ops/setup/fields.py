@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from target_marketo.mapping.mapper import Mapper
-from target_marketo.mapping.streams_setting import nearest
+from target_marketo.mapping.streams_setting import FieldEntry, nearest
 from target_marketo.marketo.lead_fields import MADE_TYPES, NewField
 from target_marketo.marketo.replies import Field
 from target_marketo.ops.mapping_report.both_ends import plans, schema_of
@@ -16,7 +16,7 @@ from target_marketo.ops.setup.steps import MakeField, Mark, Row
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from target_marketo.mapping.streams_setting import FieldEntry, StreamEntry
+    from target_marketo.mapping.streams_setting import StreamEntry
     from target_marketo.ops.setup.steps import Plan
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
@@ -41,7 +41,7 @@ def plan_fields(
     wanted: dict[str, NewField] = {}
     labels = {each.display_name.lower() for each in described}
     for entry in entries:
-        for each in entry.fields:
+        for each in _named(entry, known):
             if each.name in rows:
                 continue
             there = known.get(each.name)
@@ -69,6 +69,13 @@ def plan_fields(
             plan.add(Mark.CANNOT, "mapping", "", problem)
 
 
+def _named(entry: StreamEntry, known: Mapping[str, Field]) -> tuple[FieldEntry, ...]:
+    """The fields of an entry; its key, too, where Marketo lacks that."""
+    if entry.key in known or any(each.name == entry.key for each in entry.fields):
+        return entry.fields
+    return (FieldEntry(entry.key, entry.key), *entry.fields)
+
+
 def _new(
     each: FieldEntry,
     entry: StreamEntry,
@@ -87,7 +94,7 @@ def _new(
         return Row(Mark.CANNOT, "field", each.name, text), None
     shown = label(each.name)
     shown = each.name if shown.lower() in labels else shown
-    text = f"{kind.name} ({kind.by}): {shown}{meant}"
+    text = f"{kind}: {shown}{meant}"
     return Row(Mark.MAKE, "field", each.name, text), NewField(each.name, shown, kind.name)
 
 

@@ -39,7 +39,9 @@ def make_plan(settings: Settings, database: Database, marketo: Marketo, folder: 
     )
     seen = SeenStreams(database, settings.instance).latest()
     plan = Plan()
-    _fields(plan, settings, entries, marketo, seen)
+    if not _fields(plan, settings, entries, marketo, seen):
+        for problem in problems:  # plan_fields would have told them
+            plan.add(Mark.CANNOT, "mapping", "", problem)
     look = _Look(marketo, Destinations(marketo), folder)
     _types(plan, entries, look, seen)
     for named in dict.fromkeys(each for entry in entries for each in entry.lists):
@@ -59,13 +61,15 @@ def _fields(
     entries: list[StreamEntry],
     marketo: Marketo,
     seen: dict[str, Any],
-) -> None:
+) -> bool:
+    """Whether the fields could be looked at."""
     try:
         described = marketo.describe()
     except (Rejected, NotAuthorized) as error:
         plan.add(Mark.CANNOT, "field", "", _unseen(error, "Read-Only Person"))
-        return
+        return False
     plan_fields(plan, settings.streams, entries, described, seen)
+    return True
 
 
 def _types(plan: Plan, entries: list[StreamEntry], look: _Look, seen: dict[str, Any]) -> None:

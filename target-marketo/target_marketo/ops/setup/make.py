@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from target_marketo.governor import GovernorError
 from target_marketo.marketo.activities import Activities
 from target_marketo.marketo.errors import MarketoError, NotAuthorized, Rejected
 from target_marketo.marketo.lead_fields import LeadFields
@@ -50,7 +51,7 @@ def apply(plan: Plan, marketo: Marketo) -> list[Made]:
         except (Rejected, NotAuthorized) as error:
             failed.add(depends)
             made.append(Made(what, ok=False, text=_why_not(error, act)))
-        except MarketoError as error:
+        except (MarketoError, GovernorError) as error:
             # Not known, or not to be had now: what is there by then is found the next time.
             made.append(Made(what, ok=False, text=f"{error}; run it again"))
             return made

@@ -5,7 +5,6 @@ The same facts make `status`, the first line of the digest, and what `ping` tell
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +19,7 @@ from target_marketo.ops.errors_log.entries import Filter
 from target_marketo.ops.project import meltano
 from target_marketo.ops.status import runs as ledger
 from target_marketo.ops.status.runs import Outcome
+from target_marketo.run_files import open_to_others
 from target_marketo.store.activity_ledger import ACTIVITIES
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Health:
     open_kinds: tuple[str, ...]
     usage: Usage
     activities: dict[str, int]
-    readable: str
+    readable: tuple[str, ...]
     silence_hours: int
 
     @property
@@ -155,16 +155,15 @@ class Health:
             yield Problem(
                 f"whether Marketo has {what} nobody can tell but you", "see marketo-ops errors"
             )
-        if self.readable:
-            yield Problem(
-                f"{self.readable} may be read by others", f"chmod 600 {self.readable}", red=False
-            )
+        for name in self.readable:
+            yield Problem(f"{name} may be read by others", f"chmod 600 {name}", red=False)
 
 
 def read(
     database: Database, instance: str, usage: Usage, now: datetime, silence_hours: int
 ) -> Health:
     """Reads the store, and Meltano's runs where there are any."""
+    project = folder()
     runs = ledger.read(database, instance, now)
     kinds = entries.kinds(database, Filter(instance))
     meltanos = _of_meltano(now)
@@ -180,19 +179,9 @@ def read(
         open_kinds=tuple(kind.name for kind in kinds),
         usage=usage,
         activities=_activities(database, instance),
-        readable=readable_settings(),
+        readable=tuple(str(path.relative_to(project)) for path in open_to_others(project)),
         silence_hours=silence_hours,
     )
-
-
-def readable_settings() -> str:
-    """The name of a file of secrets that others than its owner may read; empty if none may."""
-    path = folder() / ".env"
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError:
-        return ""
-    return path.name if mode & 0o077 else ""
 
 
 def _activities(database: Database, instance: str) -> dict[str, int]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.ops.console import console, counted, plain, print_json, print_table, short, span
+from target_marketo.ops.console import counted, print_json, print_line, print_table, short, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,12 +38,9 @@ def utc(at: datetime) -> str:
 def _text(health: Health) -> None:
     style = "bold green" if health.ok else "bold red"
     verdict = health.verdict(utc)
-    # One line however long, for grep; a terminal folds it.
-    console().print(
-        plain(verdict[0].upper() + verdict[1:]), markup=False, soft_wrap=True, style=style
-    )
+    print_line((verdict[0].upper() + verdict[1:], style))
     for problem in health.problems(utc)[1:]:
-        console().print(f"also: {plain(problem.line)}", markup=False, soft_wrap=True)
+        print_line(("also: ", "yellow"), problem.line)
     print_table("", ("", ""), list(_rows(health)))
 
 

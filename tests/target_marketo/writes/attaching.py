@@ -1,0 +1,80 @@
+"""Streams that attach something to people, and what of it is in Marketo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.target_marketo.conftest import record, schema, state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tests.sandbox.marketo.client import MarketoSandbox
+
+OBJECT = {
+    "name": "livechatChat_c",
+    "dedupe": "threadId",
+    "link": "leadId",
+    "fields": {"threadId": "thread_id", "rating": "rating"},
+}
+PROPERTIES = ("email", "first_name", "thread_id", "rating")
+FIELDS = {"email": "email", "firstName": "first_name"}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A kind: how `streams` asks for it, the sandbox's call, whom it holds, and its part."""
+
+    name: str
+    entry: dict[str, Any]
+    call: str
+    held: Callable[[MarketoSandbox], list[int]]
+    part: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def streams(self, **more: Any) -> dict[str, Any]:
+        return {"visitors": {"key": "email", "fields": FIELDS, **self.entry, **more}}
+
+
+def _linked(marketo: MarketoSandbox) -> list[int]:
+    return sorted(each["linked"]["leadId"] for each in marketo.custom_objects("livechatChat_c"))
+
+
+LIST = Kept(
+    "static_lists",
+    {"lists": ["LiveChat visitors"]},
+    "add_to_list",
+    lambda marketo: marketo.list_members("LiveChat visitors"),
+    "list:LiveChat visitors",
+)
+PROGRAM = Kept(
+    "program_members",
+    {"programs": {"LiveChat": "Engaged"}},
+    "member_status",
+    lambda marketo: sorted(marketo.program_members("LiveChat")),
+    "program:LiveChat",
+)
+THING = Kept("custom_objects", {"object": OBJECT}, "sync_objects", _linked, "object:livechatChat_c")
+KINDS = (LIST, PROGRAM, THING)
+
+
+def visitor(name: str, stream: str = "visitors", **values: Any) -> dict[str, Any]:
+    return record(
+        f"{name}@example.com", stream, **{"first_name": name, "thread_id": f"T-{name}"} | values
+    )
+
+
+def messages(
+    records: Iterable[dict[str, Any]], streams: Iterable[str] = ("visitors",)
+) -> list[dict[str, Any]]:
+    """A SCHEMA each, and a STATE at the end."""
+    return [*(schema(each, PROPERTIES) for each in streams), *records, state({"done": 1})]
+
+
+def ids(marketo: MarketoSandbox, *names: str) -> list[int]:
+    """The leads of these people."""
+    by_email = {lead["email"]: int(lead["id"]) for lead in marketo.leads()}
+    return sorted(by_email[f"{name}@example.com"] for name in names)

@@ -1,0 +1,285 @@
+"""Custom activities through the whole target: each chat once on the right person's timeline."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sandbox.faults import Fault
+from tests.sandbox.marketo_examples import CHAT_ID, EXAMPLES
+from tests.sandbox.object_questions import MARKETO_OBJECTS
+from tests.sandbox.questions import cases
+from tests.target_marketo.conftest import record, schema, state
+from tests.target_marketo.in_process import InProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.sandbox.marketo.client import MarketoSandbox
+
+ACTIVITY = {
+    "type": "livechatChat",
+    "once": "thread_id",
+    "date": "created_at",
+    "since": "everything",
+    "primary": {"from": "topic", "otherwise": "Chat"},
+    "attributes": {"threadId": "thread_id", "durationSeconds": "seconds", "transcript": "text"},
+}
+FIELDS = {"email": "email", "firstName": "first_name"}
+PROPERTIES = ("email", "first_name", "thread_id", "created_at", "topic", "seconds", "text")
+NOW = datetime.now(UTC).replace(microsecond=0)
+PEOPLE, CHATS = 6, 12
+ADD, READ = "add_activities", "activities"
+QUICK = {
+    "request_timeout_seconds": 1,
+    "rate_limit_seconds": 1,
+    "activity_visibility_seconds": 1,
+}
+
+
+@pytest.fixture
+def marketo(marketo: MarketoSandbox) -> MarketoSandbox:
+    marketo.reset(**EXAMPLES)
+    return marketo
+
+
+@pytest.fixture
+def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    return InProcess(marketo, tmp_path, monkeypatch.setattr)
+
+
+def streams(*names: str, **more: Any) -> dict[str, Any]:
+    entry = {"key": "email", "fields": FIELDS, "activity": ACTIVITY | more}
+    return dict.fromkeys(names or ("chats",), entry)
+
+
+def when(number: int) -> str:
+    return (NOW - timedelta(minutes=number, seconds=7)).isoformat().replace("+00:00", "Z")
+
+
+def chat(number: int, stream: str = "chats", **values: Any) -> dict[str, Any]:
+    name = f"p{number % PEOPLE}"
+    own = {
+        "first_name": name,
+        "thread_id": f"T{number}",
+        "created_at": when(number),
+        "seconds": number,
+    }
+    return record(f"{name}@example.com", stream, **own | values)
+
+
+def messages(*names: str, chats: int = CHATS, **values: Any) -> list[dict[str, Any]]:
+    found = names or ("chats",)
+    return [
+        *(schema(each, PROPERTIES) for each in found),
+        *(chat(number, each, **values) for number in range(chats) for each in found),
+        state({"done": 1}),
+    ]
+
+
+def wrong(marketo: MarketoSandbox, chats: int = CHATS) -> list[str]:
+    """What is not as it should be: each chat once, on the right person, on the right date."""
+    names = {int(lead["id"]): lead["firstName"] for lead in marketo.leads()}
+    kept = [each for each in marketo.activities() if each["activityTypeId"] == CHAT_ID]
+    times = Counter(each["attributes"]["threadId"] for each in kept)
+    found = [f"T{n} is there {times[f'T{n}']} times" for n in range(chats) if times[f"T{n}"] != 1]
+    for each in kept:
+        number = int(each["attributes"]["threadId"][1:])
+        if names[each["leadId"]] != f"p{number % PEOPLE}":
+            found.append(f"T{number} is of somebody else")
+        if each["activityDate"] != when(number):
+            found.append(f"T{number} is of another date")
+    return found
+
+
+def states(folder: Path) -> Counter[str]:
+    with contextlib.closing(sqlite3.connect(folder / "store.sqlite")) as connection:
+        return Counter(row[0] for row in connection.execute("SELECT state FROM activities"))
+
+
+def test_each_chat_is_there_once_and_a_second_run_adds_and_reads_nothing(
+    marketo: MarketoSandbox, target: InProcess, tmp_path: Path
+) -> None:
+    first = target.run(messages(), streams=streams())
+    calls = marketo.counts().calls
+    second = target.run(messages(), streams=streams())
+    again = marketo.counts().calls
+
+    assert [(ended.code, ended.states) for ended in (first, second)] == [(0, [{"done": 1}])] * 2
+    assert wrong(marketo) == []
+    assert calls[ADD] == 1
+    assert [calls[kind] for kind in ("activity_types", "paging_token", READ)] == [2, 1, 1]
+    for kind in (ADD, "activity_types", "paging_token", READ):
+        assert again[kind] == calls[kind]
+    assert states(tmp_path) == {"done": CHATS}
+    assert target.logged() == {}
+
+
+def test_calls_are_full(marketo: MarketoSandbox, target: InProcess) -> None:
+    target.run(messages(chats=620), streams=streams())
+    assert marketo.counts().calls[ADD] == 3
+    assert wrong(marketo, 620) == []
+
+
+def test_of_two_streams_the_first_writes_it(marketo: MarketoSandbox, target: InProcess) -> None:
+    names = ("chats", "archives")
+    ended = target.run(messages(*names), streams=streams(*names))
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert wrong(marketo) == []
+
+
+LATE = 1.8  # seconds: after the client gave up, and before twice its time-out
+TROUBLES: dict[str, tuple[Fault, ...]] = {
+    "reset before": (Fault(what="reset", at_most=2),),
+    "reset after": (Fault(what="reset", applied=True, at_most=2),),
+    "partly": (Fault(what="partly", share=0.5, at_most=2),),
+    "partly, 604": (Fault(what="partly", share=0.5, code="604", at_most=2),),
+    "late": (Fault(what="late", seconds=LATE, at=(1,)),),
+    "604": (Fault(what="answer", code="604", at_most=2),),
+    "604, applied": (Fault(what="answer", code="604", applied=True, at_most=2),),
+    "611": (Fault(what="answer", code="611", at_most=2),),
+    "611, applied": (Fault(what="answer", code="611", applied=True, at_most=2),),
+    "502": (Fault(what="status", code="502", at_most=2),),
+    "502, applied": (Fault(what="status", code="502", applied=True, at_most=2),),
+    "601": (Fault(what="answer", code="601", at_most=1),),
+    "606": (Fault(what="answer", code="606", at_most=1),),
+    "608": (Fault(what="answer", code="608", at_most=2),),
+    "699": (Fault(what="answer", code="699", at_most=1),),
+    "413": (Fault(what="status", code="413", at_most=1),),
+    "1099": (Fault(what="answer", code="1099", at_most=3),),
+    "1004 to some": (Fault(what="row", code="1004", share=0.5, at_most=1),),
+    "1049 to some": (Fault(what="row", code="1049", share=0.5, at_most=1),),
+    "1016 to some": (Fault(what="row", code="1016", share=0.5, at_most=2),),
+    **{
+        what: (Fault(what=what, at_most=2),)
+        for what in (
+            *("cut", "truncated", "empty", "html", "wrong_type"),
+            *("no_result", "short", "long", "reordered"),
+        )
+    },
+}
+
+
+def about(fault: Fault, call: str) -> Fault:
+    fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
+    return Fault(**fields | {"calls": (call,)})
+
+
+TELLING = {"partly, 604", "late", "502, applied", "cut", "606", "413", "1004 to some", "reordered"}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_no_trouble_writes_a_chat_twice_or_loses_it(
+    marketo: MarketoSandbox,
+    target: InProcess,
+    tmp_path: Path,
+    trouble: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    if trouble not in TELLING and not request.config.getoption("--long"):
+        pytest.skip("takes seconds, and is much like others: --long")
+    marketo.set_options(activity_lag=0.8)
+    marketo.set_faults([about(fault, ADD) for fault in TROUBLES[trouble]])
+    ended = target.run(messages(text="hello"), streams=streams(), **QUICK)
+
+    assert (ended.code, ended.states, ended.said) == (0, [{"done": 1}], "")
+    assert wrong(marketo) == []
+    assert target.logged() == {}
+    assert states(tmp_path) == {"done": CHATS}
+
+
+OPEN = [
+    (question, position)
+    for question, position in cases(MARKETO_OBJECTS)
+    if question.name.startswith(("activity_", "date_", "null_attr", "no_attr", "long_attr"))
+]
+
+
+@pytest.mark.parametrize(("question", "position"), OPEN, ids=[position for _, position in OPEN])
+def test_at_either_answer_to_an_open_question_each_chat_is_there_once(
+    marketo: MarketoSandbox, target: InProcess, question: Any, position: str
+) -> None:
+    options = dict(question.positions[position])
+    if "activity_lag" in options:
+        options["activity_lag"] = min(options["activity_lag"], 0.9)
+    marketo.set_options(**options)
+    if question.name.startswith("activity_"):  # what is read back
+        marketo.set_faults([Fault(what="partly", share=0.5, calls=(ADD,), at_most=1)])
+    ended = target.run(messages(text="x" * 400), streams=streams(), **QUICK)
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert wrong(marketo) == []
+
+
+def test_what_only_a_person_can_tell_stands_in_the_error_log_and_is_never_sent(
+    marketo: MarketoSandbox, target: InProcess, tmp_path: Path
+) -> None:
+    marketo.set_faults([Fault(what="reset", calls=(ADD,))])
+    ended = target.run(messages(chats=2), streams=streams(), **QUICK)
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert states(tmp_path) == {"undecided": 2}
+    assert {(each.code, each.part.partition("#")[0]) for each in target.entries()} == {
+        ("undecided", "activity:livechatChat")
+    }
+    marketo.set_faults([])
+    target.run(messages(chats=2), streams=streams(), **QUICK)
+    assert marketo.counts().calls[ADD] == 3
+    assert states(tmp_path) == {"undecided": 2}
+
+
+def test_a_type_that_is_not_there_costs_no_person_and_may_be_skipped(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    ended = target.run(messages(), streams=streams(type="nothing"))
+    assert (ended.code, ended.states, len(marketo.leads())) == (1, [{"done": 1}], PEOPLE)
+    assert "marketo-ops setup --apply" in ended.said
+    assert {each.part.partition("#")[0] for each in target.entries()} == {"activity:nothing"}
+
+    skipped = target.run(messages(), streams=streams(type="other", if_missing="skip"))
+    assert (skipped.code, skipped.states) == (0, [{"done": 1}])
+    assert len(target.entries()) == CHATS
+
+
+@pytest.mark.parametrize("code", ["603", "616", "703"])
+def test_activities_that_are_not_allowed_cost_no_person(
+    marketo: MarketoSandbox, target: InProcess, code: str
+) -> None:
+    marketo.set_faults([Fault(what="answer", code=code, calls=(ADD,))])
+    ended = target.run(messages(), streams=streams())
+    assert (ended.code, ended.states, len(marketo.leads())) == (1, [{"done": 1}], PEOPLE)
+    assert {each.code for each in target.entries()} == {code}
+
+
+def test_a_dry_run_moves_nothing(
+    marketo: MarketoSandbox, target: InProcess, tmp_path: Path
+) -> None:
+    target.run(messages(), streams=streams(), dry_run=True)
+    assert marketo.activities() == []
+    assert states(tmp_path) == {}
+
+
+def test_a_store_that_was_lost_writes_nothing_twice(
+    marketo: MarketoSandbox, target: InProcess, tmp_path: Path
+) -> None:
+    target.run(messages(), streams=streams())
+    for file in tmp_path.glob("store.sqlite*"):
+        file.unlink()
+    ended = target.run(messages(chats=CHATS + 2), streams=streams(), **QUICK)
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert wrong(marketo, CHATS + 2) == []
+
+
+def test_an_old_chat_is_skipped(marketo: MarketoSandbox, target: InProcess, tmp_path: Path) -> None:
+    ended = target.run(
+        messages(created_at="2020-01-01T00:00:00Z"), streams=streams(since="first_run")
+    )
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert ADD not in marketo.counts().calls
+    assert states(tmp_path) == {}

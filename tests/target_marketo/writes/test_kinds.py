@@ -1,0 +1,494 @@
+"""Lists, program status and custom objects through the whole target: once, and for the right ones.
+
+Each kind goes through the same troubles; what is its own comes after them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sandbox.faults import Fault
+from tests.sandbox.marketo_api import MarketoApi
+from tests.sandbox.marketo_examples import EXAMPLES
+from tests.target_marketo.in_process import InProcess
+from tests.target_marketo.writes.attaching import (
+    FIELDS,
+    KINDS,
+    LIST,
+    OBJECT,
+    PROGRAM,
+    THING,
+    Kept,
+    ids,
+    messages,
+    visitor,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.sandbox.marketo.client import MarketoSandbox
+
+PEOPLE = [f"p{number}" for number in range(12)]
+EVERYTHING = {name: value for kind in KINDS for name, value in kind.entry.items()}
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+
+
+@pytest.fixture
+def marketo(marketo: MarketoSandbox) -> MarketoSandbox:
+    marketo.reset(**EXAMPLES)
+    return marketo
+
+
+@pytest.fixture
+def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    return InProcess(marketo, tmp_path, monkeypatch.setattr)
+
+
+def everybody() -> list[dict[str, Any]]:
+    return messages(visitor(name) for name in PEOPLE)
+
+
+@each_kind
+def test_it_follows_the_people_of_the_run_and_a_second_run_changes_nothing(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    first = target.run(everybody(), streams=kind.streams())
+    second = target.run(everybody(), streams=kind.streams())
+
+    assert [(ended.code, ended.states) for ended in (first, second)] == [(0, [{"done": 1}])] * 2
+    assert kind.held(marketo) == ids(marketo, *PEOPLE)
+    assert len(marketo.leads()) == len(PEOPLE)
+    assert marketo.counts().calls[kind.call] == 2, "one for each run"
+    assert target.logged() == {}
+
+
+def test_names_are_looked_up_once_a_day(marketo: MarketoSandbox, target: InProcess) -> None:
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
+    target.run(everybody(), streams=streams)
+    target.run(everybody(), streams=streams)
+    calls = marketo.counts().calls
+
+    assert [calls[each] for each in ("lists", "programs", "channels", "describe_objects")] == [
+        1
+    ] * 4
+    assert [calls[kind.call] for kind in KINDS] == [2, 2, 2]
+
+
+def test_a_list_that_was_made_anew_within_the_day_is_found_anew(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    target.run(messages([visitor("a")]), streams=LIST.streams())
+    with MarketoApi(marketo) as api:
+        api.log_in()
+        api.call("POST", "/asset/v1/staticList/1001/delete.json")
+        folder = api.call("GET", "/asset/v1/folder/byName.json?name=Group Lists&type=Folder")
+        form = {
+            "name": "LiveChat visitors",
+            "folder": json.dumps({"id": folder["result"][0]["id"], "type": "Folder"}),
+        }
+        api.call("POST", "/asset/v1/staticLists.json", data=form)
+    ended = target.run(everybody(), streams=LIST.streams())
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert LIST.held(marketo) == ids(marketo, *PEOPLE)
+
+
+def test_a_dry_run_attaches_nothing(marketo: MarketoSandbox, target: InProcess) -> None:
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
+    ended = target.run(everybody(), streams=streams, dry_run=True)
+
+    assert ended.code == 0
+    assert not {"sync", *(kind.call for kind in KINDS)} & marketo.counts().calls.keys()
+
+
+@each_kind
+def test_calls_are_full(marketo: MarketoSandbox, target: InProcess, kind: Kept) -> None:
+    names = [f"p{number}" for number in range(620)]
+    target.run(messages(visitor(name) for name in names), streams=kind.streams())
+
+    assert marketo.counts().calls[kind.call] == 3
+    assert kind.held(marketo) == ids(marketo, *names)
+
+
+TROUBLES: dict[str, tuple[Fault, ...]] = {
+    "reset before": (Fault(what="reset", at_most=2),),
+    "reset after": (Fault(what="reset", applied=True, at_most=2),),
+    "partly": (Fault(what="partly", share=0.5, at_most=2),),
+    "partly, 604": (Fault(what="partly", share=0.5, code="604", at_most=2),),
+    "late": (Fault(what="late", seconds=1.8, at=(1,)),),
+    "604": (Fault(what="answer", code="604", at_most=2),),
+    "604, applied": (Fault(what="answer", code="604", applied=True, at_most=2),),
+    "611": (Fault(what="answer", code="611", at_most=3),),
+    "611, applied": (Fault(what="answer", code="611", applied=True, at_most=3),),
+    "502": (Fault(what="status", code="502", at_most=2),),
+    "502, applied": (Fault(what="status", code="502", applied=True, at_most=2),),
+    "601": (Fault(what="answer", code="601", at_most=1),),
+    "606": (Fault(what="answer", code="606", at_most=1),),
+    "608": (Fault(what="answer", code="608", at_most=2),),
+    "699": (Fault(what="answer", code="699", at_most=1),),
+    "413": (Fault(what="status", code="413", at_most=1),),
+    "1099": (Fault(what="answer", code="1099", at_most=3),),
+    "1004 to some": (Fault(what="row", code="1004", share=0.5, at_most=1),),
+    "1016 to some": (Fault(what="row", code="1016", share=0.5, at_most=2),),
+    **{
+        what: (Fault(what=what, at_most=2),)
+        for what in (
+            *("cut", "truncated", "empty", "html", "wrong_type"),
+            *("no_result", "short", "long", "reordered"),
+        )
+    },
+}
+
+
+TELLING = ("partly", "late", "611, applied", "502", "reordered", "1004 to some")
+
+
+@pytest.mark.parametrize(
+    ("kind", "trouble"),
+    [
+        *((LIST, trouble) for trouble in TROUBLES),
+        *((kind, trouble) for kind in (PROGRAM, THING) for trouble in TELLING),
+    ],
+    ids=str,
+)
+def test_no_trouble_costs_anything(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept, trouble: str
+) -> None:
+    faults = [
+        Fault(
+            **{name: getattr(fault, name) for name in fault.__struct_fields__}
+            | {"calls": (kind.call,)}
+        )
+        for fault in TROUBLES[trouble]
+    ]
+    marketo.set_faults(faults)
+    ended = target.run(
+        everybody(), streams=kind.streams(), request_timeout_seconds=1, rate_limit_seconds=1
+    )
+
+    assert (ended.code, ended.states, ended.said) == (0, [{"done": 1}], "")
+    assert kind.held(marketo) == ids(marketo, *PEOPLE)
+    assert target.logged() == {}
+    assert marketo.counts().overlapping_keys == 0
+
+
+@each_kind
+def test_a_row_that_breaks_its_calls_is_found_by_halving(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    marketo.seed({"email": f"{name}@example.com", "firstName": name} for name in PEOPLE)
+    poison = "T-p7" if kind is THING else str(ids(marketo, "p7")[0])
+    fault = Fault(what="answer", code="1099", calls=(kind.call,), holding=poison)
+    marketo.set_faults([fault])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert kind.held(marketo) == ids(marketo, *(name for name in PEOPLE if name != "p7"))
+    (logged,) = target.entries()
+    assert (logged.email, logged.part, logged.code) == ("p7@example.com", logged.part, "1099")
+    assert logged.part.startswith(kind.part)
+
+
+ENDS_LANE: dict[str, tuple[dict[str, Any], str]] = {
+    "static_lists": ({"lists": ["Nobody's"]}, "list:Nobody's"),
+    "program_members": ({"programs": {"LiveChat": "Delighted"}}, "program:LiveChat"),
+    "custom_objects": ({"object": OBJECT | {"name": "nothing_c"}}, "object:nothing_c"),
+}
+
+
+@each_kind
+def test_a_lane_that_is_missing_costs_no_person_and_no_other_lane(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    wrong, part = ENDS_LANE[kind.name]
+    others = [other.entry for other in KINDS if other is not kind]
+    entry = {name: value for each in (*others, wrong) for name, value in each.items()}
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **entry}}
+    ended = target.run(everybody(), streams=streams)
+
+    assert ended.code == 1
+    assert ended.states == [{"done": 1}]
+    assert len(marketo.leads()) == len(PEOPLE)
+    for other in KINDS:
+        if other is not kind:
+            assert other.held(marketo) == ids(marketo, *PEOPLE)
+    entries = target.entries()
+    assert {each.part.partition("#")[0] for each in entries} == {part}
+    assert {each.email for each in entries} == {f"{name}@example.com" for name in PEOPLE}
+    assert part.partition(":")[2] in ended.said
+    assert "\n" not in ended.said
+
+
+@each_kind
+@pytest.mark.parametrize("code", ["603", "616", "703", "1026", "709"])
+def test_a_kind_that_is_not_allowed_costs_no_person_and_no_other_kind(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept, code: str
+) -> None:
+    marketo.set_faults([Fault(what="answer", code=code, calls=(kind.call,))])
+    streams = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
+    ended = target.run(everybody(), streams=streams)
+
+    assert (ended.code, ended.states) == (1, [{"done": 1}])
+    assert len(marketo.leads()) == len(PEOPLE)
+    for other in KINDS:
+        assert (other.held(marketo) == ids(marketo, *PEOPLE)) == (other is not kind)
+    assert {(each.part.partition("#")[0], each.code) for each in target.entries()} == {
+        (kind.part, code)
+    }
+
+
+@each_kind
+def test_of_a_person_who_is_refused_nothing_is_written_and_there_is_one_entry(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    marketo.set_faults([Fault(what="row", code="1003", calls=("sync",), holding="p3@")])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert [(each.email, each.part) for each in target.entries()] == [("p3@example.com", "person")]
+    assert kind.held(marketo) == ids(marketo, *(name for name in PEOPLE if name != "p3"))
+
+
+@each_kind
+def test_nobody_without_an_email_is_attached_to(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    nobody = visitor("x")
+    nobody["record"]["email"] = None
+    ended = target.run(messages([nobody, visitor("a")]), streams=kind.streams())
+
+    assert (ended.code, kind.held(marketo)) == (0, ids(marketo, "a"))
+
+
+@each_kind
+def test_the_part_that_is_delivered_resolves_its_entry_and_no_other(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    """People go on meanwhile, and do not resolve what is attached to them."""
+    marketo.set_faults([Fault(what="answer", code="616", calls=(kind.call,))])
+    target.run(everybody(), streams=kind.streams())
+    target.run(everybody(), streams={"visitors": {"key": "email", "fields": FIELDS}})
+    assert len([each for each in target.entries() if not each.resolved]) == len(PEOPLE)
+
+    marketo.set_faults([])
+    ended = target.run(messages([visitor("p0")]), streams=kind.streams())
+    assert ended.code == 0
+    assert [each.email for each in target.entries() if each.resolved] == ["p0@example.com"]
+
+
+@each_kind
+def test_two_streams_attach_to_one_person_once(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    streams = kind.streams()
+    streams["chats"] = {"key": "email", "fields": FIELDS, **kind.entry}
+    both = [visitor(name, stream) for name in PEOPLE for stream in ("visitors", "chats")]
+    ended = target.run(messages(both, ("visitors", "chats")), streams=streams)
+
+    assert (ended.code, kind.held(marketo)) == (0, ids(marketo, *PEOPLE))
+    assert marketo.counts().calls[kind.call] == 1
+    assert sum(marketo.counts().rows[kind.call].values()) == len(PEOPLE)
+
+
+@each_kind
+def test_a_person_who_was_merged_meanwhile_is_looked_up_once_more(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    marketo.seed({"email": f"{name}@example.com", "firstName": name} for name in PEOPLE)
+    marketo.set_faults([Fault(what="row", code="1004", share=1.0, calls=(kind.call,))])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert {(each.part.partition("#")[0], each.code) for each in target.entries()} == {
+        (kind.part, "1004")
+    }
+    assert marketo.counts().calls[kind.call] == 2
+
+
+@each_kind
+def test_the_run_counts_what_was_attached(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    target.run(everybody(), streams=kind.streams())
+
+    assert target.attachments() == {kind.name: len(PEOPLE)}
+
+
+@each_kind
+def test_a_chat_makes_nobody_and_goes_to_those_of_the_other_stream(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    streams = {
+        "visitors": {"key": "email", "fields": FIELDS},
+        "chats": {"key": "email", "create": False, **kind.entry},
+    }
+    chats = [visitor(name, "chats") for name in ("a", "b", "c")]
+    ended = target.run(
+        messages([*chats, visitor("a"), visitor("b")], ("chats", "visitors")), streams=streams
+    )
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert kind.held(marketo) == ids(marketo, "a", "b")
+    assert len(marketo.leads()) == 2, "c is nobody"
+    assert target.entries() == []
+
+
+# Each one's own
+
+
+@pytest.mark.parametrize("again", ["added", "skipped", "skipped_1017"])
+def test_who_is_in_the_list_already_is_done(
+    marketo: MarketoSandbox, target: InProcess, again: str
+) -> None:
+    marketo.set_options(list_added_again=again)
+    for _ in range(2):
+        ended = target.run(everybody(), streams=LIST.streams())
+        assert ended.code == 0
+
+    assert (LIST.held(marketo), target.entries()) == (ids(marketo, *PEOPLE), [])
+
+
+@pytest.mark.parametrize("lead_id", ["absent", "present"])
+def test_nobody_goes_back_in_a_program(
+    marketo: MarketoSandbox, target: InProcess, lead_id: str
+) -> None:
+    marketo.set_options(skipped_member_lead_id=lead_id)
+    target.run(everybody(), streams=PROGRAM.streams())
+    visited = PROGRAM.streams(programs={"LiveChat": "Visited"})
+    ended = target.run(everybody(), streams=visited)
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert set(marketo.program_members("LiveChat").values()) == {"Engaged"}
+
+
+@pytest.mark.parametrize("code", ["1013", "709"])
+@pytest.mark.parametrize(
+    ("kind", "call"), [(LIST, "lists"), (PROGRAM, "channels"), (THING, "describe_objects")], ids=str
+)
+def test_a_name_that_may_not_be_looked_up_costs_no_person(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept, call: str, code: str
+) -> None:
+    marketo.set_faults([Fault(what="answer", code=code, calls=(call,))])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, ended.states) == (1, [{"done": 1}])
+    assert (len(marketo.leads()), kind.held(marketo)) == (len(PEOPLE), [])
+    assert {each.part.partition("#")[0] for each in target.entries()} == {kind.part}
+
+
+@pytest.mark.parametrize("kind", [PROGRAM, THING], ids=str)
+def test_a_row_that_is_in_its_call_twice_to_marketo_goes_out_once_more(
+    marketo: MarketoSandbox, target: InProcess, kind: Kept
+) -> None:
+    fault = Fault(what="row", code="1036", share=0.5, at_most=1, calls=(kind.call,))
+    marketo.set_faults([fault])
+    ended = target.run(everybody(), streams=kind.streams())
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert kind.held(marketo) == ids(marketo, *PEOPLE)
+
+
+@pytest.mark.parametrize("sideways", ["updated", "1037"])
+def test_of_two_statuses_of_one_step_the_first_of_a_run_is_sent(
+    marketo: MarketoSandbox, target: InProcess, sideways: str
+) -> None:
+    marketo.set_options(equal_step=sideways)
+    streams = PROGRAM.streams(programs={"LiveChat": "Chatted"})
+    streams["chats"] = {"key": "email", "fields": FIELDS, "programs": {"LiveChat": "Declined"}}
+    both = [visitor("a", stream) for stream in ("visitors", "chats")]
+    ended = target.run(messages(both, ("visitors", "chats")), streams=streams)
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert list(marketo.program_members("LiveChat").values()) == ["Chatted"]
+
+
+@pytest.mark.parametrize("first", ["visitors", "chats"])
+def test_of_two_statuses_in_a_run_the_later_step_is_the_only_one_sent(
+    marketo: MarketoSandbox, target: InProcess, first: str
+) -> None:
+    streams = {
+        "visitors": {"key": "email", "fields": FIELDS, "programs": {"LiveChat": "Visited"}},
+        "chats": {"key": "email", "fields": FIELDS, "programs": {"1001": "Engaged"}},
+    }
+    order = ["visitors", "chats"] if first == "visitors" else ["chats", "visitors"]
+    both = [visitor(name, stream) for name in PEOPLE for stream in order]
+    ended = target.run(messages(both, order), streams=streams)
+
+    assert (ended.code, set(marketo.program_members("LiveChat").values())) == (0, {"Engaged"})
+    assert marketo.counts().rows["member_status"] == {"created": len(PEOPLE)}
+
+
+@pytest.mark.parametrize("level", ["response", "row"])
+@pytest.mark.parametrize("code", ["1025", "1003"])
+def test_a_status_that_marketo_does_not_set_ends_its_program_alone(
+    marketo: MarketoSandbox, target: InProcess, level: str, code: str
+) -> None:
+    marketo.set_options(unknown_status_level=level, not_in_program=code)
+    ended = target.run(
+        everybody(), streams=PROGRAM.streams(programs={"LiveChat": "Not in Program"}, **LIST.entry)
+    )
+
+    assert (ended.code, ended.states) == (1, [{"done": 1}])
+    assert LIST.held(marketo) == ids(marketo, *PEOPLE)
+    assert {each.part for each in target.entries()} == {"program:LiveChat"}
+    assert marketo.counts().calls["member_status"] == 1
+
+
+def test_a_later_record_of_an_object_updates_it(marketo: MarketoSandbox, target: InProcess) -> None:
+    chats = [visitor("a", thread_id="T1"), visitor("a", thread_id="T2")]
+    rated = [visitor("a", thread_id="T1", rating="good")]
+    for records in (chats, rated, [*chats, *rated]):
+        assert target.run(messages(records), streams=THING.streams()).code == 0
+
+    found = {
+        each["threadId"]: each.get("rating") for each in marketo.custom_objects("livechatChat_c")
+    }
+    assert found == {"T1": "good", "T2": None}
+    assert marketo.counts().calls["sync_objects"] == 3
+
+
+def test_keys_of_objects_that_marketo_holds_for_one_are_written_one_after_the_other(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    records = [
+        visitor("a", thread_id="t1", rating="bad"),
+        visitor("a", thread_id="T1", rating="good"),
+    ]
+    ended = target.run(messages(records), streams=THING.streams())
+
+    assert (ended.code, target.entries()) == (0, [])
+    assert [each["rating"] for each in marketo.custom_objects("livechatChat_c")] == ["good"]
+
+
+def test_another_object_of_the_person_resolves_nothing(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    marketo.set_faults([Fault(what="row", code="1003", calls=("sync_objects",), share=1.0)])
+    target.run(messages([visitor("a", thread_id="T1")]), streams=THING.streams())
+    marketo.set_faults([])
+    target.run(messages([visitor("a", thread_id="T2")]), streams=THING.streams())
+    assert [each.resolved for each in target.entries()] == [False]
+
+    target.run(messages([visitor("a", thread_id="T1", rating="ok")]), streams=THING.streams())
+    assert [each.resolved for each in target.entries()] == [True]
+
+
+@pytest.mark.parametrize("code", ["1013", "610", "1003"])
+def test_an_object_that_is_taken_away_within_the_day_costs_few_calls(
+    marketo: MarketoSandbox, target: InProcess, code: str
+) -> None:
+    target.run(messages([visitor("a")]), streams=THING.streams())
+    marketo.set_options(unknown_object=code)
+    with MarketoApi(marketo) as api:
+        api.log_in()
+        api.call("POST", "/v1/customobjects/schema/livechatChat_c/delete.json")
+    before = marketo.counts().calls["sync_objects"]
+    ended = target.run(everybody(), streams=THING.streams())
+
+    assert (ended.code, ended.states) == (1, [{"done": 1}])
+    assert marketo.counts().calls["sync_objects"] == before + 1
+    assert len(target.entries()) == len(PEOPLE)
