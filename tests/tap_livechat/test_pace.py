@@ -143,7 +143,9 @@ def unused_port() -> int:
 
 
 @pytest.mark.parametrize(
-    "url", [f"http://127.0.0.1:{unused_port()}", "http://livechat.invalid", "https://127.0.0.1:1"]
+    "url",
+    [f"http://127.0.0.1:{unused_port()}", "http://livechat.invalid", "https://127.0.0.1:1"],
+    ids=["nobody listens", "no such host", "a port that is closed"],
 )
 def test_a_request_that_never_reached_livechat_is_not_billed(
     url: str, monkeypatch: pytest.MonkeyPatch
