@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LEAVING = (
     "import socket; socket.create_connection(('198.18.0.1', 9), 1)",
     "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('198.18.0.1', 9))",
-    "import urllib.request as http; http.urlopen('http://somewhere.invalid')",
+    "import urllib.request as http; http.urlopen('http://somewhere.example.com')",
     "import requests; requests.get('https://api.livechatinc.com', timeout=1)",
 )
 

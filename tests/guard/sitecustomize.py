@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import sys
 from typing import Any
 
@@ -47,6 +48,10 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
         host = arguments[1][0]
     else:
         return  # nothing of the network, a socket in the file system, or one that is connected
+    name = host.decode(errors="replace") if isinstance(host, bytes) else str(host)
+    if event == "socket.getaddrinfo" and name.endswith(".invalid"):
+        # A name that no machine has (RFC 2606), and which no resolver needs to be asked for.
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     if not is_here(host):
         text = f"{event} {host!r} by {' '.join(sys.argv)[:200] or sys.executable}"
         note(text)

@@ -46,10 +46,11 @@ def test_a_picture_is_small_complete_in_itself_and_shows_only_people_who_do_not_
     path: Path,
 ) -> None:
     text = path.read_text(encoding="utf-8")
-    hosts = re.findall(r"@([\w-]+(?:\.[\w-]+)+)", text)
+    loaded = re.findall(r"(?:href=|src=|url\(|xmlns\S*=)[\"']?(https?://[^\s\"'<)]+)", text)
+    hosts = re.findall(r"(?:@|https?://)([\w-]+(?:\.[\w-]+)+)", text.replace("www.w3.org", ""))
 
     assert path.stat().st_size < 60_000
-    assert set(re.findall(r"https?://[^\s\"<]+", text)) <= {"http://www.w3.org/2000/svg"}
+    assert set(loaded) <= {"http://www.w3.org/2000/svg"}
     assert all(
         re.search(r"\b(?:example|test|invalid)(?:\.(?:com|net|org))?$", host) for host in hosts
     ), hosts

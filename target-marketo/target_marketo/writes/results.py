@@ -45,6 +45,7 @@ _FATES_OF_CALLS: tuple[tuple[type[MarketoError], Fate], ...] = (
 )
 _ENDS_THE_RUN: dict[str, type[MarketoError]] = {"603": NotAuthorized}  # any other: Rejected
 # What to do about a row that got the same answer until nobody tried any more.
+_TRIED = "Marketo said so until nobody tried any more: replay it later"
 _WORN_OUT = {
     "1004": "somebody deletes or merges the person again and again: replay it later",
     "1005": "it exists, and lookups do not find it: see whether it is in another partition",
@@ -83,7 +84,7 @@ def _skipped(
         fate,
         row.lead_id,
         code,
-        _WORN_OUT.get(code) or advice.cure,
+        _WORN_OUT.get(code) or (_TRIED if fate is Fate.LATER else advice.cure),
         doubts=code == NO_SUCH_FIELD,
         error=error,
     )
@@ -111,7 +112,7 @@ def failure_of(
         error,
         (but or {}).get(error.code) or fate,
         code=error.code,
-        cure=cure or (of_response(error.code, family).cure if error.code else _SEE),
+        cure=cure or (_SEE if unknown or not error.code else of_response(error.code, family).cure),
         request_id=error.request_id,
         at_work_seconds=unknown.at_work_seconds if unknown else 0.0,
         halves=unknown is not None and bool(error.code or unknown.after_timeout),

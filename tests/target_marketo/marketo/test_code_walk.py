@@ -283,7 +283,8 @@ def test_a_row_that_spoils_its_call_is_isolated_and_logged(breaking: Walk, code:
     assert fellows <= set(breaking.created)
     assert poison not in breaking.created
     assert breaking.logged[poison].code == code
-    assert breaking.logged[poison].advice == of_response(code).cure
+    told = of_response(code).cure if code in EVERY_SPLIT else "see what Marketo holds, then replay"
+    assert breaking.logged[poison].advice == told
     halvings = round(math.log2(COMPANY)) + 1
     refused = breaking.answers(poison)
     assert set(refused) == {code}

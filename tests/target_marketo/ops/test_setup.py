@@ -387,13 +387,6 @@ def test_a_name_that_is_nearly_one_of_marketos_is_asked_about(ops: Ops) -> None:
     assert "is `email` meant?" in told["emial"]
 
 
-def test_the_once_key_must_be_an_attribute(ops: Ops, marketo: MarketoSandbox) -> None:
-    planned = setup(ops, "--apply", streams=with_activity(attributes={"rating": "rating"}))
-
-    assert "must be one of its `attributes`" in texts(planned)["livechatChat"]
-    assert writes(marketo) == 0
-
-
 @pytest.mark.parametrize("level", ["response_1017", "row_1017"])
 def test_a_field_whose_name_is_taken_is_told(ops: Ops, marketo: MarketoSandbox, level: str) -> None:
     marketo.set_options(lead_field_taken=level)

@@ -37,6 +37,8 @@ def explained(code: str, advice: str = "", part: str = "") -> Explained:
     known = of_row(code, family)
     if family is not Family.PEOPLE and advice:
         return Explained(known.meaning, advice)
+    if advice and known.cure.startswith("nothing"):
+        return Explained(known.meaning, advice)  # what was tried again came to nothing
     if is_documented(code) or not advice:
         return Explained(known.meaning, known.cure)
     return Explained(advice, "see what Marketo holds, correct the value or `streams`, then replay")

@@ -54,7 +54,6 @@ class Wanted:
 
     type: ActivityType
     told: Mapping[str, str]
-    problems: tuple[str, ...]
 
     @classmethod
     def of(
@@ -63,15 +62,9 @@ class Wanted:
         """Of the entries (with their streams) that name the type."""
         attributes: dict[str, Attribute] = {}
         told: dict[str, str] = {}
-        problems = []
         primary = ""
         for stream, entry in entries:
             primary = primary or api_name(paths.parts(entry.primary.path)[-1])
-            if entry.once not in {source.path for source in entry.attributes.values()}:
-                problems.append(
-                    f"`streams.{stream}.activity.once` (`{entry.once}`) must be one of its "
-                    "`attributes`, too: it is how an activity is found again"
-                )
             for name, source in entry.attributes.items():
                 if name not in attributes:
                     kind = data_type(schema_of(seen.get(stream)), source.path, source.type)
@@ -91,7 +84,6 @@ class Wanted:
                 attributes=tuple(attributes.values()),
             ),
             told,
-            tuple(problems),
         )
 
 
@@ -99,8 +91,6 @@ def plan_type(
     plan: Plan, wanted: Wanted, approved: ActivityType | None, draft: ActivityType | None
 ) -> None:
     """Adds rows for the type and its attributes, and the acts from where Marketo stands now."""
-    for problem in wanted.problems:
-        plan.add(Mark.CANNOT, WHAT, wanted.type.api_name, problem)
     if approved is None and draft is None:
         _make(plan, wanted)
     else:
@@ -116,7 +106,7 @@ def _make(plan: Plan, wanted: Wanted) -> None:
         why_not = "an id cannot be made: take an API name"
     elif len(new.attributes) > _MOST_ATTRIBUTES:
         why_not = f"{len(new.attributes)} attributes are mapped, and Marketo takes 20 at most"
-    if why_not or primary is None or wanted.problems:
+    if why_not or primary is None:
         if why_not:
             plan.add(Mark.CANNOT, WHAT, new.api_name, why_not)
         return
