@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -99,12 +100,13 @@ def test_a_test_that_installs_is_left_out_unless_it_is_asked_for(tmp_path: Path)
 def nested_pytest(
     *arguments: str, cwd: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """A run of pytest inside of this one."""
+    """A run of pytest inside of this one, without what this one was told beside its command."""
+    given = dict(os.environ) if environment is None else environment
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts="]
     return subprocess.run(
         [*command, "--import-mode=importlib", *arguments],
         cwd=cwd,
-        env=environment,
+        env={name: value for name, value in given.items() if name != "PYTEST_ADDOPTS"},
         capture_output=True,
         text=True,
         check=False,

@@ -119,7 +119,9 @@ def test_our_meltano_yml_says_the_same_as_the_package(kind: str) -> None:
 def test_somebody_elses_project_takes_the_definition(
     package: str, kind: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "meltano.yml").write_text("project_id: theirs\nsend_anonymous_usage_stats: false\n")
+    # Neither Meltano's makers nor the package index are asked anything.
+    quiet = "send_anonymous_usage_stats: false\ncli: {disable_version_check: true}\n"
+    (tmp_path / "meltano.yml").write_text(f"project_id: theirs\n{quiet}")
     definition = str(plugin_definitions.path(kind))
 
     done = subprocess.run(
