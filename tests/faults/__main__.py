@@ -63,7 +63,6 @@ _SHORT = (
     "writes fail for 40 s, resets, three",
     "6 s later, one person",
     "somebody fills in places while writes are answered 503",
-    "a field goes while the run is on, told by each record",
     "clock jumps to and fro",
     "SIGTERM while",
     "attached, reset after",
