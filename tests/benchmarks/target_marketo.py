@@ -40,6 +40,7 @@ CALLS, SLOTS = 100, 10  # what Marketo allows an instance in 20 s, and at once
 WINDOWS, WINDOWS_OF_SLOW_CALLS = 7, 28
 
 _UNLIMITED = """
+import functools
 import sys
 from target_marketo import assembly
 from target_marketo.settings import SCHEMA
@@ -47,6 +48,7 @@ from tests.target_marketo.governor.memory_leases import MemoryLeases
 from target_marketo.target import TargetMarketo
 # The setting's maximum is Marketo's own limit: 100 calls, here in a second, would be the measure.
 del SCHEMA["properties"]["rate_limit_calls"]["maximum"]
+assembly.Limits = functools.partial(assembly.Limits, ceiling=1_000_000)
 if sys.argv.pop(1) == "memory":
     assembly.DatabaseLeases = lambda _: MemoryLeases()
 TargetMarketo.cli()
