@@ -253,8 +253,6 @@ class CustomActivities:
         with self._guards_lanes:
             known = self._lanes.get(lane)
             if known is None:
-                if not self._lanes:
-                    self._ledger.forget_older()
                 try:
                     known = open_lane(lane, self._means.find(lane), self._ledger, self._means.now())
                 except (EndsKind, EndsLane) as error:
