@@ -29,7 +29,6 @@ _NO_GEOLOCATION = payloads.Geolocation()
 _NO_MONITORING = payloads.Monitoring()
 _NO_PAGE = payloads.Page()
 _NO_STATISTICS = payloads.Statistics()
-_NO_THREAD = payloads.Thread()
 _NO_VISIT = payloads.Visit()
 # Copied and filled in: a literal of more than 15 keys is built in parts, which takes longer.
 _EMPTY: Record = dict.fromkeys(schemas.VISITOR)
@@ -42,7 +41,7 @@ _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title
 
 def from_archive(chat: payloads.Chat, customer: payloads.User, said_at: datetime | None) -> Record:
     """`said_at` is when somebody last said something in the thread, or else its start."""
-    thread = chat.thread or _NO_THREAD
+    thread = chat.thread
     record = _from_customer(
         customer,
         visit=customer.visit or thread.customer_visit or _NO_VISIT,
@@ -151,7 +150,7 @@ def customers(chat: payloads.Chat) -> list[payloads.User]:
 
 def agents(chat: payloads.Chat) -> dict[str, str | None]:
     """Name by id of the thread's agents and bots; the chat's, where the thread names nobody."""
-    took_part = (chat.thread or _NO_THREAD).user_ids
+    took_part = chat.thread.user_ids
     return {
         user.id: user.name
         for user in chat.users or ()
@@ -160,12 +159,12 @@ def agents(chat: payloads.Chat) -> dict[str, str | None]:
 
 
 def group_ids(chat: payloads.Chat) -> list[int]:
-    access = (chat.thread or _NO_THREAD).access or chat.access
+    access = chat.thread.access or chat.access
     return list(access.group_ids or ()) if access else []
 
 
 def tags(chat: payloads.Chat) -> list[str]:
-    return list((chat.thread or _NO_THREAD).tags or ())
+    return list(chat.thread.tags or ())
 
 
 def _from_customer(
