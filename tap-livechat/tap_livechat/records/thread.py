@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -125,19 +124,12 @@ def event_records(chat: TranscribedChat) -> list[Record]:
     ]
 
 
-# Those that are called as LiveChat calls them.
-_PLAIN = tuple(
-    schemas.CHAT_EVENT.keys() & {field.name for field in msgspec.structs.fields(payloads.Event)}
-)
-_plain = attrgetter(*_PLAIN)
-
-
 def _event_record(
     event: Event, chat_id: str | None, thread_id: str | None, author_type: str | None
 ) -> Record:
-    record = _EMPTY_EVENT.copy()
-    record.update(zip(_PLAIN, _plain(event), strict=True))
-    record["event_id"] = event.id
+    # Most of its properties are called as LiveChat calls them.
+    record = _EMPTY_EVENT | msgspec.structs.asdict(event)
+    record["event_id"] = record.pop("id")
     record["thread_id"] = thread_id
     record["chat_id"] = chat_id
     record["created_at"] = event.created_at and render(event.created_at)
