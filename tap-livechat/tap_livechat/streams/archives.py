@@ -231,8 +231,8 @@ class ArchivePass:
                 return
 
     def _warn_of_partial_access(self, rows: Iterable[Row]) -> None:
-        scopes = self._client.authenticator.scopes
-        narrow = scopes is not None and not any(s.startswith("chats--all:") for s in scopes)
+        grant = self._client.authenticator.grant
+        narrow = grant is not None and grant.sees_part_of_the_chats
         hidden = any(_has_hidden_neighbour(row.thread) for row in rows)
         if narrow or hidden:
             self._has_warned = True
