@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = TypeVar("P", bound=payloads.Payload)
-SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "specs" / "livechat-samples"
+SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "specs" / "livechat-samples"
 needs_samples = pytest.mark.skipif(
     not SAMPLES.is_dir(), reason="the vendor's sample payloads are not in ../shared/specs"
 )
