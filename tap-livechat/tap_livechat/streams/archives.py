@@ -291,13 +291,13 @@ class ArchiveStream(LiveChatStream):
     ) -> Generator[Record, Any, Any]:
         del context, write_messages
         if not self.archives.is_done:
-            self.archives.is_done = True
             streams = [stream for stream in self.archives.streams if stream.selected]
             limit = self.ABORT_AT_RECORD_COUNT or self.session.limit
             if limit is None:
                 self.archives.run(streams)
             else:
                 self.archives.first(streams, limit)
+            self.archives.is_done = True
         yield from ()
 
 
