@@ -214,7 +214,7 @@ class TapLiveChat(Tap):
             raise SettingsError("standard output is closed: there is nowhere to write to")
         tap = cls._made(config, catalog, state=content(state, "--state"), limit=limit)
         # Records come and go by the hundred thousand and hold no cycles: looking for some between
-        # them takes a third of the time.
+        # them takes a third of the time. (The target's are other things, and its thresholds too.)
         gc.freeze()
         gc.set_threshold(200_000, 20, 50)
         before = tap.progress
