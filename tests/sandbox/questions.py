@@ -220,6 +220,12 @@ LIVECHAT = (
         _option("archives_include_active", *_EITHER),
     ),
     Question(
+        "threads_of_old",
+        "Do old threads still have the forms and variables of their time?",
+        "livechat, November 2026",
+        _option("threads_of_old", *_EITHER),
+    ),
+    Question(
         "archive_lag_seconds",
         "How late does a closed thread come into the archives?",
         "livechat 3.6",
