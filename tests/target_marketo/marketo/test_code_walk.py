@@ -21,7 +21,7 @@ from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED
 from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import record, schema, state
 from tests.target_marketo.in_process import Ended, InProcess, Logged
-from tests.target_marketo.test_error_codes import (
+from tests.target_marketo.marketo.test_error_codes import (
     EVERYBODY_WAITED,
     FEWER_AT_ONCE,
     LOOKED_UP_AGAIN,

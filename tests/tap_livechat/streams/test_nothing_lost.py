@@ -19,7 +19,15 @@ from tap_livechat.api import replies
 from tap_livechat.errors import LiveChatError, SettingsError, StateError
 from tap_livechat.streams import windows
 from tap_livechat.timestamps import parse, render
-from tests.tap_livechat.test_archives import NOW, START, Archive, Row, bookmarks, remembered, run
+from tests.tap_livechat.streams.test_archives import (
+    NOW,
+    START,
+    Archive,
+    Row,
+    bookmarks,
+    remembered,
+    run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

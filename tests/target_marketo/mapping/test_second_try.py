@@ -12,7 +12,7 @@ from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.refusals import Refusal, Refused
 from target_marketo.marketo.replies import Reason, Row
 from tests.target_marketo.in_process import InProcess
-from tests.target_marketo.test_mapping_cases import lead, stream
+from tests.target_marketo.mapping.test_cases import lead, stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

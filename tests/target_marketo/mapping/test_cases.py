@@ -19,7 +19,7 @@ from tests.target_marketo.in_process import InProcess
 if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused, Unfit
 from target_marketo.problems import SettingError
-from tests.target_marketo.test_mapping import FIELDS
+from tests.target_marketo.mapping.test_streams_setting import FIELDS
 
 ACTIVITY: dict[str, Any] = {
     "type": "livechatChat",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.target_marketo.in_process import InProcess
-from tests.target_marketo.test_mapping_cases import stream
-from tests.target_marketo.test_second_try import parts
+from tests.target_marketo.mapping.test_cases import stream
+from tests.target_marketo.mapping.test_second_try import parts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.tap_livechat.test_visitor import chat, filled_form, visitor_of
+from tests.tap_livechat.records.test_visitor import chat, filled_form, visitor_of
 
 EMAIL = {"type": "email", "label": "E-mail:", "value": "a@example.com"}
 

@@ -14,7 +14,7 @@ from tests.target_marketo.conftest import Target, record, schema
 if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+README = (Path(__file__).resolve().parents[3] / "README.md").read_text()
 EMAIL = "ann@example.com"
 CHATS = record(EMAIL, first_name="Ann", city="Rome", country="Italy")
 ROME = {"city": "Rome", "country": "Italy"}

@@ -8,7 +8,7 @@ import pytest
 
 from tap_livechat.records import thread
 from tests.sandbox.crowd import AGENTS, BOTS, GROUPS
-from tests.tap_livechat.test_visitor import chat, filled_form, row_of
+from tests.tap_livechat.records.test_visitor import chat, filled_form, row_of
 
 if TYPE_CHECKING:
     from tests.sandbox.livechat.client import LiveChatSandbox
@@ -20,7 +20,7 @@ GROUP_NAMES = {group.id: group.name for group in GROUPS}
 
 def chat_row(payload: dict[str, Any], **names: Any) -> dict[str, Any]:
     row = row_of(payload)
-    record: dict[str, Any] = thread.chat_record(row.chat, row.thread, **names)
+    record: dict[str, Any] = thread.chat_record(row.chat, **names)
     return record
 
 
