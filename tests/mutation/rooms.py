@@ -51,8 +51,13 @@ ROOMS = (
     Room(f"{_TARGET}/delivery/outcomes.py", (f"{_TESTS}/delivery/test_outcomes.py",)),
     *(
         Room(f"{_TARGET}/delivery/{name}.py", _LOADER)
-        for name in ("settlement", "steps", "attachments", "dead_letters", "buffer", "entry")
+        for name in ("steps", "attachments", "buffer", "entry")
     ),
+    Room(
+        f"{_TARGET}/delivery/settlement.py",
+        (f"{_TESTS}/delivery/test_settlement.py", *_LOADER),
+    ),
+    Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(
         f"{_TARGET}/governor/decisions.py",
         (f"{_TESTS}/governor/test_governor.py", f"{_TESTS}/governor/test_adaptation.py"),

@@ -145,6 +145,45 @@ def test_a_store_that_is_too_slow_sends_nothing(run: Delivery, marketo: ModelMar
     assert marketo.times() == {"a": 1, "b": 1}
 
 
+def test_rows_leave_within_five_seconds_of_the_commit_that_claims_them(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    waits, claimed, left = iter([6.0, 5.5]), [0.0], []
+
+    def store(at: str) -> None:
+        if at == "before claim":
+            claimed.append(marketo.clock.now)
+        elif at == "after claim":
+            marketo.clock.sleep(next(waits, 4.0))
+
+    def sends(at: str) -> None:
+        if at == "sent":
+            left.append(marketo.clock.now - claimed[-1])
+
+    run.ledger.instant, marketo.instant = store, sends
+    assert fates(run.deliver(run.chats("a"))) == {"a": "delivered"}
+    assert left == [4.0]
+
+
+def test_what_may_be_at_work_is_not_read_back_before_twice_the_time_out(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    marketo.acts = deque([Act("lost", after=2 * TIMEOUT - 5)])
+    rows = run.chats("a")
+    with pytest.raises(CallFailed) as lost:
+        run.kind.send(LANE, rows)
+    assert lost.value.at_work_seconds == 2 * TIMEOUT - 1, "a second was spent on waiting for it"
+
+    reads = len(marketo.reads)
+    marketo.clock.sleep(TIMEOUT + 9)
+    (early,) = run.kind.read_back(LANE, rows).results
+    assert (early.fate, early.wait_seconds) == (Fate.UNKNOWN, TIMEOUT - 10)
+    assert len(marketo.reads) == reads
+    marketo.clock.sleep(early.wait_seconds)
+    (found,) = run.kind.read_back(LANE, rows).results
+    assert found.fate is Fate.DONE
+
+
 def test_what_an_earlier_run_left_is_read_back_before_it_is_sent(
     run: Delivery, marketo: ModelMarketo, database: Database
 ) -> None:
