@@ -22,7 +22,7 @@ def _tests(*names: str) -> tuple[str, ...]:
     return tuple(f"{_TESTS}/test_{name}.py" for name in names)
 
 
-_MAPPING = _tests("mapping", "fields", "decisions", "attachments", "outgoing", "rules")
+_MAPPING = _tests("plan", "mapping", "fields", "decisions", "attachments", "outgoing", "rules")
 _LOADER = tuple(
     f"{_TESTS}/{name}.py"
     for name in ("test_loader", "delivery/test_attachments", "delivery/test_promises")
