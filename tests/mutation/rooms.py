@@ -49,10 +49,8 @@ ROOMS = (
     Room(f"{_TARGET}/delivery/standstill.py", (f"{_TESTS}/delivery/test_standstill.py",)),
     Room(f"{_TARGET}/delivery/packing.py", (f"{_TESTS}/delivery/test_packing.py",)),
     Room(f"{_TARGET}/delivery/outcomes.py", (f"{_TESTS}/delivery/test_outcomes.py",)),
-    *(
-        Room(f"{_TARGET}/delivery/{name}.py", _LOADER)
-        for name in ("steps", "attachments", "buffer", "entry")
-    ),
+    *(Room(f"{_TARGET}/delivery/{name}.py", _LOADER) for name in ("steps", "attachments", "entry")),
+    Room(f"{_TARGET}/delivery/buffer.py", (f"{_TESTS}/delivery/test_buffer.py",)),
     Room(
         f"{_TARGET}/delivery/settlement.py",
         (f"{_TESTS}/delivery/test_settlement.py", *_LOADER),
