@@ -62,9 +62,8 @@ ROOMS = (
     ),
     *(
         Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
-        for name in ("day", "others", "budget", "breaker")
+        for name in ("day", "others", "budget", "breaker", "noticed")
     ),
-    Room(f"{_TARGET}/governor/noticed.py", (f"{_TESTS}/governor/test_adaptation.py",)),
     Room(f"{_TARGET}/store/activity_ledger.py", _tests("activity_ledger")),
     *(
         Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)
