@@ -207,6 +207,40 @@ def test_an_activity_that_went_over_to_another_person_is_found(
     assert [set(each) for each in marketo.reads[-2:]] == [{1}, set()]
 
 
+@pytest.mark.parametrize("merged", [False, True], ids=["it stayed", "a merge moved it"])
+def test_it_is_read_back_of_whom_it_was_sent_for_and_of_who_has_the_key_now(
+    run: Delivery,
+    marketo: ModelMarketo,
+    merged: bool,  # noqa: FBT001
+) -> None:
+    marketo.acts = deque([Act("lost")])
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, run.chats("a", lead=1))
+    if merged:
+        marketo.merge(1, 2)
+    marketo.clock.sleep(2 * TIMEOUT)
+    before = len(marketo.reads)
+    (found,) = run.kind.read_back(LANE, run.chats("a", lead=2)).results
+
+    assert found.fate is Fate.DONE
+    assert marketo.reads[before:] == [{1, 2}], "and nobody else's were read"
+
+
+def test_an_activity_that_is_there_twice_is_told_and_done(
+    run: Delivery, marketo: ModelMarketo, caplog: pytest.LogCaptureFixture
+) -> None:
+    marketo.acts = deque([Act("lost")])
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, run.chats("a", "b"))
+    marketo.kept.append(marketo.kept[0])
+    marketo.clock.sleep(2 * TIMEOUT)
+    found = run.kind.read_back(LANE, run.chats("a", "b")).results
+
+    assert [each.fate for each in found] == [Fate.DONE] * 2
+    told = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert told == ["1 activities of type livechatChat are in Marketo twice"]
+
+
 def test_the_activities_of_many_people_are_read_together(
     run: Delivery, marketo: ModelMarketo
 ) -> None:
