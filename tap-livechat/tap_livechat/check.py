@@ -15,6 +15,7 @@ import msgspec
 from tap_livechat.api import auth
 from tap_livechat.api.retries import RetryableError
 from tap_livechat.errors import AuthenticationError, BudgetError, LiveChatError, ScopeError
+from tap_livechat.timestamps import CLOCK_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warning", "failed", "not_tried"]
 MOST_REQUESTS = 2
-_CLOCK_TOLERANCE = timedelta(minutes=1)
 _ALL_CHATS = "chats--all:ro"
 
 
@@ -150,8 +150,8 @@ def _scopes(
     if unknown:
         return Finding("scopes", "not_tried", f"nobody told, and not tried: {', '.join(unknown)}")
     names = ", ".join(stream.name for stream in streams)
-    whole = {_ALL_CHATS, _ALL_CHATS.replace(":ro", ":rw")}
-    if granted and granted.isdisjoint(whole) and any(_ALL_CHATS in s.method.scope for s in streams):
+    of_chats = any(_ALL_CHATS in stream.method.scopes for stream in streams)
+    if of_chats and grant and grant.sees_part_of_the_chats:
         return Finding(
             "scopes", "warning", f"only chats of the token owner's groups: grant {_ALL_CHATS}"
         )
@@ -183,8 +183,8 @@ def _clock(client: Client) -> Finding:
         return Finding("clock", "not_tried", "LiveChat did not tell its time")
     ahead = datetime.now(UTC) - client.date
     seconds = round(abs(ahead).total_seconds())
-    if abs(ahead) <= _CLOCK_TOLERANCE:
-        return Finding("clock", "ok", f"within {_CLOCK_TOLERANCE.seconds} s of LiveChat's")
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return Finding("clock", "ok", f"within {CLOCK_TOLERANCE.seconds} s of LiveChat's")
     side = "ahead of" if ahead > timedelta() else "behind"
     return Finding(
         "clock",

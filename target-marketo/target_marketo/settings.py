@@ -12,7 +12,6 @@ from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 
 from target_marketo.mapping.rules import Duplicates
-from target_marketo.marketo.call import MAX_ROWS
 from target_marketo.problems import SettingError
 from target_marketo.store.instances import instance_name
 
@@ -127,8 +126,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "batch_size_rows",
-        th.IntegerType(minimum=1, maximum=MAX_ROWS),
-        default=MAX_ROWS,
+        th.IntegerType(minimum=1, maximum=300),
+        default=300,
         title="Rows a call",
         description="People in one lookup or write; 300 is Marketo's maximum",
     ),

@@ -56,7 +56,7 @@ def with_governor(store: str, scale: float) -> Callable[[Callable[[], int]], Non
 
     def limited(call: Callable[[], int]) -> None:
         lease = governor.acquire()
-        lease.check()
+        governor.check(lease)
         governor.release(lease, OUTCOMES[call()])
 
     return limited

@@ -23,6 +23,7 @@ import msgspec
 
 from tests import planted
 from tests.faults.invariants import Verdict, limits_passed, overlaps
+from tests.faults.kinds import Kind, Toll
 from tests.faults.launch import Plan, command, environment
 from tests.faults.rounds import Round, Trouble, marketo_options
 from tests.faults.scheduler import (
@@ -187,6 +188,7 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
         rejected = _rejected(Path(folder) / "store.sqlite")
     limited = bool(pair.marketo.get("faults"))
     violations, lost = _judged(marketo, runs, expected, rejected, secrets, limited=limited)
+    toll = Toll(lost, marketo.counts().duplicates_created)
     played = Round(
         trouble=Trouble(pair.name),
         seed=seed,
@@ -194,7 +196,7 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
         restarts=len(runs) - 1,
         strikes=strikes,
         seconds=time.monotonic() - began,
-        verdict=Verdict(lost, marketo.counts().duplicates_created, violations),
+        verdict=Verdict({Kind.PEOPLE: toll}, violations),
         evidence=Evidence(),
     )
     return played, runs

@@ -14,33 +14,52 @@ class Room(NamedTuple):
 
 _TARGET = "target-marketo/target_marketo"
 _TESTS = "tests/target_marketo"
+_TAP = "tap-livechat/tap_livechat"
+_TAP_TESTS = "tests/tap_livechat"
+
+
+def _tests(room: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{_TESTS}/{room}/test_{name}.py" for name in names)
+
+
+_MAPPING = _tests(
+    *("mapping", "streams_setting", "field_types", "decisions", "attachments", "row_check"),
+    "rules",
+)
+_ENGINE = _tests("delivery", "engine", "attachments", "promises")
+_ACTIVITIES = _tests("writes", "custom_activities", "activity_reading", "destinations")
 
 ROOMS = (
-    Room(
-        f"{_TARGET}/mapping/rules.py",
-        (f"{_TESTS}/mapping/test_rules.py", f"{_TESTS}/mapping/test_decisions.py"),
+    Room(f"{_TARGET}/mapping/rules.py", _tests("mapping", "rules", "decisions")),
+    *(
+        Room(f"{_TARGET}/mapping/{name}.py", _MAPPING)
+        for name in ("mapper", "plan", "row_check", "identity", "values", "field_types")
     ),
-    Room(
-        f"{_TARGET}/delivery/checkpoint.py",
-        (f"{_TESTS}/delivery/test_checkpoint.py", f"{_TESTS}/delivery/test_attachments.py"),
+    *(
+        Room(f"{_TARGET}/mapping/{name}.py", _MAPPING)
+        for name in ("streams_setting", "attachments", "paths", "moments", "texts", "by_names")
     ),
-    Room(
-        f"{_TARGET}/delivery/standstill.py",
-        (f"{_TESTS}/delivery/test_standstill.py",),
-    ),
+    Room(f"{_TARGET}/delivery/checkpoint.py", _tests("delivery", "checkpoint", "attachments")),
+    Room(f"{_TARGET}/delivery/standstill.py", (f"{_TESTS}/delivery/test_standstill.py",)),
     Room(f"{_TARGET}/delivery/packing.py", (f"{_TESTS}/delivery/test_packing.py",)),
     Room(f"{_TARGET}/delivery/outcomes.py", (f"{_TESTS}/delivery/test_outcomes.py",)),
-    Room(f"{_TARGET}/delivery/settlement.py", (f"{_TESTS}/delivery/test_engine.py",)),
+    *(
+        Room(f"{_TARGET}/delivery/{name}.py", _ENGINE)
+        for name in ("settlement", "steps", "attachments", "dead_letters", "buffer", "entry")
+    ),
     Room(
         f"{_TARGET}/governor/decisions.py",
         (f"{_TESTS}/governor/test_governor.py", f"{_TESTS}/governor/test_adaptation.py"),
     ),
-    Room(f"{_TARGET}/governor/day.py", (f"{_TESTS}/governor/test_day.py",)),
-    Room(f"{_TARGET}/governor/others.py", (f"{_TESTS}/governor/test_others.py",)),
-    Room(f"{_TARGET}/governor/budget.py", (f"{_TESTS}/governor/test_budget.py",)),
-    Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/store/test_activity_ledger.py",)),
-    Room(
-        "tap-livechat/tap_livechat/streams/windows.py",
-        ("tests/tap_livechat/streams/test_windows.py",),
+    *(
+        Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
+        for name in ("day", "others", "budget", "breaker")
     ),
+    Room(f"{_TARGET}/governor/noticed.py", (f"{_TESTS}/governor/test_adaptation.py",)),
+    Room(f"{_TARGET}/store/activity_ledger.py", _tests("store", "activity_ledger")),
+    *(
+        Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)
+        for name in ("custom_activities", "activity_lane", "activity_reading")
+    ),
+    Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
 )

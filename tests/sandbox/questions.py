@@ -87,6 +87,12 @@ MARKETO = (
         _option("unknown_field_level", "record", "response"),
     ),
     Question(
+        "unknown_lookup_field",
+        "Which code refuses a lookup that asks for an unknown field?",
+        "marketo 2.1, 2.2, 8",
+        _option("unknown_lookup_field", "1003", "1006"),
+    ),
+    Question(
         "read_only_field",
         "Does a read-only field refuse its row, the whole sync, or nothing?",
         "marketo 2.2, 8",

@@ -189,6 +189,15 @@ SCENARIOS = {
         before=_LONG_FIELD,
         after=(),
     ),
+    "unknown_lookup_field": Scenario(
+        {**NAMED, "chatNote": {"from": "note", "write": "if_empty"}},
+        (_note("a visitor's words"), _NO_NOTE),
+        dict.fromkeys(
+            (f"unknown_lookup_field={code}" for code in ("1003", "1006")), Outcome({}, code=1)
+        ),
+        before=_LONG_FIELD,
+        after=(),
+    ),
     "read_only_field": Scenario(
         NOTED,
         (_note("a visitor's words"), _NO_NOTE),

@@ -381,6 +381,8 @@ class Steps:
 
         If not, the run ends, or it is too early to ask once more.
         """
+        if self._ending.has_come:
+            return False  # maybe because Marketo, asked since then, lacks one of them
         if self._asked_at > call.started:
             return True
         if self._until_asked_again():

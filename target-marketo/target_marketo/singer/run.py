@@ -29,6 +29,7 @@ from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refusal, Refused, Skip
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.watch import Watch
+from target_marketo.marketo.codes import class_of
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
 from target_marketo.privacy import printable
 from target_marketo.problems import SettingError
@@ -135,6 +136,7 @@ class Run:
             stores=not settings.dry_run,
             kinds=self._kinds.values(),
             plans=self._plans,
+            class_of=class_of,
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
         self._people = People(marketo, self._described, settings.partition_name)

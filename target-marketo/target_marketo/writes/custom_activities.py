@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from target_marketo.marketo.activities import Activity, ActivityType
     from target_marketo.marketo.attachments import Rows, Written
     from target_marketo.store.activity_ledger import Pending
-    from target_marketo.writes.kinds import Parts
+    from target_marketo.writes.parts import Parts
 
 NAME = "custom_activities"
 UNDECIDED = "undecided"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tap_livechat.api import payloads, replies
@@ -48,6 +48,8 @@ _READERS: dict[str, tuple[dict[str, Any], Callable[[bytes], Any]]] = {
 
 
 @pytest.mark.parametrize("name", _READERS)
+# To damage is slower than to read where the machine is busy.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_reply_is_read_or_is_unreadable(name: str, data: st.DataObject) -> None:
     good, read = _READERS[name]

@@ -6,7 +6,7 @@ import copy
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jsonschema
 import msgspec
@@ -16,15 +16,14 @@ from hypothesis import strategies as st
 
 from tap_livechat.api import payloads, replies
 from tap_livechat.records import forms, names, schemas, thread, visitor
-from tap_livechat.streams.archives import (
-    ArchiveVisitors,
-    ChatEvents,
-    Row,
-    _has_hidden_neighbour,
-)
+from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, _has_hidden_neighbour
 from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
+from tap_livechat.streams.rows import Row
 from tap_livechat.timestamps import normalise, parse
 from tests.sandbox.livechat.samples import GEOLOCATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 P = TypeVar("P", bound=payloads.Payload)
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "specs" / "livechat-samples"
@@ -85,7 +84,7 @@ def typed(payload: Any, kind: type[P]) -> P:
 
 
 def row_of(payload: dict[str, Any]) -> Row:
-    return Row.of(typed(payload, payloads.Chat))
+    return Row.of(typed(payload, payloads.TranscribedChat))
 
 
 def from_customer(payload: dict[str, Any]) -> dict[str, Any]:
@@ -412,9 +411,10 @@ def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         for kind in (ArchiveVisitors, ChatEvents)
         for record in kind.records(None, [row])  # type: ignore[arg-type] # they keep no state
     ]
-    if row.thread.id:
-        rows.append(("chats", thread.chat_record(row.chat, row.thread)))
-    return rows
+    return [*rows, ("chats", thread.chat_record(row.chat))]
+
+
+BARE: dict[str, Any] = {"id": "T", "created_at": "2026-01-01T10:00:00.000000Z"}
 
 
 @needs_samples
@@ -436,10 +436,10 @@ def test_the_sample_customer_becomes_this_record() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        {},
-        {"id": "C"},
-        {"id": "C", "users": None, "thread": None},
-        {"id": "C", "users": [None, {}, {"type": "customer"}], "thread": {"events": [None, {}]}},
+        {"id": "C", "thread": BARE},
+        {"id": "C", "users": None, "thread": BARE | {"events": None}},
+        {"id": "C", "users": [None, {}, {"type": "customer"}], "thread": BARE},
+        {"id": "C", "thread": BARE | {"events": [None, {}]}},
         chat(restricted_access="You can't access threads older than 60 days on starter plan"),
         chat(customer={"visit": {"geolocation": {"latitude": "?"}, "last_pages": [None]}}),
         chat(customer={"session_fields": [None, {"a": None}, {"a": 1}], "statistics": None}),
@@ -526,7 +526,7 @@ def test_one_odd_part_neither_ends_a_run_nor_makes_a_row_that_does_not_fit(
 def test_a_chat_tells_where_it_came_from_and_what_became_of_it() -> None:
     row = row_of(RICH)
 
-    record = thread.chat_record(row.chat, row.thread)
+    record = thread.chat_record(row.chat)
 
     told = {
         "queue_seconds": 3,
@@ -568,7 +568,7 @@ def test_the_notice_that_a_chat_was_closed_is_nothing_that_anybody_said() -> Non
     row = row_of(chat(said, notice))
 
     [visitor_row] = ArchiveVisitors.records(None, [row])  # type: ignore[arg-type] # no state
-    chat_row = thread.chat_record(row.chat, row.thread)
+    chat_row = thread.chat_record(row.chat)
     assert visitor_row["last_activity_at"] == "2026-01-01T10:00:05.000000Z"
     assert chat_row["last_activity_at"] == "2026-01-01T10:09:00.000000Z"
 
@@ -587,9 +587,9 @@ def test_what_no_database_holds_is_left_out_of_a_text(wire: bytes, text: str) ->
     said = b'"events":[{"id":"E","text":"%b"}]' % wire
     thread = b'{"id":"T","created_at":"2026-01-01T00:00:00Z",%b}' % said
 
-    [[found]] = replies.archives(b'{"chats":[{"id":"C","thread":%b}]}' % thread)
+    [[found]] = replies.transcripts(b'{"chats":[{"id":"C","thread":%b}]}' % thread)
 
-    assert found.thread is not None
+    assert isinstance(found, payloads.TranscribedChat)
     assert [event.text for event in found.thread.events or ()] == [text]
 
 
@@ -610,11 +610,11 @@ def test_of_a_broken_page_all_that_fits_is_kept() -> None:
         customer={"name": "Ada Lovelace", "visit": "yes", "statistics": [1]},
         tags="sales",
     )
-    page = typed({"chats": [None, broken, chat()], "next_page_id": "P2"}, payloads.Archives)
+    reply = {"chats": [broken, chat()], "next_page_id": "P2"}
+    page = replies.transcripts(msgspec.json.encode(reply))
 
     assert page.next_page_id == "P2"
-    assert page.chats is not None
-    first, second = map(Row.of, page.chats)
+    first, second = (Row.of(each) for part in page for each in part)
     assert second == row_of(chat())
     [record] = ArchiveVisitors.records(None, [first])  # type: ignore[arg-type] # no state
     assert (record["name"], record["tags"]) == ("Ada Lovelace", [])
@@ -627,18 +627,54 @@ def test_of_a_broken_page_all_that_fits_is_kept() -> None:
     [
         {"chats": [], "next_page_id": 7},
         {"chats": [], "found_chats": "x"},
+        {"chats": {"id": "C"}},
+        {"chats": [None]},
         {"chats": [7]},
         {"chats": ["chat"]},
-        {"chats": {"id": "C"}},
-        {"chats": [{"id": "C", "users": 5}]},
-        {"chats": [{"id": "C", "users": ["c1"]}]},
-        {"chats": [{"id": "C", "thread": "x"}]},
-        {"chats": [{"id": "C", "thread": {"events": "none"}}]},
     ],
 )
-def test_nothing_is_guessed_of_how_to_go_on_and_of_who_was_there(page: dict[str, Any]) -> None:
+def test_nothing_is_guessed_of_how_to_go_on(page: dict[str, Any]) -> None:
     with pytest.raises(msgspec.DecodeError):
-        typed(page, payloads.Archives)
+        replies.archives(msgspec.json.encode(page))
+
+
+@pytest.mark.parametrize("read", [replies.archives, replies.transcripts])
+@pytest.mark.parametrize(
+    ("where", "odd"),
+    [
+        ("id", None),
+        ("id", ""),
+        ("id", []),
+        ("users", 5),
+        ("users", ["c1"]),
+        ("thread", None),
+        ("thread", "x"),
+        ("thread", {}),
+        ("thread.id", None),
+        ("thread.id", ""),
+        ("thread.id", {}),
+        ("thread.created_at", None),
+        ("thread.created_at", ""),
+        ("thread.created_at", "soon"),
+        ("thread.created_at", 7),
+        ("thread.events", "none"),
+        ("thread.events", ["hello"]),
+    ],
+)
+def test_nothing_is_guessed_of_who_was_there_and_when(
+    read: Callable[[bytes], replies.ArchivesPage], where: str, odd: object
+) -> None:
+    row = chat()
+    [*way, last] = where.split(".")
+    inside = row["thread"] if way else row
+    inside[last] = odd
+
+    with pytest.raises(msgspec.DecodeError):
+        list(read(msgspec.json.encode({"chats": [row]})))
+    del inside[last]
+    if last in {"id", "thread", "created_at"}:
+        with pytest.raises(msgspec.DecodeError):
+            list(read(msgspec.json.encode({"chats": [row]})))
 
 
 @pytest.mark.parametrize(
@@ -672,7 +708,7 @@ def test_a_chat_tells_its_duration_its_first_response_and_its_rating() -> None:
     )
     row = row_of(payload)
 
-    record = thread.chat_record(row.chat, row.thread)
+    record = thread.chat_record(row.chat)
 
     assert record["duration_seconds"] == 20
     assert record["first_response_seconds"] == 10

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tap_livechat.api import replies
-from tap_livechat.api.auth import FixedToken
+from tap_livechat.api.auth import Authenticator
 from tap_livechat.api.methods import LIST_ARCHIVES, Method
 from tap_livechat.errors import UnavailableError
 from tap_livechat.streams import windows
@@ -60,7 +60,7 @@ class Archive:
     repeats: bool = False  # each page begins with the row that the one before ended with
     requests: list[str] = field(default_factory=list)
     delivered_rows: int = 0
-    authenticator: FixedToken = field(default_factory=lambda: FixedToken("Bearer test"))
+    authenticator: Authenticator = field(default_factory=lambda: Authenticator("Bearer test"))
     closing: list[Row] = field(default_factory=list)  # so they are after a request, one each
     warnings: list[str] = field(default_factory=list)
 

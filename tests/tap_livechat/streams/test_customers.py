@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from tap_livechat.api.auth import FixedToken
+from tap_livechat.api.auth import Authenticator
 from tap_livechat.api.methods import LIST_CDP_CUSTOMERS
 from tap_livechat.errors import RefusedError
 from tap_livechat.streams.customers import VisitorStream
@@ -30,7 +30,7 @@ class Replies:
     def __init__(self, reply: dict[str, Any]) -> None:
         self.reply = msgspec.json.encode(reply)
         self.requests = 0
-        self.authenticator = FixedToken("Bearer test")
+        self.authenticator = Authenticator("Bearer test")
 
     def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
         del method, payload
@@ -116,7 +116,7 @@ class Shifting:
         self.ends_after = ends_after
         self.requests = 0
         self.warnings: list[str] = []
-        self.authenticator = FixedToken("Bearer test")
+        self.authenticator = Authenticator("Bearer test")
 
     def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
         self.requests += 1

@@ -12,9 +12,9 @@ from target_marketo.delivery.engine import Engine, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.settlement import Settlement
 from target_marketo.delivery.summary import Summary
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
-from target_marketo.marketo.replies import Field
 from target_marketo.writes.people import People
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from target_marketo.delivery.engine import CREATE, UPDATE
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.call import MAX_ROWS
@@ -20,7 +21,6 @@ from target_marketo.marketo.errors import (
     Rejected,
     SendFewer,
 )
-from target_marketo.marketo.replies import Field
 from tests.target_marketo.delivery.bench import FIELDS, Bench
 from tests.target_marketo.fake_marketo import FakeMarketo
 

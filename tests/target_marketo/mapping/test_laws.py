@@ -12,13 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from target_marketo.mapping import marketo_fields
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused, Skip
 from target_marketo.mapping.rules import Write
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.watch import Watch
-from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 from tests.sandbox.marketo.fields import Schema as Described
 

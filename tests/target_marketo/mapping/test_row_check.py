@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.refusals import Refused
 from target_marketo.mapping.row_check import row_check, row_schema
-from target_marketo.marketo.replies import Field
 
 FIELDS = [
     Field("email", "email", 255),

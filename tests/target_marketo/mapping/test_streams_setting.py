@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refusal, Refused
-from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 
 FIELDS = [

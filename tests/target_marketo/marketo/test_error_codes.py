@@ -19,6 +19,7 @@ import requests
 from urllib3 import HTTPResponse
 
 from target_marketo.governor import Limits, Outcome
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.marketo.auth import Token
 from target_marketo.marketo.client import Marketo
@@ -29,7 +30,6 @@ from target_marketo.marketo.errors import (
     Rejected,
     Unavailable,
 )
-from target_marketo.marketo.replies import Field
 from target_marketo.settings import Settings
 from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED, Run, Stop
 from target_marketo.store.cache import Cache

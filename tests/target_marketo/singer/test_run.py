@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from target_marketo.marketo.replies import Field
+from target_marketo.mapping.field_types import Field
 from target_marketo.problems import SettingError
 from target_marketo.settings import Settings
 from target_marketo.singer.run import Run, Stop
