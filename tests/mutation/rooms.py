@@ -18,19 +18,23 @@ _TAP = "tap-livechat/tap_livechat"
 _TAP_TESTS = "tests/tap_livechat"
 
 
-def _tests(room: str, *names: str) -> tuple[str, ...]:
-    return tuple(f"{_TESTS}/{room}/test_{name}.py" for name in names)
+def _mapping(*names: str) -> tuple[str, ...]:
+    return tuple(f"{_TESTS}/mapping/test_{name}.py" for name in names)
 
 
-_MAPPING = _tests(
-    *("mapping", "streams_setting", "field_types", "decisions", "attachments", "row_check"),
-    "rules",
+_MAPPING = _mapping(
+    "streams_setting", "field_types", "decisions", "attachments", "row_check", "rules"
 )
-_ENGINE = _tests("delivery", "engine", "attachments", "promises")
-_ACTIVITIES = _tests("writes", "custom_activities", "activity_reading", "destinations")
+_ENGINE = tuple(
+    f"{_TESTS}/delivery/test_{name}.py" for name in ("engine", "attachments", "promises")
+)
+_ACTIVITIES = tuple(
+    f"{_TESTS}/writes/test_{name}.py"
+    for name in ("custom_activities", "activity_reading", "destinations")
+)
 
 ROOMS = (
-    Room(f"{_TARGET}/mapping/rules.py", _tests("mapping", "rules", "decisions")),
+    Room(f"{_TARGET}/mapping/rules.py", _mapping("rules", "decisions")),
     *(
         Room(f"{_TARGET}/mapping/{name}.py", _MAPPING)
         for name in ("mapper", "plan", "row_check", "identity", "values", "field_types")
@@ -39,7 +43,10 @@ ROOMS = (
         Room(f"{_TARGET}/mapping/{name}.py", _MAPPING)
         for name in ("streams_setting", "attachments", "paths", "moments", "texts", "by_names")
     ),
-    Room(f"{_TARGET}/delivery/checkpoint.py", _tests("delivery", "checkpoint", "attachments")),
+    Room(
+        f"{_TARGET}/delivery/checkpoint.py",
+        (f"{_TESTS}/delivery/test_checkpoint.py", f"{_TESTS}/delivery/test_attachments.py"),
+    ),
     Room(f"{_TARGET}/delivery/standstill.py", (f"{_TESTS}/delivery/test_standstill.py",)),
     Room(f"{_TARGET}/delivery/packing.py", (f"{_TESTS}/delivery/test_packing.py",)),
     Room(f"{_TARGET}/delivery/outcomes.py", (f"{_TESTS}/delivery/test_outcomes.py",)),
@@ -56,7 +63,7 @@ ROOMS = (
         for name in ("day", "others", "budget", "breaker")
     ),
     Room(f"{_TARGET}/governor/noticed.py", (f"{_TESTS}/governor/test_adaptation.py",)),
-    Room(f"{_TARGET}/store/activity_ledger.py", _tests("store", "activity_ledger")),
+    Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/store/test_activity_ledger.py",)),
     *(
         Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)
         for name in ("custom_activities", "activity_lane", "activity_reading")
