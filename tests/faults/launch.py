@@ -79,6 +79,7 @@ class Point(NamedTuple):
 
 
 _ACTIVITIES = "target_marketo.store.activity_ledger"
+_REPEATABLE = "target_marketo.writes.repeatable"
 POINTS = {
     "before the fields are cached": Point("target_marketo.store.cache", "Cache.put", passes=1),
     "after the run's row is written": Point(
@@ -103,11 +104,15 @@ POINTS = {
     "after activities are claimed": Point(_ACTIVITIES, "ActivityLedger.claim", after=True),
     "before activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle"),
     "after activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle", after=True),
+    "before attachments are sent": Point(_REPEATABLE, "Repeatable.send"),
+    "after attachments are sent": Point(_REPEATABLE, "Repeatable.send", after=True),
 }
 """Where a process can be killed. The two without a module are points of its standard output."""
 
-LEDGER_POINTS = tuple(name for name, point in POINTS.items() if point.module == _ACTIVITIES)
-"""Those that only activities come by."""
+POINTS_OF_ATTACHMENTS = tuple(
+    name for name, point in POINTS.items() if point.module in {_ACTIVITIES, _REPEATABLE}
+)
+"""Those that only what is attached to people comes by."""
 
 
 class Observer:

@@ -19,7 +19,7 @@ from tests.faults.attached import Attached
 from tests.faults.invariants import Allowed, Remains, Verdict, judge
 from tests.faults.kinds import part_of
 from tests.faults.launch import Jump
-from tests.faults.people import People
+from tests.faults.people import People, streams_setting
 from tests.faults.scheduler import NO_BLOW, RATE_CALLS, RATE_SECONDS, SLOTS, Blow, Job
 from tests.faults.timelines import Timelines
 
@@ -115,13 +115,16 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
     if trouble.begins is not None:
         options |= {"clock_start": trouble.begins.isoformat()}
         offset = trouble.begins.timestamp() - time.time()
-    settings = trouble.settings
+    streams = streams_setting()
+    settings: dict[str, Any] = {}
     if trouble.attaches:
-        options |= attached.OPTIONS
-        settings = {"streams": attached.streams(), **settings}
+        options = attached.OPTIONS | options
+        streams = attached.attach(streams)
     if trouble.chats:
-        options |= timelines.OPTIONS
-        settings = {"streams": timelines.streams(), **timelines.SETTINGS, **settings}
+        options = timelines.OPTIONS | options
+        streams = timelines.attach(streams)
+        settings |= timelines.SETTINGS
+    settings |= {"streams": streams} | trouble.settings
     marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in faults])
     marketo.seed(people.seeded)
     with tempfile.TemporaryDirectory() as folder:
