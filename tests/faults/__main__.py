@@ -185,7 +185,7 @@ def _play(tasks: list[Task], jobs: int, console: Console) -> list[Line]:
             mark = "FAILED" if played.verdict.violations else "ok"
             console.print(
                 f"{mark:6} {name}, seed {seed}: {played.rows} rows, {played.strikes} strikes, "
-                f"{played.restarts} restarts, {played.seconds:.1f} s",
+                f"{played.restarts} restarts, {played.peak:.0f} MB, {played.seconds:.1f} s",
                 **PLAIN,
             )
             for sentence in played.verdict.violations:
@@ -211,6 +211,7 @@ def _note(line: Line, played: Round) -> None:
     line.rows += played.rows
     line.restarts += played.restarts
     line.strikes += played.strikes
+    line.peak = max(line.peak, round(played.peak))
     line.count(played.verdict.tolls)
     line.violations += (f"seed {played.seed}: {each}" for each in played.verdict.violations)
 

@@ -18,6 +18,7 @@ import contextlib
 import functools
 import importlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -60,13 +61,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A STATE that is about to be written, or what a commit of the error log held: the number of
-    each record, and the part of it that was refused.
+    """A STATE that is about to be written; what a commit of the error log held, that is the number
+    of each record, and the part of it that was refused; or the MB that a process held at its most.
     """
 
     at: float
     state: str = ""
     logged: list[tuple[int, str]] = []
+    peak: float = 0.0
 
 
 class Point(NamedTuple):
@@ -202,7 +204,17 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error of the write, as on a full disk
         _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (plan.max_file_bytes, most))
-    _entry_point(command)()
+    try:
+        _entry_point(command)()
+    finally:
+        observer.stamp(peak=_peak())
+
+
+def _peak() -> float:
+    """MB that this process has held at its most; what it was forked from does not count."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def _entry_point(command: str) -> Callable[[], Any]:

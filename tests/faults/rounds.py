@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from tests.faults.kinds import Logged
     from tests.faults.others import Somebody
-    from tests.faults.scheduler import Evidence
     from tests.sandbox.faults import Fault
     from tests.sandbox.marketo.client import MarketoSandbox
     from tests.sandbox.marketo.counts import JournalEntry
@@ -81,7 +80,8 @@ class Round:
     strikes: int
     seconds: float
     verdict: Verdict
-    evidence: Evidence
+    # MB that a process held at its most.
+    peak: float
 
 
 def marketo_options(seed: int = 1) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         strikes=sum(bool(entry.fault) for entry in journal) + evidence.broken_off,
         seconds=time.monotonic() - began,
         verdict=judge(remains),
-        evidence=evidence,
+        peak=evidence.peak,
     )
 
 

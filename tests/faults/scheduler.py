@@ -66,6 +66,8 @@ class Attempt:
     seconds: float
     # From the signal to the end; None if there was none.
     wound_up: float | None = None
+    # MB that it held at its most; 0 of one that was killed.
+    peak: float = 0.0
 
 
 @dataclass
@@ -81,6 +83,11 @@ class Evidence:
     @property
     def broken_off(self) -> int:
         return sum(attempt.code != 0 for attempt in self.attempts)
+
+    @property
+    def peak(self) -> float:
+        """MB that one of the processes held at its most."""
+        return max((attempt.peak for attempt in self.attempts), default=0.0)
 
     def logged_at(self, part: str) -> dict[int, float]:
         """Since when this part of each record was in the error log."""
@@ -189,6 +196,7 @@ class Job:
             err=err,
             seconds=ended - began,
             wound_up=ended - signalled[0] if signalled else None,
+            peak=max((stamp.peak for stamp in stamps_of(stamps)), default=0.0),
         )
 
     def _clock(self, later: float) -> tuple[Jump, ...]:

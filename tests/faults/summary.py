@@ -34,7 +34,7 @@ GROUPS = {
     "Marketo fails, whether it carried the call out or not": r"",
 }
 _HEAD = (
-    *("what goes wrong", "rounds", "records", "faults struck", "runs begun again"),
+    *("what goes wrong", "rounds", "records", "faults struck", "runs begun again", "MB at most"),
     *Kind,
     "violations",
 )
@@ -66,13 +66,13 @@ def long_table() -> Long:
 
 def _line(cells: list[str]) -> Line:
     name, *rest = cells
-    rounds, rows, strikes, restarts = (int(each.replace(",", "")) for each in rest[:4])
+    rounds, rows, strikes, restarts, peak = (int(each.replace(",", "") or "0") for each in rest[:5])
     tolls = {
         kind: Toll(*(int(number.replace(",", "")) for number in cell.split("/")))
-        for kind, cell in zip(Kind, rest[4:-1], strict=True)
+        for kind, cell in zip(Kind, rest[5:-1], strict=True)
         if cell
     }
-    return Line(name, rounds, rows, restarts, strikes, tolls, [""] * int(rest[-1]))
+    return Line(name, rounds, rows, restarts, strikes, peak, tolls, [""] * int(rest[-1]))
 
 
 def short_table(long: Long) -> str:
