@@ -9,6 +9,8 @@
     attached.py    rounds with a list, a status and an object beside each person, and their J
     timelines.py   rounds with a custom activity for each record, and their K
     others.py      what somebody else does to Marketo while a run is on
+    days.py        rounds at the reset of the day
+    every_kind.py  the faults of people's writes, for what goes with each record
     rounds.py      one round: a Marketo, an input, a fault, a verdict
     kills.py       rounds in which the process, or its disk, is what fails
     pairs.py       rounds of tap | target, in which LiveChat fails

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tests.faults.attached import OBJECT, without_field
+from tests.faults.days import days
 from tests.faults.every_kind import of_every_kind
 from tests.faults.invariants import FRESH_SECONDS, Allowed
 from tests.faults.kinds import Kind
@@ -375,6 +376,7 @@ def matrix() -> list[Trouble]:
         *_outages(),
         *_late_commits(),
         *_clocks(),
+        *days(),
         *_somebody_else(),
         *_fields_that_go(),
         *of_every_kind([*_refusals(), *_unknown_outcomes(), *_replies(), *_records()]),

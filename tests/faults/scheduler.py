@@ -137,13 +137,22 @@ class Job:
         }
 
     def run_until_done(
-        self, people: People, blow: Callable[[int], Blow] = lambda _: NO_BLOW
+        self,
+        people: People,
+        blow: Callable[[int], Blow] = lambda _: NO_BLOW,
+        turn: Callable[[], None] = lambda: None,
     ) -> Evidence:
-        """Attempt after attempt, each from the last STATE; `blow` says what befalls which."""
-        return self.run_until_done_from(people, 0, blow)
+        """Attempt after attempt, each from the last STATE; `blow` says what befalls which, and
+        `turn` lets the time pass until the next one after a spent quota.
+        """
+        return self.run_until_done_from(people, 0, blow, turn)
 
     def run_until_done_from(
-        self, people: People, position: int, blow: Callable[[int], Blow] = lambda _: NO_BLOW
+        self,
+        people: People,
+        position: int,
+        blow: Callable[[int], Blow] = lambda _: NO_BLOW,
+        turn: Callable[[], None] = lambda: None,
     ) -> Evidence:
         """As `run_until_done`, from a STATE."""
         evidence = Evidence()
@@ -155,7 +164,9 @@ class Job:
             position = attempt.states[-1][1] if attempt.states else position
             if attempt.code == 0:
                 break
-            days_later += attempt.code == BUDGET_SPENT  # the next try is tomorrow's
+            if attempt.code == BUDGET_SPENT:
+                days_later += 1  # the next try is tomorrow's
+                turn()
         return evidence
 
     def attempt(
