@@ -13,6 +13,7 @@
     every_kind.py  the faults of people's writes, for what goes with each record
     rounds.py      one round: a Marketo, an input, a fault, a verdict
     kills.py       rounds in which the process, or its disk, is what fails
+    instances.py   rounds of two instances in one store
     pairs.py       rounds of tap | target, in which LiveChat fails
     __main__.py    the command line and its table
 

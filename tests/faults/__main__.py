@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from tests.faults.instances import neighbours, play_neighbours
 from tests.faults.kills import of_all_kinds, of_people
 from tests.faults.matrix import matrix
 from tests.faults.pairs import pairs, play_pair
@@ -31,6 +32,7 @@ from tests.sandbox.marketo.client import MarketoSandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tests.faults.instances import Neighbours
     from tests.faults.pairs import Pair
     from tests.faults.rounds import Round
     from tests.faults.storage import StorageFault
@@ -74,6 +76,7 @@ _SHORT = (
     "all kinds, late commit, after",
     "all kinds, 611, carried out",
     "all kinds, result short",
+    "two instances in one store, one",
     "disk",
     "store",
     "LiveChat: resets",
@@ -140,6 +143,8 @@ def _tasks(options: argparse.Namespace) -> list[Task]:
         tasks += [(trouble.name, seed, _target(trouble, seed)) for seed in seeds]
     for fault in storage():
         tasks += [(fault.name, seed, partial(_storage, fault, seed)) for seed in seeds]
+    for each in neighbours():
+        tasks += [(each.name, seed, partial(_neighbours, each, seed)) for seed in seeds]
     for pair in pairs():
         tasks += [(pair.name, seed, partial(_pair, pair, seed)) for seed in seeds]
     if options.short:
@@ -161,6 +166,10 @@ def _target(trouble: Trouble, seed: int) -> Play:
 
 def _storage(fault: StorageFault, seed: int, marketo: MarketoSandbox) -> Round:
     return play_storage(fault, marketo, seed)
+
+
+def _neighbours(pair: Neighbours, seed: int, marketo: MarketoSandbox) -> Round:
+    return play_neighbours(pair, marketo, seed)
 
 
 def _pair(pair: Pair, seed: int, marketo: MarketoSandbox) -> Round:

@@ -40,7 +40,7 @@ def of_every_kind(of_people: Iterable[Trouble]) -> list[Trouble]:
     return [
         replace(
             trouble,
-            name=f"all kinds, {trouble.name}",
+            name=f"all kinds, {trouble.name.removesuffix(', 300 people under way')}",
             faults=tuple(each for fault in trouble.faults for each in _aimed(fault)),
             allowed=replace(trouble.allowed, parts=_may_be_refused(trouble)),
             rows=150,

@@ -14,7 +14,7 @@ from tests.faults.kinds import Kind
 from tests.faults.launch import TIME_SCALE, Jump
 from tests.faults.others import FIELD, NOTE, Editor, with_field
 from tests.faults.people import streams_setting
-from tests.faults.rounds import Trouble
+from tests.faults.rounds import ROWS, Trouble
 from tests.faults.scheduler import TIMEOUT_SECONDS
 from tests.faults.timelines import ADD, TYPE, without_attribute
 from tests.sandbox.faults import Fault
@@ -367,6 +367,7 @@ def _fields_that_go() -> list[Trouble]:
 
 def matrix() -> list[Trouble]:
     """Every fault of the table, in its order."""
+    long_after = [each for each in _late_commits() if each.rows == ROWS]
     return [
         *_everything(),
         *_refusals(),
@@ -379,5 +380,5 @@ def matrix() -> list[Trouble]:
         *days(),
         *_somebody_else(),
         *_fields_that_go(),
-        *of_every_kind([*_refusals(), *_unknown_outcomes(), *_replies(), *_records()]),
+        *of_every_kind([*_refusals(), *_unknown_outcomes(), *_replies(), *_records(), *long_after]),
     ]

@@ -212,14 +212,15 @@ def _by_true_time(entry: JournalEntry, true_time: Callable[[float], float]) -> J
     )
 
 
-def logged(store: Path) -> Logged:
-    """Which parts of which records are in the error log."""
+def logged(store: Path, instance: str | None = None) -> Logged:
+    """Which parts of which records are in the error log, of one instance or of all."""
     found: Logged = {}
     if not store.exists():
         return found
-    with sqlite3.connect(store) as connection:
-        rows = connection.execute("SELECT part, record FROM errors").fetchall()
-    connection.close()
-    for part, record in rows:
-        found.setdefault(part_of(part), set()).add(int(msgspec.json.decode(record)["serial"]))
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        rows = connection.execute("SELECT instance, part, record FROM errors").fetchall()
+    for of, part, record in rows:
+        if instance in {None, of}:
+            serial = int(msgspec.json.decode(record)["serial"])
+            found.setdefault(part_of(part), set()).add(serial)
     return found
