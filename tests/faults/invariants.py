@@ -150,7 +150,8 @@ class _Delivered:
 
     def by(self, record: Record, moment: float) -> bool:
         """Whether the record could no longer be lost at that moment."""
-        if self._logged.get(record.serial, moment + 1) <= moment:
+        logged_at = self._logged.get(record.serial)
+        if logged_at is not None and logged_at <= moment:
             return True
         return any(
             at <= moment + CLOCKS_AGREE_SECONDS and serial >= record.serial
