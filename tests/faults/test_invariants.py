@@ -14,10 +14,11 @@ import pytest
 from tests.faults.attached import STATUSES, Attached
 from tests.faults.invariants import MOST_MB, Allowed, Remains, judge, limits_passed, overlaps
 from tests.faults.kinds import Kind, Toll
+from tests.faults.matrix import matrix
 from tests.faults.others import Change
 from tests.faults.people import People, Record, date_of, name_of
 from tests.faults.scheduler import RATE_CALLS, SLOTS, Attempt, Evidence
-from tests.faults.summary import GROUPS
+from tests.faults.summary import GROUPS, group_of
 from tests.faults.timelines import Timelines
 from tests.sandbox.marketo.counts import Counts, JournalEntry, JournalRow
 
@@ -396,3 +397,5 @@ def test_a_limit_that_was_passed_is_found_out() -> None:
 
 def test_the_readme_has_a_dozen_lines_of_it_at_most() -> None:
     assert len(GROUPS) <= 12
+    assert {group_of(each.name) for each in matrix()} < set(GROUPS)
+    assert group_of("all kinds, reply: cut") == group_of("reply: cut")
