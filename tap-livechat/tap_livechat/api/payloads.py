@@ -233,14 +233,10 @@ class Customers(Payload):
     next_page_id: str | None = None
 
 
-class Monitoring(Payload):
-    name: Text | None = None
+class Monitoring(User):
+    """A customer as the Customer Data Platform tells of one, beside the id and the statistics."""
+
     name_is_default: Any = None
-    email: Text | None = None
-    phone_number: Text | None = None
-    address: Address | None = None
-    created_at: Moment | None = None
-    session_fields: list[Object] | None = None
     visits: list[Visit] | None = None
 
 
