@@ -32,7 +32,7 @@ from target_marketo.delivery.interface import (
     Result,
 )
 from target_marketo.governor import Cancelled
-from target_marketo.mapping.attachments import AttachmentKind
+from target_marketo.mapping.attachments import AttachmentKind, part_of
 from target_marketo.mapping.texts import Limit
 from target_marketo.marketo.activities import MAX_LEADS, Activities
 from target_marketo.marketo.call import MAX_ROWS
@@ -185,7 +185,7 @@ class CustomActivities:
 
     def part(self, lane: Lane) -> str:
         """What the error log calls activities of this lane."""
-        return f"activity:{lane.key[0]}"
+        return part_of(lane)
 
     def replaces(self, lane: Any, before: Any) -> bool:
         """Never: what is written stays as it is."""

@@ -31,7 +31,6 @@ class ProgramMembers(Repeatable):
     """Gives people a status."""
 
     name = AttachmentKind.PROGRAM
-    label = "program"
     family = Family.STATUS
     # There is nothing in such a call that could be invalid but its program or its status.
     but_calls: ClassVar[Mapping[str, Fate]] = {"1003": Fate.ENDS_LANE}
