@@ -5,7 +5,6 @@ Each kind goes through the same troubles; what is its own comes after them.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_api import MarketoApi
 from tests.sandbox.marketo_examples import EXAMPLES
+from tests.sandbox.object_api import make_list
 from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.writes.attaching import (
     FIELDS,
@@ -82,12 +82,7 @@ def test_a_list_that_was_made_anew_within_the_day_is_found_anew(
     with MarketoApi(marketo) as api:
         api.log_in()
         api.call("POST", "/asset/v1/staticList/1001/delete.json")
-        folder = api.call("GET", "/asset/v1/folder/byName.json?name=Group Lists&type=Folder")
-        form = {
-            "name": "LiveChat visitors",
-            "folder": json.dumps({"id": folder["result"][0]["id"], "type": "Folder"}),
-        }
-        api.call("POST", "/asset/v1/staticLists.json", data=form)
+        make_list(api, "LiveChat visitors")
     ended = target.run(everybody(), streams=LIST.streams())
 
     assert (ended.code, target.entries()) == (0, [])
