@@ -91,6 +91,11 @@ class LiveChatStream(Stream):
         """What `--limit` leaves of this stream."""
         return None
 
+    @property
+    def needs(self) -> dict[str, Method]:
+        """What calls which method: the stream, or a property that a run can do without."""
+        return {self.name: self.method}
+
     @abstractmethod
     def batches(self) -> Iterator[Batch]:
         """All that is to be written, in the order of time."""

@@ -30,6 +30,12 @@ LIVECHAT = (
         option("archives_include_active", *EITHER),
     ),
     Question(
+        "threads_of_old",
+        "Do old threads still have the forms and variables of their time?",
+        "livechat, November 2026",
+        option("threads_of_old", *EITHER),
+    ),
+    Question(
         "archive_lag_seconds",
         "How late does a closed thread come into the archives?",
         "livechat 3.6",
