@@ -177,8 +177,8 @@ ACTIVITIES = (
     ),
     Fault(
         "Ledger: what was surely not carried out is pending no more",
-        "            call.give_back()\n            raise\n",
-        "            raise\n",
+        "            call.give_back()\n            code = error.code",
+        "            code = error.code",
         _ACTIVITIES,
     ),
     Fault(
@@ -201,8 +201,8 @@ ACTIVITIES = (
     ),
     Fault(
         "Ledger: what is under way is not read back",
-        "            if self._flying[which]:\n",
-        "            if not self._flying:\n",
+        "        if which in self._in_flight:\n",
+        "        if which in ():\n",
         _ACTIVITIES,
     ),
     Fault(
