@@ -200,12 +200,6 @@ ACTIVITIES = (
         _ACTIVITIES,
     ),
     Fault(
-        "Ledger: what is under way is not read back",
-        "        if which in self._in_flight:\n",
-        "        if which in ():\n",
-        _ACTIVITIES,
-    ),
-    Fault(
         "Ledger: absent is what two whole readings did not show",
         "elif not self._watch.is_absent(which, read_at)",
         "elif self._watch.is_absent(which, read_at - 1.0)",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from target_marketo.store.activity_ledger import Claim
 from target_marketo.writes.activity_body import date_of, with_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from target_marketo.delivery.interface import Row
     from target_marketo.store.activity_ledger import State
@@ -96,30 +93,3 @@ class Call:
         if away > self._means.timeout + _MOST_SECONDS_TO_SEND:
             away = 0.0  # this process was frozen, nobody knows when it sent
         return 2 * self._means.timeout - away
-
-
-class InFlight:
-    """Once values whose call is under way: nobody reads them back."""
-
-    def __init__(self) -> None:
-        self._keys: Counter[tuple[int, str]] = Counter()
-        self._guard = threading.Lock()
-
-    def __contains__(self, which: tuple[int, str]) -> bool:
-        with self._guard:
-            return self._keys[which] > 0
-
-    @contextmanager
-    def during(self, type_id: int, sent: Sequence[Sent]) -> Iterator[None]:
-        """While a call is made."""
-        keys = [(type_id, each.once) for each in sent]
-        with self._guard:
-            self._keys.update(keys)
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._keys.subtract(keys)
-                for key in keys:
-                    if self._keys[key] <= 0:
-                        del self._keys[key]

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from target_marketo.marketo.activities import Activity
     from target_marketo.store.activity_ledger import Pending
-    from target_marketo.writes.activity_call import InFlight
     from target_marketo.writes.activity_lane import ActivityLane
     from target_marketo.writes.activity_means import Means
 
@@ -33,17 +32,15 @@ DECIDE = (
 )
 
 _ATTEMPTS = 3
-_BUSY_SECONDS = 5.0
 logger = logging.getLogger("target-marketo")
 
 
 class ReadingBack:
     """Decides what is pending. `watch` is its own; nobody else settles what is pending."""
 
-    def __init__(self, means: Means, in_flight: InFlight) -> None:
+    def __init__(self, means: Means) -> None:
         self._means = means
         self._ledger = means.ledger
-        self._in_flight = in_flight
         self._watch = Watch(means.visibility_seconds)
 
     def look(self, known: ActivityLane, leads: Mapping[str, int]) -> dict[str, Result]:
@@ -74,8 +71,6 @@ class ReadingBack:
     def _rest(self, pending: Pending, now: float) -> float:
         """How many seconds nothing can be told of it yet."""
         which = pending.type_id, pending.once
-        if which in self._in_flight:
-            return _BUSY_SECONDS
         longest = 2 * self._means.timeout
         at_work = min(max(0.0, pending.sent_at + longest - now), longest)
         return max(at_work, self._watch.rest(which, now))

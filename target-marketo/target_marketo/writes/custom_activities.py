@@ -36,7 +36,7 @@ from target_marketo.marketo.codes import Family
 from target_marketo.marketo.errors import MarketoError, OutcomeUnknown
 from target_marketo.store.activity_ledger import State
 from target_marketo.writes.activity_body import payload_of, row_of, shorter
-from target_marketo.writes.activity_call import Call, InFlight, NothingToSend, Sent, StoreIsSlow
+from target_marketo.writes.activity_call import Call, NothingToSend, Sent, StoreIsSlow
 from target_marketo.writes.activity_lane import WRITTEN_DAYS
 from target_marketo.writes.activity_lanes import DOUBTS, ActivityLanes
 from target_marketo.writes.activity_means import means_of
@@ -75,8 +75,7 @@ class CustomActivities:
         self._means = means
         self._ledger = means.ledger
         self._lanes = ActivityLanes(means)
-        self._in_flight = InFlight()
-        self._reading = ReadingBack(means, self._in_flight)
+        self._reading = ReadingBack(means)
         self._told: set[Lane] = set()
 
     # As the engine asks
@@ -210,27 +209,26 @@ class CustomActivities:
             if not wanted:
                 break
             call = Call(self._means, known.type_id, wanted)
-            with self._in_flight.during(known.type_id, wanted):
-                try:
-                    answer = self._add(lane, known, call)
-                except StoreIsSlow:
-                    later = Result(
-                        Fate.LATER, wait_seconds=_SLOW_STORE_SECONDS, code="store", cure=_STORE
-                    )
-                    results.update((each.position, later) for each in wanted)
-                    break
-                for each in wanted:
-                    state = call.in_the_way.get(each.once)
-                    if state is not None:
-                        results[each.position] = there_already(state)
-                if isinstance(answer, Result):
-                    late = [each for each in wanted if each.once not in call.in_the_way]
-                    results.update((each.position, answer) for each in late)
-                    break
-                if answer is None:
-                    break
-                request_id = answer.request_id
-                self._settle(known.type_id, call.sent, answer.rows)
+            try:
+                answer = self._add(lane, known, call)
+            except StoreIsSlow:
+                later = Result(
+                    Fate.LATER, wait_seconds=_SLOW_STORE_SECONDS, code="store", cure=_STORE
+                )
+                results.update((each.position, later) for each in wanted)
+                break
+            for each in wanted:
+                state = call.in_the_way.get(each.once)
+                if state is not None:
+                    results[each.position] = there_already(state)
+            if isinstance(answer, Result):
+                late = [each for each in wanted if each.once not in call.in_the_way]
+                results.update((each.position, answer) for each in late)
+                break
+            if answer is None:
+                break
+            request_id = answer.request_id
+            self._settle(known.type_id, call.sent, answer.rows)
             answered = list(zip(call.sent, answer.rows, strict=True))
             told = results_of(answer.rows, self.part(lane), request_id, Family.ACTIVITIES)
             doubtful = any(row.skipped and row.code in DOUBTS for row in answer.rows)
