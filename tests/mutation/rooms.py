@@ -68,7 +68,10 @@ ROOMS = (
     Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/store/test_activity_ledger.py",)),
     *(
         Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)
-        for name in ("custom_activities", "activity_lane", "activity_reading")
+        for name in (
+            *("custom_activities", "activity_body", "activity_call", "activity_lane"),
+            *("activity_lanes", "activity_read_back", "activity_reading"),
+        )
     ),
     Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
 )
