@@ -160,6 +160,65 @@ def test_a_changed_key_of_the_store_leaves_its_entries(project: Project) -> None
     assert project.open_errors() == 1
 
 
+def test_rotating_store_key_is_put_into_env_and_then_rekeyed(project: Project) -> None:
+    env = project.folder / ".env"
+    text = env.read_text()
+    env.write_text(f"{text}TARGET_MARKETO_STORE_KEY=the first secret of all\n")
+    first = project.run("marketo-ops rekey")
+    env.write_text(f"{text}TARGET_MARKETO_STORE_KEY=the next secret of all\n")
+    before = project.run("marketo-ops errors")
+    changed = project.run("marketo-ops rekey")
+
+    assert first.returncode == 0, first.stderr
+    assert "give it this one with `marketo-ops rekey`" in before.stderr
+    assert changed.returncode == 0, changed.stderr
+    assert "1 entries" not in changed.stdout
+    assert project.open_errors() == 1
+
+
+def test_every_secret_has_its_line_of_rotation() -> None:
+    table = PAGE.partition("## Rotating secrets")[2].partition("\n## ")[0]
+    example = (ROOT / ".env.example").read_text()
+    secret = r"^(?:# )?(\w+(?:SECRET|TOKEN|PASSWORD|STORE_KEY|PING_URL))="
+
+    named = re.findall(secret, example, re.MULTILINE)
+    assert len(named) > 5
+    assert [name for name in named if f"`{name}`" not in table] == []
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox({"visitors": 20}) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "name", ["TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN", "TARGET_MARKETO_CLIENT_SECRET"]
+)
+def test_a_secret_that_was_rotated_is_put_into_env_and_checked(
+    project: Project, sandbox: Sandbox, name: str
+) -> None:
+    env = project.folder / ".env"
+    given = {each: value for each, value in sandbox.environment.items() if value}
+    given.pop("TARGET_MARKETO_STORE_URL")
+    of_yesterday = given | {name: "planted-client-secret"}
+    texts = [
+        "".join(f"{each}={value}\n" for each, value in values.items())
+        for values in (of_yesterday, given)
+    ]
+
+    env.write_text(texts[0])
+    withdrawn = project.run("marketo-ops check")
+    env.write_text(texts[1])
+    mended = project.run("marketo-ops check")
+
+    assert withdrawn.returncode == 1
+    assert "1 to mend" in withdrawn.stdout
+    assert "planted" not in withdrawn.stdout + withdrawn.stderr
+    assert mended.returncode == 0, mended.stdout
+    assert "All is well" in mended.stdout
+
+
 def test_the_units_name_a_user_close_files_and_give_a_run_its_minutes() -> None:
     text = block("ini", having="[Service]")
     service, timer = re.split(r"^# .*\.timer\n", text, flags=re.MULTILINE)
