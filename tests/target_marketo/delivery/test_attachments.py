@@ -479,6 +479,33 @@ def test_a_dry_run_sends_none() -> None:
     assert bench.everything_settled_once()
 
 
+def test_a_dry_run_sends_none_to_who_is_there_already_either() -> None:
+    kind, marketo = FakeKind(), FakeMarketo()
+    marketo.add(email="a@example.com", firstName="Ann")
+    bench = bench_with(kind, marketo, dry_run=True)
+    bench.record("a@example.com", first_name="Ann", attachments=[on("news")])
+    bench.finish()
+
+    assert kind.sent == []
+    assert bench.everything_settled_once()
+
+
+def test_that_reading_works_does_not_show_that_writing_does() -> None:
+    kind = FakeKind(unknown=OnUnknown.READ_BACK)
+    bench = bench_with(kind)
+
+    def down(lane: Hashable, rows: list[dict[str, Any]]) -> None:
+        raise lost()
+
+    kind.before = down
+    bench.record("a@example.com", first_name="Ann", attachments=[on("chat", once="t1")])
+    bench.finish()
+
+    assert len(kind.read) > 1
+    assert "no write has got through" in str(bench.failure)
+    assert (bench.rejected, bench.settled) == ([], [])
+
+
 def test_what_waits_counts_for_back_pressure() -> None:
     kind = FakeKind()
     bench = bench_with(kind, max_bytes=50_000)
