@@ -1,5 +1,6 @@
 """What goes wrong, done on purpose, and what is left of the data afterwards.
 
+    kinds.py       what is written, and what is counted of it
     matrix.py      the faults, as data
     people.py      the input, and what Marketo must hold in the end
     launch.py      starts a real command with short times, time stamps and, at a named point, a kill

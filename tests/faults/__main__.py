@@ -64,6 +64,10 @@ _SHORT = (
     "6 s later, one person",
     "somebody fills in places while writes are answered 503",
     "clock jumps to and fro",
+    "a field goes while the run is on, told by each record",
+    "a field goes while the run is on, told to lookups by 1006",
+    "a field goes while the run is on, while calls are halved",
+    "an attribute goes while the run is on, told by 1006",
     "SIGTERM while",
     "attached, reset after",
     "attached, carried out in part",
@@ -104,10 +108,10 @@ def main(arguments: Sequence[str]) -> int:
         for sentence in line.violations:
             console.print(f"{line.name}: {sentence}", style="red", markup=False)
     console.print(
-        f"{summed.lost} of {summed.rows:,} records lost, {summed.duplicated} written twice, "
+        f"{summed.toll.lost} of {summed.rows:,} records lost, {summed.toll.twice} written twice, "
         f"{len(summed.violations)} violations in {summed.rounds} rounds"
     )
-    return 1 if summed.violations or summed.lost else 0
+    return 1 if summed.violations or summed.toll.lost else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -208,8 +212,7 @@ def _note(line: Line, played: Round) -> None:
     line.rows += played.rows
     line.restarts += played.restarts
     line.strikes += played.strikes
-    line.lost += played.verdict.lost
-    line.duplicated += played.verdict.duplicated
+    line.count(played.verdict.tolls)
     line.violations += (f"seed {played.seed}: {each}" for each in played.verdict.violations)
 
 

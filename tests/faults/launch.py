@@ -29,6 +29,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from tests.faults.kinds import part_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import tzinfo
@@ -58,11 +60,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A STATE that is about to be written, or the records of a commit of the error log."""
+    """A STATE that is about to be written, or what a commit of the error log held: the number of
+    each record, and the part of it that was refused.
+    """
 
     at: float
     state: str = ""
-    logged: list[int] = []
+    logged: list[tuple[int, str]] = []
 
 
 class Point(NamedTuple):
@@ -216,6 +220,7 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
         (standstill, "REST_SECONDS"),
         (standstill, "LONGEST_REST_SECONDS"),
         (steps, "_FRESH_SECONDS"),
+        (steps, "_ASKED_AGAIN_SECONDS"),
         (breaker, "FIRST_PROBE_SECONDS"),
         (breaker, "PROBE_SECONDS"),
     ):
@@ -269,7 +274,8 @@ def _watch(observer: Observer) -> None:
         kept = list(failures)
         store(log, kept, *more)
         if kept:
-            observer.stamp(logged=[int(failure.record.get("serial", -1)) for failure in kept])
+            told = [(int(each.record.get("serial", -1)), part_of(each.part)) for each in kept]
+            observer.stamp(logged=told)
 
     error_log.store = stamped
     for name, point in POINTS.items():

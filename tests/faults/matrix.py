@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 
-from tests.faults.attached import WRITES
+from tests.faults.attached import OBJECT, WRITES, without_field
 from tests.faults.invariants import FRESH_SECONDS, Allowed
+from tests.faults.kinds import Kind
 from tests.faults.launch import TIME_SCALE, Jump
-from tests.faults.others import FIELD, NOTE, Administrator, Editor, with_field
+from tests.faults.others import FIELD, NOTE, Editor, with_field
 from tests.faults.people import streams_setting
 from tests.faults.rounds import Trouble
 from tests.faults.scheduler import TIMEOUT_SECONDS
-from tests.faults.timelines import ADD
+from tests.faults.timelines import ADD, TYPE, without_attribute
 from tests.sandbox.faults import Fault
 
 _WRITES = ("sync",)
@@ -369,15 +370,74 @@ def _somebody_else() -> list[Trouble]:
             )
             for when, (faults, settings) in waits.items()
         ),
-        *(
-            Trouble(
-                f"a field goes while the run is on, told by each {level}",
-                allowed=Allowed(says=FIELD),
-                marketo={"custom_fields": [NOTE], "unknown_field_level": level},
-                settings={"streams": with_field(streams_setting())},
-                somebody=Administrator,
+    ]
+
+
+def _going(call: str, at: int, **options: Any) -> Fault:
+    """Something goes just before so manieth a call: it strikes in every round."""
+    return Fault(what="changes", calls=(call,), at=(at,), options=options)
+
+
+def _fields_that_go() -> list[Trouble]:
+    """An administrator deletes a field while the run is on, and brings it back when it has ended.
+
+    Fields of people end the run; those of what is attached end its lane, and people go on.
+    """
+    there = {"custom_fields": [NOTE]}
+    halved = Fault(what="status", code="413", calls=_WRITES, at=(2,))
+    held = Fault(what="row", code="1019", calls=_WRITES, at=(1, 2, 3), share=0.5)
+    asked_before = Fault(what="answer", code="1003", calls=("lookup",), at=(2,))
+    # What is written, at which call the field goes, what else goes wrong, how Marketo tells.
+    of_people: dict[str, tuple[str, str, int, tuple[Fault, ...], dict[str, Any]]] = {
+        **{
+            f"told by each {level}": (
+                *("on_create", "sync", 3, ()),
+                {"unknown_field_level": level},
             )
             for level in ("record", "response")
+        },
+        **{
+            f"told to lookups by {code}": (
+                *("if_empty", "lookup", 4, ()),
+                {"unknown_lookup_field": code},
+            )
+            for code in ("1003", "1006")
+        },
+        "while calls are halved": ("on_create", "sync", 4, (halved,), {}),
+        "while rows wait for their next try": ("on_create", "sync", 4, (held,), {}),
+        "soon after Marketo was asked for it": ("on_create", "sync", 2, (asked_before,), {}),
+    }
+    return [
+        *(
+            Trouble(
+                f"a field goes while the run is on, {how}",
+                (_going(call, at, custom_fields=[]), *faults),
+                Allowed(says=FIELD),
+                marketo=there | options,
+                settings={"streams": with_field(streams_setting(), write)},
+                mends=there,
+            )
+            for how, (write, call, at, faults, options) in of_people.items()
+        ),
+        *(
+            Trouble(
+                f"chats, an attribute goes while the run is on, told by {answer}",
+                (_going(ADD, 3, **without_attribute()),),
+                Allowed(parts=(Kind.ACTIVITIES.part,), says=TYPE),
+                rows=150,
+                streams=2,
+                marketo={"unknown_attribute": answer},
+                chats=True,
+            )
+            for answer in ("1006", "response_1006")
+        ),
+        Trouble(
+            "attached, a field of an object goes while the run is on",
+            (_going("sync_objects", 3, **without_field()),),
+            Allowed(parts=(Kind.OBJECTS.part,), says=OBJECT),
+            rows=200,
+            streams=2,
+            attaches=True,
         ),
     ]
 
@@ -394,6 +454,7 @@ def matrix() -> list[Trouble]:
         *_late_commits(),
         *_clocks(),
         *_somebody_else(),
+        *_fields_that_go(),
         *_attached(),
         *_chats(),
     ]

@@ -23,6 +23,7 @@ import msgspec
 
 from tests import planted
 from tests.faults.invariants import Verdict, limits_passed, overlaps
+from tests.faults.kinds import Kind, Toll
 from tests.faults.launch import Plan, command, environment
 from tests.faults.rounds import Round, Trouble, marketo_options
 from tests.faults.scheduler import (
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 VISITORS = 120
 # The tap's SAFETY_LAG, and a little: who was closed since is in no window of closing times yet.
 _BEHIND_SECONDS = 16.0
-# To open questions about LiveChat; see `tests/sandbox/questions.py`.
+# To open questions about LiveChat; see `tests/sandbox/questions`.
 _OTHER_ANSWERS: dict[str, dict[str, Any]] = {
     "archives by the time of closing": {"archive_time": "closed_at"},
     "active threads in the archives": {"archives_include_active": True},
@@ -187,6 +188,7 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
         rejected = _rejected(Path(folder) / "store.sqlite")
     limited = bool(pair.marketo.get("faults"))
     violations, lost = _judged(marketo, runs, expected, rejected, secrets, limited=limited)
+    toll = Toll(lost, marketo.counts().duplicates_created)
     played = Round(
         trouble=Trouble(pair.name),
         seed=seed,
@@ -194,7 +196,7 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
         restarts=len(runs) - 1,
         strikes=strikes,
         seconds=time.monotonic() - began,
-        verdict=Verdict(lost, marketo.counts().duplicates_created, violations),
+        verdict=Verdict({Kind.PEOPLE: toll}, violations),
         evidence=Evidence(),
     )
     return played, runs

@@ -17,6 +17,7 @@ import msgspec
 from tests.faults import attached, timelines
 from tests.faults.attached import Attached
 from tests.faults.invariants import Allowed, Remains, Verdict, judge
+from tests.faults.kinds import part_of
 from tests.faults.launch import Jump
 from tests.faults.people import People
 from tests.faults.scheduler import NO_BLOW, RATE_CALLS, RATE_SECONDS, SLOTS, Blow, Job
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from tests.faults.kinds import Logged
     from tests.faults.others import Somebody
     from tests.faults.scheduler import Evidence
     from tests.sandbox.faults import Fault
@@ -62,6 +64,8 @@ class Trouble:
     tomorrow: float = 86_400.0
     # Marketo's clock in the beginning, which the host has too; None: the present time.
     begins: datetime | None = None
+    # What the administrator puts right once a run has broken off: options of the sandbox.
+    mends: dict[str, Any] = field(default_factory=dict)
     # Made of the seed: who else is at work.
     somebody: Callable[[int], Somebody] | None = None
 
@@ -126,8 +130,8 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         somebody = trouble.somebody(seed) if trouble.somebody else None
 
         def blow(attempt: int) -> Blow:
-            if attempt and somebody is not None:
-                somebody.mends(marketo)
+            if attempt and trouble.mends:
+                marketo.set_options(**trouble.mends)
             return trouble.blow(seed, attempt)
 
         with _at_work(somebody, marketo):
@@ -141,7 +145,7 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         leads=marketo.leads(),
         journal=journal,
         counts=marketo.counts(),
-        in_error_log=in_error_log,
+        logged=in_error_log,
         secrets=people.secrets() | {marketo.client_secret},
         allowed=allowed,
         changes=somebody.changes if somebody else [],
@@ -185,11 +189,14 @@ def _by_true_time(entry: JournalEntry, offset: float) -> JournalEntry:
     )
 
 
-def logged(store: Path) -> set[int]:
-    """The serials of the records in the error log."""
+def logged(store: Path) -> Logged:
+    """Which parts of which records are in the error log."""
+    found: Logged = {}
     if not store.exists():
-        return set()
+        return found
     with sqlite3.connect(store) as connection:
-        rows = connection.execute("SELECT record FROM errors").fetchall()
+        rows = connection.execute("SELECT part, record FROM errors").fetchall()
     connection.close()
-    return {int(msgspec.json.decode(row[0])["serial"]) for row in rows}
+    for part, record in rows:
+        found.setdefault(part_of(part), set()).add(int(msgspec.json.decode(record)["serial"]))
+    return found

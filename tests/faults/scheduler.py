@@ -60,7 +60,8 @@ class Attempt:
     code: int  # as a shell tells it: 128 + n for signal n
     killed: bool
     states: list[tuple[float, int]]  # when each STATE was written, and the records it covers
-    logged: list[tuple[float, list[int]]]  # when records were in the error log
+    # When which part of which records was in the error log.
+    logged: list[tuple[float, list[tuple[int, str]]]]
     err: str
     seconds: float
     # From the signal to the end; None if there was none.
@@ -80,6 +81,16 @@ class Evidence:
     @property
     def broken_off(self) -> int:
         return sum(attempt.code != 0 for attempt in self.attempts)
+
+    def logged_at(self, part: str) -> dict[int, float]:
+        """Since when this part of each record was in the error log."""
+        found: dict[int, float] = {}
+        for attempt in self.attempts:
+            for at, entries in attempt.logged:
+                for serial, which in entries:
+                    if which == part:
+                        found.setdefault(serial, at)
+        return found
 
 
 class Job:

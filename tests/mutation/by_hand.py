@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TARGET = "tests/target_marketo"
-_RULES = (f"{_TARGET}/test_rules.py", f"{_TARGET}/test_decisions.py")
-_PEOPLE = (f"{_TARGET}/test_loader.py", f"{_TARGET}/delivery/test_promises.py")
+_RULES = (f"{_TARGET}/mapping/test_rules.py", f"{_TARGET}/mapping/test_decisions.py")
+_PEOPLE = (f"{_TARGET}/delivery/test_engine.py", f"{_TARGET}/delivery/test_promises.py")
 _STANDSTILL = (f"{_TARGET}/delivery/test_standstill.py", *_PEOPLE)
 _ATTACHED = (f"{_TARGET}/delivery/test_attachments.py",)
-_LEDGER = (f"{_TARGET}/test_activity_ledger.py",)
+_LEDGER = (f"{_TARGET}/store/test_activity_ledger.py",)
 _ACTIVITIES = (
     f"{_TARGET}/writes/test_custom_activities.py",
     f"{_TARGET}/writes/test_activity_reading.py",
 )
 _KINDS = (f"{_TARGET}/writes/test_repeatable.py",)
 _TAP = "tap-livechat/tap_livechat"
-_STATE = ("tests/tap_livechat/test_nothing_lost.py",)
+_STATE = ("tests/tap_livechat/streams/test_nothing_lost.py",)
 _SETTINGS = "tests/end_to_end/test_configuration.py::test"
 _ERROR_LOG = tuple(
     f"{_TARGET}/ops/test_error_log.py::test_{name}"
@@ -97,15 +97,15 @@ PEOPLE = (
     ),
     Fault(
         "A stream that creates nobody makes nobody",
-        "first = next((step for step in steps if step.rules.creates), None)",
-        "first = next(iter(steps), None)",
+        "        if step.rules.creates:\n            return _created(steps, step)",
+        "        if step.rules:\n            return _created(steps, step)",
         _RULES,
     ),
     Fault(
         "A missing value clears nothing",
         "if value is not None or clear:\n                values[name] = value",
         "values[name] = value",
-        (f"{_TARGET}/test_mapping.py",),
+        (f"{_TARGET}/mapping/test_streams_setting.py",),
     ),
     Fault(
         "One key is never in two calls at once",
@@ -177,8 +177,8 @@ ACTIVITIES = (
     ),
     Fault(
         "Ledger: what was surely not carried out is pending no more",
-        "            call.give_back()\n            raise\n",
-        "            raise\n",
+        "except (MarketoError, Cancelled) as error:\n            call.give_back()\n",
+        "except (MarketoError, Cancelled) as error:\n",
         _ACTIVITIES,
     ),
     Fault(

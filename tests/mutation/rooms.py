@@ -18,14 +18,15 @@ _TAP = "tap-livechat/tap_livechat"
 _TAP_TESTS = "tests/tap_livechat"
 
 
-def _tests(*names: str) -> tuple[str, ...]:
-    return tuple(f"{_TESTS}/test_{name}.py" for name in names)
+def _mapping(*names: str) -> tuple[str, ...]:
+    return tuple(f"{_TESTS}/mapping/test_{name}.py" for name in names)
 
 
-_MAPPING = _tests("plan", "mapping", "fields", "decisions", "attachments", "outgoing", "rules")
-_LOADER = tuple(
-    f"{_TESTS}/{name}.py"
-    for name in ("test_loader", "delivery/test_attachments", "delivery/test_promises")
+_MAPPING = _mapping(
+    "plan", "streams_setting", "field_types", "decisions", "attachments", "row_check", "rules"
+)
+_ENGINE = tuple(
+    f"{_TESTS}/delivery/test_{name}.py" for name in ("engine", "attachments", "promises")
 )
 _ACTIVITIES = tuple(
     f"{_TESTS}/writes/test_{name}.py"
@@ -33,7 +34,7 @@ _ACTIVITIES = tuple(
 )
 
 ROOMS = (
-    Room(f"{_TARGET}/mapping/rules.py", _tests("rules", "decisions")),
+    Room(f"{_TARGET}/mapping/rules.py", _mapping("rules", "decisions")),
     *(
         Room(f"{_TARGET}/mapping/{name}.py", _MAPPING)
         for name in ("mapper", "plan", "row_check", "identity", "values", "field_types")
@@ -44,14 +45,14 @@ ROOMS = (
     ),
     Room(
         f"{_TARGET}/delivery/checkpoint.py",
-        (*_tests("checkpoint"), f"{_TESTS}/delivery/test_attachments.py"),
+        (f"{_TESTS}/delivery/test_checkpoint.py", f"{_TESTS}/delivery/test_attachments.py"),
     ),
     Room(f"{_TARGET}/delivery/standstill.py", (f"{_TESTS}/delivery/test_standstill.py",)),
     Room(f"{_TARGET}/delivery/packing.py", (f"{_TESTS}/delivery/test_packing.py",)),
     Room(f"{_TARGET}/delivery/outcomes.py", (f"{_TESTS}/delivery/test_outcomes.py",)),
-    Room(f"{_TARGET}/delivery/attachments.py", _LOADER),
+    Room(f"{_TARGET}/delivery/attachments.py", _ENGINE),
     *(
-        Room(f"{_TARGET}/delivery/{name}.py", (f"{_TESTS}/delivery/test_{name}.py", *_LOADER))
+        Room(f"{_TARGET}/delivery/{name}.py", (f"{_TESTS}/delivery/test_{name}.py", *_ENGINE))
         for name in ("steps", "entry", "settlement")
     ),
     Room(f"{_TARGET}/delivery/buffer.py", (f"{_TESTS}/delivery/test_buffer.py",)),
@@ -64,7 +65,7 @@ ROOMS = (
         Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
         for name in ("day", "others", "budget", "breaker", "noticed")
     ),
-    Room(f"{_TARGET}/store/activity_ledger.py", _tests("activity_ledger")),
+    Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/store/test_activity_ledger.py",)),
     *(
         Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)
         for name in ("custom_activities", "activity_lane", "activity_reading")
@@ -73,5 +74,5 @@ ROOMS = (
         Room(f"{_TARGET}/writes/{name}.py", (f"{_TESTS}/writes/test_repeatable.py",))
         for name in ("lanes", "repeatable", "static_lists", "program_members", "custom_objects")
     ),
-    Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/test_windows.py",)),
+    Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
 )

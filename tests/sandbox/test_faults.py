@@ -71,6 +71,17 @@ def test_a_fault_may_be_about_one_person() -> None:
 # --- Marketo -------------------------------------------------------------------------------------
 
 
+def test_a_change_takes_place_at_a_call_and_not_at_a_time(
+    marketo: MarketoSandbox, api: MarketoApi
+) -> None:
+    note = {"name": "chatNote", "data_type": "string", "length": 10}
+    change = Fault(what="changes", calls=("sync",), at=(2,), options={"custom_fields": []})
+    marketo.set_options(custom_fields=[note], faults=[change])
+    status = [api.sync({**ADA, "chatNote": "x"})["result"][0]["status"] for _ in range(2)]
+    assert status == ["created", "skipped"]
+    assert [entry.fault for entry in marketo.journal() if entry.kind == "sync"] == ["", "changes"]
+
+
 @pytest.mark.parametrize("applied", [False, True])
 def test_a_reset_leaves_no_reply_and_the_journal_the_truth(
     marketo: MarketoSandbox, api: MarketoApi, *, applied: bool

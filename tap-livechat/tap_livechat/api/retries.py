@@ -23,8 +23,18 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from tap_livechat.errors import (
+    AuthenticationError,
+    LiveChatError,
+    RefusedError,
+    ScopeError,
+    UnavailableError,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tap_livechat.api.methods import Method
 
 MAX_TRIES = 6
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -68,10 +78,11 @@ VERDICTS = {
     "limit_reached": Verdict.REFUSED,
     "not_found": Verdict.REFUSED,
 }
-NO_CDP = (
+_NO_CDP = (
     "only accounts with the Text App have a Customer Data Platform; for others set visitor_source "
     "to archives"
 )
+_UNKNOWN = "check api_url, cdp_url and api_version"
 ADVICE = {
     "license_expired": "renew the LiveChat subscription",
     "license_not_found": "check account_id and the token: they belong to no LiveChat licence",
@@ -102,12 +113,47 @@ class RetryableError(Exception):
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
         self.retry_after = retry_after
 
 
 class ThrottledError(RetryableError):
     """Too many requests. It says nothing of this one, and uses up none of its tries."""
+
+
+def again_later(
+    method: Method, judged: Verdict, what: str, asked_seconds: float | None
+) -> LiveChatError | RetryableError:
+    """Of a verdict RETRY or THROTTLED; `what` was answered."""
+    if asked_seconds is not None and asked_seconds > LONGEST_RETRY_AFTER_SECONDS:
+        return UnavailableError(
+            f"{method.name}: LiveChat asks to wait {asked_seconds:.0f} s ({what}); run again later"
+        )
+    kind = ThrottledError if judged is Verdict.THROTTLED else RetryableError
+    return kind(f"LiveChat answers {what}", asked_seconds)
+
+
+def final(method: Method, judged: Verdict, what: str, region: str | None) -> LiveChatError:
+    """Of any other verdict, where nothing is left to be tried."""
+    if judged is Verdict.RENEW:
+        return AuthenticationError(
+            f"{method.name}: LiveChat rejects the credentials ({what}): check account_id and "
+            "personal_access_token, or access_token; the token may be expired or revoked"
+        )
+    if judged is Verdict.SCOPE:
+        return ScopeError(
+            f"{method.name}: the token may not do this ({what}): it needs the scope "
+            f"{method.scope}; make a token with it in LiveChat's Developer Console"
+            + (f". If it has that: {_NO_CDP}" if method.api == "cdp" else "")
+        )
+    if judged is Verdict.REDIRECT:
+        return RefusedError(
+            f"{method.name}: LiveChat sends us from region to region ({region or 'none named'}): "
+            "check the setting region"
+        )
+    unknown = f"{_NO_CDP}, and check cdp_url" if method.api == "cdp" else _UNKNOWN
+    return RefusedError(
+        f"{method.name}: LiveChat refuses the request ({what}): {ADVICE.get(what, unknown)}"
+    )
 
 
 class Patience:

@@ -26,7 +26,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from tap_livechat.errors import ScopeError, SettingsError, StateError
 from tap_livechat.records import schemas
 from tap_livechat.streams import windows
-from tap_livechat.timestamps import is_plausible, latest, parse, render
+from tap_livechat.timestamps import CLOCK_TOLERANCE, is_plausible, latest, parse, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -90,6 +90,11 @@ class LiveChatStream(Stream):
     def most_records(self) -> int | None:
         """What `--limit` leaves of this stream."""
         return None
+
+    @property
+    def needs(self) -> dict[str, Method]:
+        """What calls which method: the stream, or a property that a run can do without."""
+        return {self.name: self.method}
 
     @abstractmethod
     def batches(self) -> Iterator[Batch]:
@@ -262,7 +267,7 @@ class LiveChatStream(Stream):
         Raises:
             LiveChatError: It was to begin in the future, and would read nothing until then.
         """
-        soon = now + windows.CLOCK_TOLERANCE
+        soon = now + CLOCK_TOLERANCE
         if (bookmark := self.bookmark) and bookmark > soon:
             raise StateError(
                 f"state of {self.name}: its bookmark {render(bookmark)} lies in the future "

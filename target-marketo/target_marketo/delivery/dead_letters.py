@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from target_marketo.delivery.settlement import Rejection
 from target_marketo.mapping.plan import Mapped
-from target_marketo.marketo.codes import family_of, of_row
 from target_marketo.privacy import mask, printable
 from target_marketo.store.error_log import PERSON, Delivery, Failure
 
@@ -65,6 +64,7 @@ class Rejections:
         error_log: Where they go.
         summary: Counts them.
         settle: Called with the tickets of records that are stored.
+        class_of: What the error log calls a code of a part of a record.
         stores: False in a dry run, which leaves no trace.
         kinds: Told of what was refused, in the transaction that stores it.
         plans: How the records of each stream are read.
@@ -76,11 +76,13 @@ class Rejections:
         summary: Summary,
         settle: Callable[[Iterable[int]], None],
         *,
+        class_of: Callable[[str, str], str],
         stores: bool = True,
         kinds: Collection[Kind] = (),
         plans: Mapping[str, StreamPlan] | None = None,
     ) -> None:
         self._kinds = kinds
+        self._class_of = class_of
         self._error_log = error_log
         self._summary = summary
         self._settle = settle
@@ -225,7 +227,7 @@ class Rejections:
     def _failure(self, rejection: Rejection) -> Failure:
         return Failure(
             stream=printable(rejection.received.stream),
-            kind=of_row(rejection.code, family_of(rejection.part)).kind.name.lower(),
+            kind=self._class_of(rejection.code, rejection.part),
             code=rejection.code,
             field=rejection.field,
             advice=printable(rejection.advice),

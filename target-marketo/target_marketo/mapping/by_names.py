@@ -18,8 +18,8 @@ from target_marketo.problems import SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from target_marketo.mapping.field_types import Field
     from target_marketo.mapping.schema_check import StreamSchema
-    from target_marketo.marketo.replies import Field
 
 KEY = "email"
 _SHOWN = 12

@@ -26,10 +26,10 @@ from target_marketo.problems import SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from target_marketo.mapping.field_types import Field
     from target_marketo.mapping.refusals import Refused
     from target_marketo.mapping.streams_setting import Tell
     from target_marketo.mapping.values import Value
-    from target_marketo.marketo.replies import Field
 
 _KEY_TYPES = frozenset({"email", "integer", "string", "phone", "text", "url"})
 _MEASURED = frozenset({Kind.NUMBER, Kind.DATE, Kind.DATETIME})

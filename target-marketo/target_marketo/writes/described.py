@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
-from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from target_marketo.mapping.attachments import AttachmentKind, Lane
     from target_marketo.marketo.attachments import Rows
     from target_marketo.marketo.codes import Family
-    from target_marketo.writes.kinds import Parts
     from target_marketo.writes.lanes import Known
+    from target_marketo.writes.parts import Parts
 
 _INVALID = "1003"  # some of Marketo's calls say so of what is not there
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from target_marketo.delivery.interface import Row
     from target_marketo.mapping.attachments import Lane
     from target_marketo.marketo.attachments import Rows
-    from target_marketo.writes.kinds import Parts
+    from target_marketo.writes.parts import Parts
 
 
 class StaticLists(Repeatable):

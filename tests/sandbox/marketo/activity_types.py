@@ -126,7 +126,11 @@ class ActivityTypes:
         self._instance = instance
         self.types: dict[str, CustomType] = {}
         self._next_id = FIRST_ID
-        for seeded in instance.options.activity_types:
+        self.seed()
+
+    def seed(self) -> None:
+        """Has the types of the options as they say; what else there is stays."""
+        for seeded in self._instance.options.activity_types:
             self._seed(seeded)
 
     def approved(self, number: object) -> tuple[CustomType, Version] | None:
@@ -342,13 +346,13 @@ class ActivityTypes:
             attributes={each.api_name or "": each for each in attributes},
         )
         now = self._now()
-        found = CustomType(seeded.api_name, now, now)
+        found = self.types.setdefault(seeded.api_name, CustomType(seeded.api_name, now, now))
         if seeded.draft:
             found.draft = version
-        else:
-            found.id, found.approved = self._next_id, version
-            self._next_id += 1
-        self.types[seeded.api_name] = found
+            return
+        found.approved = version
+        if found.id is None:
+            found.id, self._next_id = self._next_id, self._next_id + 1
 
 
 def _seeded(attribute: Attribute) -> AttributeBody:

@@ -14,6 +14,7 @@ from target_marketo.mapping.plan import Mapped
 from tests.target_marketo.delivery.bench import FIELDS, STREAMS
 
 PLAN = Mapper(STREAMS, FIELDS).plan("visitors", {})
+QUIET = Mapper({"visitors": STREAMS["visitors"] | {"create": False}}, FIELDS).plan("visitors", {})
 DEEP = b"[" * 300 + b"]" * 300
 
 
@@ -72,10 +73,10 @@ def test_a_person_weighs_what_its_records_and_attachments_take() -> None:
 def test_records_that_create_nobody_do_not_let_a_person_be_made_until_another_does() -> None:
     entry = Entry(person=("email", "a"), key="a")
     mapped = Mapped("a", {})
-    entry.add(PLAN, mapped, Received(0, "visitors", {}), creates=False)
+    entry.add(QUIET, mapped, Received(0, "visitors", {}))
     assert (entry.may_create, entry.steps) == (False, [])
     entry.add(PLAN, mapped, Received(1, "visitors", {}))
-    entry.add(PLAN, mapped, Received(2, "visitors", {}), creates=False)
+    entry.add(QUIET, mapped, Received(2, "visitors", {}))
     assert entry.may_create
 
 
@@ -85,11 +86,10 @@ def test_what_came_later_of_the_same_person_is_absorbed(creates: tuple[bool, boo
     gone = Attached(what=Attachment("lists", "x", b""), person=("email", "a"), key="a", records=[])
     for number, entry in enumerate((first, later)):
         entry.add(
-            PLAN,
+            PLAN if creates[number] else QUIET,
             Mapped("a", {"email": "a"}),
             Received(number, "visitors", {}),
             [Attachment("lists", f"list {number}", b"")],
-            creates[number],
         )
     later.gone = [gone]
     first.absorb(later)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,10 @@ import pytest
 
 from target_marketo.delivery.engine import CREATE, UPDATE
 from target_marketo.delivery.interface import Unavailable
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.errors import OutcomeUnknown, Rejected, SendFewer
-from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 from tests.target_marketo.delivery.bench import FIELDS, Bench
 from tests.target_marketo.fake_marketo import FakeMarketo
@@ -271,6 +272,36 @@ def test_a_request_refused_for_a_field_asks_too(kind: str, error: Exception) -> 
     bench.finish_or_stop(after=0.0)
 
     assert asked == [0.0]
+    assert (bench.rejected, bench.settled) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["lookup", CREATE])
+def test_nobody_is_given_up_for_a_field_that_was_found_gone_while_the_call_was_under_way(
+    kind: str,
+) -> None:
+    marketo = FakeMarketo(skips=["1006"] * 3)
+    asked: list[float] = []
+    under_way = threading.Barrier(3)
+    bench = Bench(marketo, batch_size=1)
+
+    def answer(asked_for: str, rows: Sequence[Any]) -> None:
+        if asked_for == kind:
+            under_way.wait(10)
+            bench.time = 5.0
+            if kind == "lookup":
+                raise SendFewer("invalid fields", code="1003")
+
+    def gone() -> Exception:
+        asked.append(bench.time)
+        return SettingError("there is no such field")
+
+    marketo.before, bench.described.gone = answer, gone
+    for number in range(3):
+        bench.record(f"p{number}@example.com", first_name="Ann")
+    bench.finish()
+
+    assert asked == [5.0]
+    assert isinstance(bench.failure, SettingError)
     assert (bench.rejected, bench.settled) == ([], [])
 
 

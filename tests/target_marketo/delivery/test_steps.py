@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_marketo.delivery.engine import CREATE, UPDATE
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.marketo.errors import OutcomeUnknown, SendFewer
-from target_marketo.marketo.replies import Field, Reason, Row
+from target_marketo.marketo.replies import Reason, Row
 from tests.target_marketo.delivery.bench import FIELDS, Bench
 from tests.target_marketo.fake_marketo import FakeMarketo
 
@@ -183,7 +184,7 @@ def test_a_lookup_of_one_that_may_lack_its_fields_waits_until_that_can_be_asked(
 
     marketo.before = refuse
     bench = bench_of(marketo)
-    bench.described.gone = ask
+    bench.described.gone = ask  # nothing is gone
     bench.record("a@example.com", first_name="Ann")
     bench.finish()
     assert (asked, [each.key for each in bench.rejected]) == ([0.0], ["a@example.com"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -221,3 +222,18 @@ def test_the_mail_server_turns_red_with_its_cure(
 
     assert colour == "red"
     assert said in text
+
+
+def test_on_a_terminal_long_lines_go_on_under_their_text(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    shown = ops("check", COLUMNS="60").output
+
+    plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    tried, _, _ = plain.partition("\n\n")
+    lines_shown = tried.splitlines()
+    assert all(len(line) <= 60 for line in lines_shown)
+    assert {line[:2] for line in lines_shown} <= {"✓ ", "! ", "- ", "  "}
+    assert any(line.startswith("  ") for line in lines_shown)

@@ -211,6 +211,13 @@ def test_settings_that_others_may_read_are_a_warning(
     assert line.endswith(".env may be read by others; chmod 600 .env")
 
 
+def test_a_kind_that_several_streams_have_is_named_once(ops: Ops, store: Store) -> None:
+    ran(store, 0.1)
+    store.add(failure(), failure(EMAILS[2])._replace(stream="chats"))
+
+    assert "2 records of 2 people: 1003\n" in ops("status").stdout
+
+
 def test_status_asks_marketo_nothing(ops: Ops, store: Store, marketo: MarketoSandbox) -> None:
     ran(store, 0.1)
     marketo.reset_counts()

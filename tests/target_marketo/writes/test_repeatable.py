@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_marketo.store.database import Database
-    from target_marketo.writes.kinds import Parts
+    from target_marketo.writes.parts import Parts
     from target_marketo.writes.repeatable import Repeatable
 
 VIP, VIP_BY_ID, NEWS = (Lane(AttachmentKind.LIST, (name,)) for name in ("VIP", "7", "News"))
