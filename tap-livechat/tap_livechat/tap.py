@@ -606,4 +606,4 @@ def _content(file: t.IO[str] | None, option: str) -> Any:
 def _no_json(option: str, error: ValueError) -> SettingsError:
     line = getattr(error, "lineno", None)
     where = f", at line {line}" if line else ""
-    return SettingsError(f"{option}: the file is no JSON{where}")
+    return SettingsError(f"{option}: the file is not JSON{where}")

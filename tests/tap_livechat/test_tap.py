@@ -479,7 +479,7 @@ def test_a_file_that_is_no_json_is_named(tap: Tap, option: str, content: str) ->
 
     assert done.returncode == 1
     [line] = Output(1, "", done.stderr).errors
-    assert f"{option}: the file is no JSON, at line 1" in line
+    assert f"{option}: the file is not JSON, at line 1" in line
 
 
 def test_settings_without_a_value_are_as_those_that_are_not_there(tap: Tap) -> None:

@@ -83,7 +83,7 @@ _DECIDE = (
     "nobody can tell whether it was written: look for it in Marketo, then marketo-ops errors "
     "decide ID --written, or --send"
 )
-_STORE = "the store is too slow to be told of an activity just before it is sent: replay it later"
+_STORE = "the store is too slow to note an activity just before it is sent: replay it later"
 logger = logging.getLogger("target-marketo")
 
 
