@@ -134,7 +134,7 @@ def _means_nothing(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr):
         return True  # what an error says is not what a run does
-    if isinstance(node, ast.keyword) and node.arg in {"frozen", "slots"}:
+    if isinstance(node, ast.keyword) and node.arg in {"frozen", "gc", "slots"}:
         return True  # memory, and a mistake in our own code that mypy finds first
     is_for_types = (
         isinstance(node, ast.If)

@@ -23,7 +23,7 @@ def _mapping(*names: str) -> tuple[str, ...]:
 
 
 _MAPPING = _mapping(
-    "streams_setting", "field_types", "decisions", "attachments", "row_check", "rules"
+    "plan", "streams_setting", "field_types", "decisions", "attachments", "row_check", "rules"
 )
 _ENGINE = tuple(
     f"{_TESTS}/delivery/test_{name}.py" for name in ("engine", "attachments", "promises")
@@ -50,19 +50,21 @@ ROOMS = (
     Room(f"{_TARGET}/delivery/standstill.py", (f"{_TESTS}/delivery/test_standstill.py",)),
     Room(f"{_TARGET}/delivery/packing.py", (f"{_TESTS}/delivery/test_packing.py",)),
     Room(f"{_TARGET}/delivery/outcomes.py", (f"{_TESTS}/delivery/test_outcomes.py",)),
-    *(
-        Room(f"{_TARGET}/delivery/{name}.py", _ENGINE)
-        for name in ("settlement", "steps", "attachments", "dead_letters", "buffer", "entry")
+    *(Room(f"{_TARGET}/delivery/{name}.py", _ENGINE) for name in ("steps", "attachments", "entry")),
+    Room(f"{_TARGET}/delivery/buffer.py", (f"{_TESTS}/delivery/test_buffer.py",)),
+    Room(
+        f"{_TARGET}/delivery/settlement.py",
+        (f"{_TESTS}/delivery/test_settlement.py", *_ENGINE),
     ),
+    Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(
         f"{_TARGET}/governor/decisions.py",
         (f"{_TESTS}/governor/test_governor.py", f"{_TESTS}/governor/test_adaptation.py"),
     ),
     *(
         Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
-        for name in ("day", "others", "budget", "breaker")
+        for name in ("day", "others", "budget", "breaker", "noticed")
     ),
-    Room(f"{_TARGET}/governor/noticed.py", (f"{_TESTS}/governor/test_adaptation.py",)),
     Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/store/test_activity_ledger.py",)),
     *(
         Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)

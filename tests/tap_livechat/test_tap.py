@@ -220,7 +220,7 @@ def test_a_target_that_stops_reading_ends_the_run_in_one_line(tap: Tap) -> None:
         ({"region": "fra dal"}, "setting region"),
         ({"start_date": "0001-01-01T00:00:00Z"}, "setting start_date"),
         ({"lookback_minutes": 10**20}, "setting lookback_minutes: its maximum is"),
-        ({"api_url": "http://[::1"}, "setting api_url: it is no address"),
+        ({"api_url": "http://[::1"}, "setting api_url: it is not an address"),
         ({"visitor_source": "cdp", "group_ids": [1]}, "setting group_ids"),
     ],
 )

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from singer_sdk.tap_base import Tap
 
     from tap_livechat.api.client import Client
+    from tap_livechat.api.methods import Method
     from tap_livechat.streams.directory import Agents, Groups
-from tap_livechat.streams.stream import Session
+    from tap_livechat.streams.stream import Session
 
 Payload = dict[str, Any]
 
@@ -291,13 +292,13 @@ class ArchiveStream(LiveChatStream):
     ) -> Generator[Record, Any, Any]:
         del context, write_messages
         if not self.archives.is_done:
-            self.archives.is_done = True
             streams = [stream for stream in self.archives.streams if stream.selected]
             limit = self.ABORT_AT_RECORD_COUNT or self.session.limit
             if limit is None:
                 self.archives.run(streams)
             else:
                 self.archives.first(streams, limit)
+            self.archives.is_done = True
         yield from ()
 
 
@@ -354,6 +355,14 @@ class Chats(PeopleStream):
         self._agents = agents
         self._groups = groups
         super().__init__(tap, session, archives)
+
+    @property
+    def needs(self) -> dict[str, Method]:
+        lists = {"agent_names": self._agents, "group_names": self._groups}
+        named = {
+            f"{self.name}.{name}": lists[name].method for name in lists if name not in self.hidden
+        }
+        return super().needs | named
 
     def records(self, rows: Iterable[Row]) -> list[Record]:
         rows = list(rows)

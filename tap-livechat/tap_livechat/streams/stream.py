@@ -91,6 +91,11 @@ class LiveChatStream(Stream):
         """What `--limit` leaves of this stream."""
         return None
 
+    @property
+    def needs(self) -> dict[str, Method]:
+        """What calls which method: the stream, or a property that a run can do without."""
+        return {self.name: self.method}
+
     @abstractmethod
     def batches(self) -> Iterator[Batch]:
         """All that is to be written, in the order of time."""
@@ -228,8 +233,8 @@ class LiveChatStream(Stream):
         moment = parse(value)
         if not is_plausible(moment):
             raise StateError(
-                f"state of {self.name}: replication_key_value is no time; mend it, or remove it "
-                "to start from start_date"
+                f"state of {self.name}: replication_key_value is not a time; correct it, or remove "
+                "it to start from start_date"
             )
         return moment
 

@@ -261,8 +261,9 @@ class Mapper:
         where, known = f"streams.{plan.stream}", schema.names
         appending = {rule.field for rule in plan.rules.all if rule.write is Write.APPEND}
         warnings = []
-        for source, option in ({plan.key_source: "key"} | plan.entry.sources).items():
-            is_key = source == plan.key_source
+        key = {plan.key_source: "key"} if plan.key_constant is None else {}
+        for source, option in (key | plan.entry.sources).items():
+            is_key = source in key
             near = _near(source, known, is_key=is_key)
             said = f"`{where}.{option}`: the stream has no property `{source}`{near}"
             declared = schema.types(source)

@@ -197,10 +197,8 @@ class Watch:
         seen.records += 1
         if type(mapped) is Mapped:
             seen.keyed += 1
-            for name in seen.never:
-                if mapped.values.get(name) is not None:
-                    seen.never -= mapped.values.keys()
-                    break
+            if not mapped.values.keys().isdisjoint(seen.never):
+                seen.never -= {name for name, each in mapped.values.items() if each is not None}
             if mapped.left_out:
                 self._note_unfit(seen, mapped.left_out)
         elif mapped is None:

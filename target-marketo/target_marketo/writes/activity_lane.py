@@ -158,10 +158,7 @@ class ActivityLane:
 
 def found_of(by_value: dict[str, list[Activity]], now: float) -> list[Found]:
     """What was read, as the ledger takes it over."""
-    return [
-        Found(value, each[0].lead_id, _utc(each[0].activity_date, now), each[0].marketo_guid or "")
-        for value, each in by_value.items()
-    ]
+    return [Found(value, _utc(each[0].activity_date, now)) for value, each in by_value.items()]
 
 
 def _utc(date: str, now: float) -> str:

@@ -77,6 +77,8 @@ _CLAIMS = 3
 _SHORTENINGS = 6
 _TOO_LONG = "1049"
 _NOT_THERE = "1013"
+# What a call or a row may be answered for a type, or an attribute, that is not there any more.
+_DOUBTS = frozenset({"1003", "1006", _NOT_THERE})
 _BUSY_SECONDS = 5.0
 _SLOW_STORE_SECONDS = 30.0
 _DECIDE = (
@@ -167,6 +169,7 @@ class CustomActivities:
         self._lanes: dict[Lane, ActivityLane | EndsKind | EndsLane] = {}
         self._flying: Counter[tuple[int, str]] = Counter()
         self._told: set[Lane] = set()
+        self._doubted: set[Lane] = set()
         self._guards_lanes = threading.Lock()
         self._guards_flying = threading.Lock()
 
@@ -253,16 +256,36 @@ class CustomActivities:
         with self._guards_lanes:
             known = self._lanes.get(lane)
             if known is None:
-                try:
-                    known = open_lane(lane, self._means.find(lane), self._ledger, self._means.now())
-                except (EndsKind, EndsLane) as error:
-                    known = error
-                self._lanes[lane] = known
+                known = self._lanes[lane] = self._found(lane)
         if isinstance(known, ActivityLane):
             return known
-        is_kind = isinstance(known, EndsKind)
-        fate = Fate.ENDS_KIND if is_kind else Fate.ENDS_LANE
-        raise CallFailed(known, fate, code=known.code or _NOT_THERE, cure=str(known))
+        raise _over(known)
+
+    def _found(self, lane: Lane) -> ActivityLane | EndsKind | EndsLane:
+        try:
+            return open_lane(lane, self._means.find(lane), self._ledger, self._means.now())
+        except (EndsKind, EndsLane) as error:
+            return error
+
+    def _look_at_the_type_again(self, lane: Lane, known: ActivityLane) -> Result | None:
+        """Whether what Marketo refuses is the type's fault: asked once a run.
+
+        None if the type is as it was; else what becomes of rows that were refused.
+        """
+        with self._guards_lanes:
+            if lane not in self._doubted:
+                self._doubted.add(lane)
+                self._means.forget(lane.key[0])
+                found = self._found(lane)
+                if not isinstance(found, ActivityLane) or found.type_id != known.type_id:
+                    self._lanes[lane] = found
+            now = self._lanes[lane]
+        if now is known:
+            return None
+        if isinstance(now, ActivityLane):  # made anew, with another id
+            return Result(Fate.LATER, cure="replay it later")
+        failure = _over(now)
+        return Result(failure.fate, code=failure.code, cure=failure.cure)
 
     def _worth_sending(
         self,
@@ -327,7 +350,7 @@ class CustomActivities:
             call = _Call(self._means, known.type_id, wanted)
             with self._in_flight(known.type_id, wanted):
                 try:
-                    answer = self._add(lane, call)
+                    answer = self._add(lane, known, call)
                 except _StoreIsSlow:
                     later = Result(
                         Fate.LATER, wait_seconds=_SLOW_STORE_SECONDS, code="store", cure=_STORE
@@ -338,18 +361,21 @@ class CustomActivities:
                     state = call.in_the_way.get(each.once)
                     if state is not None:
                         results[each.position] = _there_already(state)
+                if isinstance(answer, Result):
+                    results.update((each.position, answer) for each in wanted)
+                    break
                 if answer is None:
                     break
                 request_id = answer.request_id
                 self._settle(known.type_id, call.sent, answer.rows)
             answered = list(zip(call.sent, answer.rows, strict=True))
             told = results_of(answer.rows, self.part(lane), request_id, Family.ACTIVITIES)
+            doubtful = any(row.skipped and row.code in _DOUBTS for row in answer.rows)
+            instead = self._look_at_the_type_again(lane, known) if doubtful else None
             results.update(
-                (each.position, _alone(result))
+                (each.position, instead if instead and result.code in _DOUBTS else _alone(result))
                 for each, result in zip(call.sent, told, strict=True)
             )
-            if any(result.fate is Fate.ENDS_LANE for result in told):
-                self._means.forget(lane.key[0])
             wanted = [
                 shorter
                 for each, row in answered
@@ -359,8 +385,11 @@ class CustomActivities:
             ]
         return request_id
 
-    def _add(self, lane: Lane, call: _Call) -> Rows | None:
-        """Makes the call. What was surely not carried out goes back to none in the ledger."""
+    def _add(self, lane: Lane, known: ActivityLane, call: _Call) -> Rows | Result | None:
+        """Makes the call. What was surely not carried out goes back to none in the ledger.
+
+        A result is that of all rows, None that nothing had to be sent.
+        """
         try:
             return self._means.activities.add(call.rows)
         except OutcomeUnknown as error:
@@ -375,10 +404,12 @@ class CustomActivities:
                 halves=bool(error.code or error.after_timeout),
             ) from None
         except (MarketoError, Cancelled) as error:
-            if isinstance(error, Rejected):
-                self._means.forget(lane.key[0])
             call.give_back()
-            raise
+            code = error.code if isinstance(error, MarketoError) else ""
+            instead = self._look_at_the_type_again(lane, known) if code in _DOUBTS else None
+            if instead is None:
+                raise
+            return instead
         except _NothingToSend:
             return None
 
@@ -630,6 +661,12 @@ def _shorter(sent: _Sent, once: str) -> _Sent | None:
     ]
     changed = _encode(_Body(body.activity_date, body.primary_attribute_value, attributes))
     return sent._replace(body=b'{"leadId":%d,%b' % (sent.claim.lead_id, changed[1:]))
+
+
+def _over(error: EndsKind | EndsLane) -> CallFailed:
+    """What ends the lane, or the kind, as the engine takes it."""
+    fate = Fate.ENDS_KIND if isinstance(error, EndsKind) else Fate.ENDS_LANE
+    return CallFailed(error, fate, code=error.code or _NOT_THERE, cure=str(error))
 
 
 def _alone(result: Result) -> Result:

@@ -1,7 +1,7 @@
 """What can be set about the objects around a person: activities, lists, programs, custom objects.
 
 A part of `Options`. What is in Marketo before anybody calls comes first, then the API user's role
-and what the subscription lacks, then the open questions (`tests/sandbox/object_questions.py`).
+and what the subscription lacks, then the open questions (`tests/sandbox/questions/objects.py`).
 """
 
 from __future__ import annotations

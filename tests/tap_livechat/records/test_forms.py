@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.tap_livechat.records.test_visitor import chat, filled_form, visitor_of
+
+if TYPE_CHECKING:
+    from tests.sandbox.livechat.client import LiveChatSandbox
+    from tests.tap_livechat.conftest import Tap
 
 EMAIL = {"type": "email", "label": "E-mail:", "value": "a@example.com"}
 
@@ -64,3 +68,31 @@ def test_custom_variables_of_a_thread_are_session_fields_older_than_those_of_the
     )
 
     assert record["session_fields"] == {"plan": "pro", "cart": "3"}
+
+
+def test_people_are_the_same_in_threads_of_today_and_of_old(
+    tap: Tap, livechat: LiveChatSandbox
+) -> None:
+    livechat.set_clock(livechat.end)
+    today = _people(tap)
+    livechat.change(threads_of_old=True)
+    try:
+        of_old = _people(tap)
+    finally:
+        livechat.change(threads_of_old=False)
+
+    left_out = ("email_source", "session_fields")
+    for visitor_id, person in today.items():
+        then = of_old[visitor_id]
+        assert {name for name in person if person[name] != then[name]} <= {*left_out}, visitor_id
+    sources = {person["email_source"] for person in of_old.values()}
+    assert sources >= {"profile", "prechat", "postchat", "ask_for_email", "ticket", None}
+    assert {person["email"] for person in today.values()} == {
+        person["email"] for person in of_old.values()
+    }
+
+
+def _people(tap: Tap) -> dict[str, dict[str, Any]]:
+    """The newest row of each visitor."""
+    rows = tap.run_here(("visitors",)).records["visitors"]
+    return {row["visitor_id"]: row for row in rows}

@@ -195,3 +195,24 @@ def test_a_property_that_the_stream_does_not_have_is_an_error_with_the_nearest()
 
     with pytest.raises(SettingError, match="no property `frist_name`; did you mean `first_name`"):
         mapper.plan("visitors", {"email": {}, "first_name": {}, "nested": {}})
+
+
+def test_names_with_dots_are_put_together_however_meltano_nests_them() -> None:
+    entry = {"key": "email", "fields": {"email": "email"}}
+    flat = Mapper({"public.contacts": entry, "public.people.all": entry}, FIELDS)
+    nested = Mapper({"public": {"contacts": entry, "people": {"all": entry}}}, FIELDS)
+    both = Mapper({"public": {**entry, "contacts": entry}}, FIELDS)
+
+    assert flat.entries == nested.entries == {"public.contacts", "public.people.all"}
+    assert both.entries == {"public", "public.contacts"}
+
+
+def test_a_misspelt_option_is_no_part_of_a_name() -> None:
+    with pytest.raises(SettingError, match="did you mean `fields`"):
+        Mapper({"people": {"key": "email", "feilds": {"fields": {"email": "email"}}}}, FIELDS)
+
+
+@pytest.mark.parametrize("given", [streams(city={"from": "a", "type": "sting"})])
+def test_a_type_that_marketo_does_not_have_is_told_with_the_nearest(given: Any) -> None:
+    with pytest.raises(SettingError, match="did you mean `string`"):
+        Mapper(given, FIELDS)

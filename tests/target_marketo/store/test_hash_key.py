@@ -8,9 +8,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
 from target_marketo.store import hash_key as keys
-from target_marketo.store.activity_ledger import ActivityLedger, Claim, State
+from target_marketo.store.activity_ledger import ACTIVITIES, ActivityLedger, Claim, Found, State
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.error_log import ErrorLog, Failure
 from target_marketo.store.rekey import rekey
@@ -164,7 +165,35 @@ def test_the_activity_ledger_never_depends_on_the_key(place: Place) -> None:
 
         assert ledger.claim(1, [Claim("a", 7, "2026")]).refused == {"a": State.DONE}
         assert [each.lead_id for each in ledger.pending()] == [8], "it is still to be read back"
-        assert ledger.purge(key_hash) == (0, 0)
+        assert ledger.purge(key_hash) == (0, 0, 1)
+
+
+def test_an_activity_under_way_when_the_key_is_changed_leads_to_nobody_once_it_is_settled(
+    place: Place,
+) -> None:
+    """Nobody could ask for it to be forgotten: of which person it is no new hash can say."""
+    with closing(place.open()) as database:
+        key_hash = ErrorLog(database).hash(JANE)
+        ledger = ActivityLedger(database, "one", "run")
+        sent = [Claim(once, 7, "2026-11-20T12:00:00Z", key_hash) for once in "abcd"]
+        ledger.claim(1, sent)
+        rekey(database)
+
+        ledger.settle(1, done={"a": "guid"}, none=["b"])
+        with database.write() as connection:
+            ledger.undecide(connection, 1, ["c"])
+        ledger.adopt(1, [Found("d", "2026-11-20T12:00:00Z"), Found("e", "2026-11-20T12:00:00Z")])
+
+        with database.read() as connection:
+            columns = (ACTIVITIES.c[name] for name in ("state", "lead_id", "guid"))
+            rows = [tuple(row) for row in connection.execute(select(*columns))]
+    assert sorted(rows) == [
+        ("done", None, None),
+        ("done", None, None),
+        ("done", None, None),
+        ("none", None, None),
+        ("undecided", None, None),
+    ]
 
 
 def test_a_change_that_was_cut_off_is_finished_by_the_next_use(place: Place) -> None:

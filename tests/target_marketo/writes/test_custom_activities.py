@@ -145,6 +145,45 @@ def test_a_store_that_is_too_slow_sends_nothing(run: Delivery, marketo: ModelMar
     assert marketo.times() == {"a": 1, "b": 1}
 
 
+def test_rows_leave_within_five_seconds_of_the_commit_that_claims_them(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    waits, claimed, left = iter([6.0, 5.5]), [0.0], []
+
+    def store(at: str) -> None:
+        if at == "before claim":
+            claimed.append(marketo.clock.now)
+        elif at == "after claim":
+            marketo.clock.sleep(next(waits, 4.0))
+
+    def sends(at: str) -> None:
+        if at == "sent":
+            left.append(marketo.clock.now - claimed[-1])
+
+    run.ledger.instant, marketo.instant = store, sends
+    assert fates(run.deliver(run.chats("a"))) == {"a": "delivered"}
+    assert left == [4.0]
+
+
+def test_what_may_be_at_work_is_not_read_back_before_twice_the_time_out(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    marketo.acts = deque([Act("lost", after=2 * TIMEOUT - 5)])
+    rows = run.chats("a")
+    with pytest.raises(CallFailed) as lost:
+        run.kind.send(LANE, rows)
+    assert lost.value.at_work_seconds == 2 * TIMEOUT - 1, "a second was spent on waiting for it"
+
+    reads = len(marketo.reads)
+    marketo.clock.sleep(TIMEOUT + 9)
+    (early,) = run.kind.read_back(LANE, rows).results
+    assert (early.fate, early.wait_seconds) == (Fate.UNKNOWN, TIMEOUT - 10)
+    assert len(marketo.reads) == reads
+    marketo.clock.sleep(early.wait_seconds)
+    (found,) = run.kind.read_back(LANE, rows).results
+    assert found.fate is Fate.DONE
+
+
 def test_what_an_earlier_run_left_is_read_back_before_it_is_sent(
     run: Delivery, marketo: ModelMarketo, database: Database
 ) -> None:
@@ -166,6 +205,40 @@ def test_an_activity_that_went_over_to_another_person_is_found(
     assert {r.fate for r in run.deliver(run.chats("a")).values()} == {Fate.DONE}
     assert marketo.times() == {"a": 1}
     assert [set(each) for each in marketo.reads[-2:]] == [{1}, set()]
+
+
+@pytest.mark.parametrize("merged", [False, True], ids=["it stayed", "a merge moved it"])
+def test_it_is_read_back_of_whom_it_was_sent_for_and_of_who_has_the_key_now(
+    run: Delivery,
+    marketo: ModelMarketo,
+    merged: bool,  # noqa: FBT001
+) -> None:
+    marketo.acts = deque([Act("lost")])
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, run.chats("a", lead=1))
+    if merged:
+        marketo.merge(1, 2)
+    marketo.clock.sleep(2 * TIMEOUT)
+    before = len(marketo.reads)
+    (found,) = run.kind.read_back(LANE, run.chats("a", lead=2)).results
+
+    assert found.fate is Fate.DONE
+    assert marketo.reads[before:] == [{1, 2}], "and nobody else's were read"
+
+
+def test_an_activity_that_is_there_twice_is_told_and_done(
+    run: Delivery, marketo: ModelMarketo, caplog: pytest.LogCaptureFixture
+) -> None:
+    marketo.acts = deque([Act("lost")])
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, run.chats("a", "b"))
+    marketo.kept.append(marketo.kept[0])
+    marketo.clock.sleep(2 * TIMEOUT)
+    found = run.kind.read_back(LANE, run.chats("a", "b")).results
+
+    assert [each.fate for each in found] == [Fate.DONE] * 2
+    told = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert told == ["1 activities of type livechatChat are in Marketo twice"]
 
 
 def test_the_activities_of_many_people_are_read_together(

@@ -1,17 +1,12 @@
 """What no source answers about lists, programs, activities and custom objects.
 
-As `questions.py`, of which this is the second half for Marketo. Each is a switch of the sandbox,
-and `test_object_questions.py` shows what it does at each of its positions.
+`tests/sandbox/test_object_questions.py` shows what each switch does at each of its positions.
 """
 
 from __future__ import annotations
 
 from tests.sandbox.faults import Fault
-from tests.sandbox.questions import Question
-from tests.sandbox.questions import _option as option
-from tests.sandbox.questions import _struck as struck
-
-EITHER = (True, False)
+from tests.sandbox.questions import EITHER, Question, option, struck
 
 MARKETO_OBJECTS = (
     Question(
@@ -100,6 +95,7 @@ MARKETO_OBJECTS = (
         "Which code has discarding a draft that is not there?",
         "marketo_objects 2.1",
         option("discard_without_draft", "1048", "1003"),
+        not_met="`setup` discards no draft",
     ),
     Question(
         "activity_lag",
@@ -136,6 +132,7 @@ MARKETO_OBJECTS = (
         "Is a list of 10,000 members or more refused in a reading? (3 here)",
         "marketo_objects 2.4, 16.4",
         option("large_list", "accept", "1003"),
+        not_met="activities are read by person or type, never by list",
     ),
     Question(
         "list_added_again",
@@ -184,18 +181,21 @@ MARKETO_OBJECTS = (
         "Can `acquiredBy` of a member be written?",
         "marketo_objects 4.3, 16.6",
         option("acquired_by_updateable", *EITHER),
+        not_met="no field of a member is written",
     ),
     Question(
         "status_reason_updateable",
         "Can `statusReason` of a member be written?",
         "marketo_objects 4.3, 16.6",
         option("status_reason_updateable", *EITHER),
+        not_met="no field of a member is written",
     ),
     Question(
         "unknown_member_field",
         "Does an unknown field of a member refuse its row, or the call?",
         "marketo_objects 16.6",
         option("unknown_member_field", "1006", "response_1006"),
+        not_met="no field of a member is written",
     ),
     Question(
         "link_to_nobody",
@@ -208,6 +208,7 @@ MARKETO_OBJECTS = (
         "To whom does a link by an e-mail of several people lead?",
         "marketo_objects 5.1, 16.8",
         option("link_to_several", "1004", "first", "random"),
+        not_met="objects are linked by id",
     ),
     Question(
         "unknown_object",
@@ -226,18 +227,21 @@ MARKETO_OBJECTS = (
         "Can leads be extracted by when they were updated?",
         "marketo_objects 8, 16.12",
         option("extract_updated_at", "accept", "1035"),
+        not_met="nothing is extracted",
     ),
     Question(
         "extract_early_file",
         "What is answered for a file that is not there yet?",
         "marketo_objects 8, 16.12",
         option("extract_early_file", "404", "1003"),
+        not_met="nothing is extracted",
     ),
     Question(
         "extract_cancelled",
         "How is the status of a cancelled job spelt?",
         "marketo_objects 8",
         option("extract_cancelled", "Cancelled", "Canceled"),
+        not_met="nothing is extracted",
     ),
     Question(
         "request_campaign",
