@@ -229,8 +229,8 @@ class LiveChatStream(Stream):
         moment = parse(value)
         if not is_plausible(moment):
             raise StateError(
-                f"state of {self.name}: replication_key_value is no time; mend it, or remove it "
-                "to start from start_date"
+                f"state of {self.name}: replication_key_value is not a time; correct it, or remove "
+                "it to start from start_date"
             )
         return moment
 
