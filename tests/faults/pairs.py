@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 VISITORS = 120
 # The tap's SAFETY_LAG, and a little: who was closed since is in no window of closing times yet.
 _BEHIND_SECONDS = 16.0
-# To open questions about LiveChat; see `tests/sandbox/questions.py`.
+# To open questions about LiveChat; see `tests/sandbox/questions`.
 _OTHER_ANSWERS: dict[str, dict[str, Any]] = {
     "archives by the time of closing": {"archive_time": "closed_at"},
     "active threads in the archives": {"archives_include_active": True},

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from tests import demo, guard
+from tests import guard
+from tests.demo.__main__ import main as run_demo
 from tests.sandbox.environment import Sandbox
 from tests.sandbox.mailbox import open_mailbox
 
@@ -35,7 +36,7 @@ class Screen(NamedTuple):
 
 
 def of_demo(console: Console) -> None:
-    if demo.main(console):
+    if run_demo(console):
         raise RuntimeError("the demo failed: run it to see why")
 
 

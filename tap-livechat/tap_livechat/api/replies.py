@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_origin
 
 import msgspec
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 P = TypeVar("P", bound=payloads.Payload | list[Any])
+T = TypeVar("T")
 OpenThreadRows = list[tuple[str, str, "datetime"]]
 """Chat id, thread id and start."""
 
@@ -31,11 +32,7 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Decoder(Generic[P]):
-    """Of JSON to a payload or a list of them: strict where that fits, and else `payloads.mended`.
-
-    Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
-    the first to decode to the same Struct.
-    """
+    """Of JSON to payloads: as it stands where that fits, and else `payloads.mended`."""
 
     def __init__(self, kind: type[P]) -> None:
         self._kind = kind
@@ -46,34 +43,47 @@ class Decoder(Generic[P]):
         if b"\\u0000" in reply:
             reply = _NUL.sub(rb"\1", reply)
         try:
-            return self._decode(reply)
-        except msgspec.DecodeError:
-            found = _found(reply)
+            return _read(self._decode, reply)
+        except msgspec.ValidationError:
+            found = _read(msgspec.json.decode, reply)
         if not isinstance(found, self._container):
             raise msgspec.ValidationError(f"the reply is no {self._container.__name__}")
         mended: P = payloads.mended(found, self._kind)
         return mended
 
 
-def _found(reply: bytes) -> Any:
-    """The reply's JSON, with U+FFFD for each half of a pair: no e-mail address has that."""
+def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
+    """With U+FFFD for each half of a pair of surrogates: no e-mail address has that."""
     try:
-        return msgspec.json.decode(reply)
+        return decode(reply)
+    except msgspec.ValidationError:
+        raise
     except msgspec.DecodeError:
         if not _SURROGATE.search(reply):
             raise
     try:
         found = json.loads(reply)
     except ValueError:
-        raise msgspec.DecodeError("the reply is no whole JSON") from None
-    return msgspec.json.decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)))
+        raise msgspec.DecodeError("the reply is not complete JSON") from None
+    return decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)).encode())
 
 
 _decode_chats = Decoder(payloads.Chats)
 _decode_customers = Decoder(payloads.Customers)
 _decode_cdp_customers = Decoder(payloads.CdpCustomers)
-_decode_queued = Decoder(payloads.QueuedVisitorsLeft)
-_decode_report = Decoder(payloads.Report)
+queued_visitors_left = Decoder(payloads.QueuedVisitorsLeft)
+report = Decoder(payloads.Report)
+listed = Decoder(list[payloads.Object])
+"""Of `list_agents` and the like: each row as it is."""
+
+
+class _ArchivesFrame(payloads.Payload):
+    chats: list[msgspec.Raw] | None = None
+    found_chats: int | None = None
+    next_page_id: str | None = None
+
+
+_decode_frame = msgspec.json.Decoder(_ArchivesFrame).decode
 
 
 class ArchivesPage:
@@ -84,48 +94,39 @@ class ArchivesPage:
     All of it is decoded once before any is used: nothing passes a row that cannot be read.
     """
 
-    def __init__(self, reply: bytes) -> None:
-        frame = _frame(reply)
+    def __init__(self, reply: bytes, decode: Decoder[payloads.Chat]) -> None:
+        frame = _read(_decode_frame, reply)
         _need_list(frame.chats, frame.found_chats)
         self.found_chats = frame.found_chats
         self.next_page_id = frame.next_page_id
+        self._decode = decode
         self._parts = list(_parts(frame.chats or ()))
-        self._decoded = [[_row(row) for row in part] for part in self._parts[:1]]
+        self._first = [self._rows(part) for part in self._parts[:1]]
         for part in self._parts[1:]:
-            for row in part:
-                _row(row)
+            self._rows(part)
 
     def __iter__(self) -> Iterator[list[payloads.Chat]]:
-        yield from self._decoded
-        self._decoded.clear()
+        yield from self._first
+        self._first.clear()
         for part in self._parts[1:]:
-            yield [_row(row) for row in part]
+            yield self._rows(part)
+
+    def _rows(self, part: list[msgspec.Raw]) -> list[payloads.Chat]:
+        return [self._decode(bytes(raw)) for raw in part]
 
 
-def archives(page: bytes) -> ArchivesPage:
-    """A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
-    return ArchivesPage(page)
-
-
-class _ArchivesFrame(payloads.Payload):
-    chats: list[msgspec.Raw] | None = None
-    found_chats: int | None = None
-    next_page_id: str | None = None
-
-
-_decode_frame = msgspec.json.Decoder(_ArchivesFrame).decode
 _decode_chat = Decoder(payloads.Chat)
+_decode_transcribed_chat = cast("Decoder[payloads.Chat]", Decoder(payloads.TranscribedChat))
 
 
-def _frame(reply: bytes) -> _ArchivesFrame:
-    try:
-        return _decode_frame(reply)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        if not _SURROGATE.search(reply):
-            raise
-        return _decode_frame(msgspec.json.encode(_found(reply)))
+def archives(reply: bytes) -> ArchivesPage:
+    """A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
+    return ArchivesPage(reply, _decode_chat)
+
+
+def transcripts(reply: bytes) -> ArchivesPage:
+    """The same, with all of the threads' events: each chat is a `payloads.TranscribedChat`."""
+    return ArchivesPage(reply, _decode_transcribed_chat)
 
 
 def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
@@ -139,14 +140,6 @@ def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
         size += len(memoryview(row))
     if part:
         yield part
-
-
-def _row(raw: msgspec.Raw) -> payloads.Chat:
-    chat = _decode_chat(bytes(raw))
-    thread = chat.thread
-    if not (chat.id and thread and thread.id and thread.created_at):
-        raise msgspec.ValidationError("a row without its chat, its thread or their time")
-    return chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,23 +177,6 @@ def cdp_customers(reply: bytes) -> payloads.CdpCustomers:
     # It gives no count; the last page says so with an empty `next_page_id`.
     _need_list(decoded.customers, None if decoded.next_page_id is None else 0)
     return decoded
-
-
-def queued_visitors_left(reply: bytes) -> payloads.QueuedVisitorsLeft:
-    decoded = _decode_queued(reply)
-    _need_records(decoded.records)
-    return decoded
-
-
-def report(reply: bytes) -> payloads.Report:
-    decoded = _decode_report(reply)
-    _need_records(decoded.records)
-    return decoded
-
-
-def _need_records(found: object) -> None:
-    if found is None:
-        raise msgspec.ValidationError("the report has no records")
 
 
 def _need_list(found: object, count: int | None) -> None:

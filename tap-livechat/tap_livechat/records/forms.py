@@ -36,7 +36,7 @@ def is_plausible_email(email: str | None) -> bool:
     return email is not None and _PLAUSIBLE_EMAIL.fullmatch(email) is not None
 
 
-def read_forms(events: Iterable[payloads.Event]) -> FilledForms:
+def read_forms(events: Iterable[payloads.Said]) -> FilledForms:
     forms = FilledForms()
     for event in events:
         if event.type == "filled_form":
@@ -44,7 +44,7 @@ def read_forms(events: Iterable[payloads.Event]) -> FilledForms:
     return forms
 
 
-def kind_of(form: payloads.Event) -> str:
+def kind_of(form: payloads.Said) -> str:
     """What the form is for, by LiveChat's name for it."""
     of_old = (form.properties or {}).get("lc2")
     kind = form.form_type or (of_old.get("form_type") if isinstance(of_old, dict) else None)

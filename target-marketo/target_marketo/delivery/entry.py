@@ -175,7 +175,6 @@ class Entry(Item):
         mapped: Mapped,
         received: Received,
         attachments: Sequence[Attachment] = (),
-        creates: bool = True,  # noqa: FBT001, FBT002 - a keyword costs time for each record
     ) -> int:
         """Applies one more record, after those that are here; what it takes of memory."""
         written = received.written
@@ -187,7 +186,7 @@ class Entry(Item):
                 steps[-1] = Step(rules, fold(rules, steps[-1].values, mapped.values))
             else:
                 steps.append(Step(rules, mapped.values))
-        if creates:
+        if plan.entry.create:
             self.may_create = True
         if attachments:
             weight += self._attach(attachments, received, weight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -68,9 +69,10 @@ class Steps:
         self._ending = means.ending
         self._dispatch = means.dispatch
         self._now = means.now
-        self._size = means.options.size
         self._standstill = Standstill(means.options.outage_patience)
-        self._pending: dict[tuple[str, str], Pending[Entry]] = {}
+        self._pending: dict[tuple[str, str], Pending[Entry]] = defaultdict(
+            lambda: Pending(means.options.size)
+        )
         self._addresses = Addresses()
         self._never: dict[str, Why] = {}  # fields that are refused whatever their value
         self._asked_at = -math.inf  # for the fields
@@ -174,9 +176,8 @@ class Steps:
             if not entry.leads and not entry.may_create:
                 self._nobody(entry)
                 continue
-            decision = Decision()
-            if entry.steps:
-                decision = decide(entry.steps, entry.leads or (), duplicates)
+            steps, leads = entry.steps, entry.leads or ()
+            decision = decide(steps, leads, duplicates) if steps else Decision()
             entry.decision = decision
             if decision.create is not None:
                 self._put(CREATE, entry, [decision.create])
@@ -232,7 +233,7 @@ class Steps:
             return
         entry.take_rows([_encode(row) for row in rows])
         move([entry], Phase.WAITING)
-        self._lane(action, entry.person[0]).put(entry)
+        self._pending[action, entry.person[0]].put(entry)
 
     def _objection(self, rows: Sequence[Mapping[str, Any]]) -> Why | None:
         """Why rows would be refused, as far as that is known before they are sent."""
@@ -256,16 +257,10 @@ class Steps:
         entry.go_without(why.without)
         return True
 
-    def _lane(self, action: str, key_field: str) -> Pending[Entry]:
-        lane = action, key_field
-        if lane not in self._pending:
-            self._pending[lane] = Pending(self._size)
-        return self._pending[lane]
-
     def _pending_of(self, entry: Entry) -> Pending[Entry]:
         assert entry.decision is not None  # noqa: S101 - callers ask only for decided entries
         action = CREATE if entry.decision.create is not None else UPDATE
-        return self._lane(action, entry.person[0])
+        return self._pending[action, entry.person[0]]
 
     def send_ripe(self, *, all_of_it: bool = False) -> None:
         """Sends what need not wait any longer."""

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from target_marketo.mapping.field_types import Field
+
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _CODE = re.compile(r"[0-9A-Za-z_]{1,20}")
@@ -56,17 +58,6 @@ class Answer(NamedTuple):
 
     rows: list[Row]
     request_id: str
-
-
-class Field(msgspec.Struct, frozen=True):
-    """A field of a person as Marketo describes it."""
-
-    name: str
-    data_type: str
-    length: int | None = None
-    read_only: bool = False
-    searchable: bool = False
-    display_name: str = ""
 
 
 class Head(msgspec.Struct, rename="camel"):

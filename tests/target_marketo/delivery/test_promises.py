@@ -10,10 +10,10 @@ import pytest
 
 from target_marketo.delivery.engine import CREATE, UPDATE
 from target_marketo.delivery.interface import Unavailable
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.errors import OutcomeUnknown, Rejected, SendFewer
-from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 from tests.target_marketo.delivery.bench import FIELDS, Bench
 from tests.target_marketo.fake_marketo import FakeMarketo
