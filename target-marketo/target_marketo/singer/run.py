@@ -372,7 +372,7 @@ class Run:
         try:
             schema = StreamSchema.of(message.schema)
         except ValueError:
-            raise Malformed("is a SCHEMA whose properties are no object") from None
+            raise Malformed("is a SCHEMA whose properties are not an object") from None
         except RecursionError:
             raise Malformed("is nested too deeply") from None
         plan = self._mapper.plan_of(message.stream, schema, message.key_properties or ())

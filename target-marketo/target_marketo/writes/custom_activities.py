@@ -60,7 +60,7 @@ NAME = "custom_activities"
 _SHORTENINGS = 6
 _TOO_LONG = "1049"
 _SLOW_STORE_SECONDS = 30.0
-_STORE = "the store is too slow to be told of an activity just before it is sent: replay it later"
+_STORE = "the store is too slow to note an activity just before it is sent: replay it later"
 logger = logging.getLogger("target-marketo")
 
 
