@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import planted, witness
 
@@ -41,6 +42,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_configure(config: pytest.Config) -> None:
     patch = config.stash[_PATCH] = pytest.MonkeyPatch()
     witness.watch(patch)
+    # How long an example takes is a matter of the machine. A failure shows how to repeat it.
+    settings.register_profile(
+        "any machine",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
+    )
+    settings.load_profile("any machine")
     # Commands are started hundreds of times: each would compile all of its modules again.
     patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
 

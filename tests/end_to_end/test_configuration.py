@@ -211,6 +211,48 @@ def test_a_file_that_cannot_be_read_is_one_line(
     assert "\n" not in str(error.value)
 
 
+ENDLESS = {
+    "cut": '{"by": ' * 2_000,
+    "deep": '{"by": ' * 200 + "{}" + "}" * 200,
+    "list": "[" * 2_000,
+    "number": "1" * 5_000,
+    "itself": "&a {by: *a}",
+}
+IN_A_PROJECT = "plugins: {{extractors: [{{name: tap-toy, config: {{thing: {value}}}}}]}}"
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("source", ["the environment", ".env", "a.json", "meltano.yml"])
+@pytest.mark.parametrize("value", ENDLESS.values(), ids=ENDLESS)
+def test_a_value_without_end_is_one_line(
+    twin: Any, source: str, value: str, sources: Sources
+) -> None:
+    if source == "meltano.yml":
+        sources.write(source, IN_A_PROJECT.format(value=value))
+    elif source == "a.json":
+        sources.write(source, f'{{"thing": {value}}}')
+    else:
+        sources.put(source, thing=value)
+
+    with pytest.raises(twin.SettingError) as error:
+        twin.read("tap-toy", PROPERTIES, ("a.json",) if source == "a.json" else ())
+
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("source", ["the environment", "a.json"])
+def test_half_a_character_is_one_line(twin: Any, source: str, sources: Sources) -> None:
+    if source == "a.json":
+        sources.write(source, '{"thing": {"by": ["\\ud800"]}, "text": "x"}')
+    else:
+        sources.setenv("TAP_TOY_THING", '{"by": "\udcff"}')
+
+    with pytest.raises(twin.SettingError, match="`thing` has half a character"):
+        twin.read("tap-toy", PROPERTIES, ("a.json",) if source == "a.json" else ())
+
+
 @pytest.mark.parametrize("twin", TWINS)
 def test_meltano_yml_is_read_as_meltano_reads_it(twin: Any, sources: Sources) -> None:
     sources.setenv("REGION", "Europe")

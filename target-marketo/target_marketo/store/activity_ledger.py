@@ -11,7 +11,9 @@ it does not hand out.
 
 Only the run whose turn it is to write (see governor/writer.py) moves states, and each move is on
 disk when its call returns. No record and no name is kept here: of a person the Marketo id alone,
-and the keyed hash by which `purge` finds it. What is decided here never depends on that hash.
+and the keyed hash by which `purge` finds it. What is decided here never depends on that hash. Where
+there is none (others wrote the activity, or the store has another key by now), the id is kept for
+as long as the activity is pending: later nobody could have it forgotten.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    case,
     delete,
     func,
     select,
@@ -80,6 +83,9 @@ ACTIVITY_TYPES = Table(
 KEPT = timedelta(days=38 * 31)
 """Longer than Marketo keeps an activity (25 months, or 37): it cannot come back unnoticed."""
 
+_IS_FOUND = ACTIVITIES.c.key_hash.is_not(None)  # by `purge`
+_LEAD = case((_IS_FOUND, ACTIVITIES.c.lead_id))
+
 _NO_RUN_YET = ""
 _ROWS_AT_ONCE = 500
 
@@ -118,9 +124,7 @@ class Found(NamedTuple):
     """An activity as Marketo has it."""
 
     once: str
-    lead_id: int
     date: str
-    guid: str
 
 
 class Adopted(NamedTuple):
@@ -131,10 +135,14 @@ class Adopted(NamedTuple):
 
 
 class Purged(NamedTuple):
-    """Activities that no longer lead to a person, and those that still have to."""
+    """Activities that no longer lead to a person, and those that still have to.
+
+    Of the `nameless` nobody knows whose they are; once settled they lead to nobody.
+    """
 
     cleared: int
     pending: int
+    nameless: int
 
 
 @dataclass(frozen=True)
@@ -208,6 +216,14 @@ class ActivityLedger:
             return str(connection.execute(select(ACTIVITY_TYPES.c.since).where(*mine)).scalar_one())
 
         return self._write(note)
+
+    def since_or(self, type_id: int, proposal: str) -> str:
+        """As `since`, for who only looks: what a first run would propose is not kept."""
+        query = select(func.nullif(ACTIVITY_TYPES.c.since, _NO_RUN_YET)).where(
+            ACTIVITY_TYPES.c.instance == self._instance, ACTIVITY_TYPES.c.type_id == type_id
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or proposal
 
     def undecided(self) -> list[tuple[int, str]]:
         """Type and once value of those that only a person can tell of."""
@@ -298,14 +314,15 @@ class ActivityLedger:
         Those `unsent` were surely not carried out: that was no attempt.
         """
         written = [{"which": once, "its_guid": guid} for once, guid in done.items()]
+        its_guid = case((_IS_FOUND, bindparam("its_guid", type_=Text)))
         pending = (
             *self._of(type_id),
             ACTIVITIES.c.once == bindparam("which"),
             ACTIVITIES.c.state == State.PENDING,
         )
-        move = update(ACTIVITIES).where(*pending)
+        move = update(ACTIVITIES).where(*pending).values(lead_id=_LEAD)
         moves = (
-            (move.values(state=State.DONE, guid=bindparam("its_guid")), written),
+            (move.values(state=State.DONE, guid=its_guid), written),
             (move.values(state=State.NONE), [{"which": once} for once in none]),
             (
                 move.values(state=State.NONE, attempts=ACTIVITIES.c.attempts - 1),
@@ -323,7 +340,7 @@ class ActivityLedger:
     def adopt(self, type_id: int, found: Iterable[Found]) -> int:
         """Takes over activities that Marketo has and this ledger lacks; how many.
 
-        What is pending or undecided and is found, is done.
+        What is pending or undecided and is found, is done. Whose the others are is not kept.
         """
         rows = [
             {
@@ -334,9 +351,7 @@ class ActivityLedger:
                 "attempts": 0,
                 "run": self._run,
                 "sent_at": self._now(),
-                "lead_id": each.lead_id,
                 "date": each.date,
-                "guid": each.guid,
             }
             for each in {each.once: each for each in found}.values()
         ]
@@ -348,7 +363,7 @@ class ActivityLedger:
                 known = {row.once: row.state for row in self._rows(connection, type_id, onces)}
                 adopted += sum(known.get(once) != State.DONE for once in onces)
                 insert = self._database.insert(ACTIVITIES)
-                taken = {name: insert.excluded[name] for name in ("state", "lead_id", "guid")}
+                taken = {"state": insert.excluded.state, "lead_id": _LEAD}
                 connection.execute(
                     insert.on_conflict_do_update(
                         index_elements=["instance", "type_id", "once"], set_=taken
@@ -369,7 +384,7 @@ class ActivityLedger:
                     ACTIVITIES.c.once.in_(batch),
                     ACTIVITIES.c.state == State.PENDING,
                 )
-                .values(state=State.UNDECIDED)
+                .values(state=State.UNDECIDED, lead_id=_LEAD)
             )
 
     def decide(self, type_id: int, once: str, *, written: bool) -> bool:
@@ -412,8 +427,9 @@ class ActivityLedger:
                 .where(theirs, ~pending)
                 .values(lead_id=None, guid=None, key_hash=None)
             )
-            left = select(func.count()).select_from(ACTIVITIES).where(theirs, pending)
-            return Purged(int(cleared.rowcount), int(connection.execute(left).scalar_one()))
+            counts = (func.count(case((theirs, 1))), func.count(case((~_IS_FOUND, 1))))
+            left, nameless = connection.execute(select(*counts).where(pending)).one()
+            return Purged(int(cleared.rowcount), int(left), int(nameless))
 
     def _of(self, type_id: int) -> tuple[Any, Any]:
         return (ACTIVITIES.c.instance == self._instance, ACTIVITIES.c.type_id == type_id)

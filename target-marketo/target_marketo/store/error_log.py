@@ -102,13 +102,15 @@ class Failure(NamedTuple):
 class Delivery(NamedTuple):
     """Parts of a person that are in Marketo as the records of a stream want them.
 
-    `records` are these records: their number in this run, and their hash.
+    `records` are these records: their number in this run, and their hash. What could be told by no
+    key is a part `of_records`: it is good for these very records alone.
     """
 
     stream: str
     key_hash: str
     records: tuple[tuple[int, str], ...]
     parts: frozenset[str] = frozenset({PERSON})
+    of_records: frozenset[str] = frozenset()
 
 
 class Hashes:
@@ -229,7 +231,16 @@ class ErrorLog:
         ages = {row.id: self._age(row, len(found), place) for place, row in enumerate(found)}
         before = {row.record_hash: ages[row.id] for row in found if ages[row.id] < 0}
         age = max(before.get(record_hash, number) for number, record_hash in delivery.records)
-        return [row.id for row in found if row.part in delivery.parts and ages[row.id] <= age]
+        hashes = {record_hash for _, record_hash in delivery.records}
+        return [
+            row.id
+            for row in found
+            if ages[row.id] <= age
+            and (
+                row.part in delivery.parts
+                or (row.part in delivery.of_records and row.record_hash in hashes)
+            )
+        ]
 
     def _age(self, row: Row[Any], entries: int, place: int) -> int:
         """The record's number in this run; below zero for those of earlier ones."""

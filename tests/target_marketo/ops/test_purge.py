@@ -85,6 +85,23 @@ def test_an_activity_stays_written_and_no_longer_leads_to_the_person(
     assert any("purge again after the next run" in line for line in purged["left"])
 
 
+def test_after_a_change_of_the_key_what_is_under_way_is_told_and_then_forgotten(
+    ops: Ops, store: Store
+) -> None:
+    with_activities(store)
+    ops("rekey")
+
+    purged = ops.json("purge", "--email", JANE)
+    with closing(store.open()) as database:
+        ActivityLedger(database, store.instance, "next run").settle(CHAT, done={"T2": "guid-2"})
+    again = ops.json("purge", "--email", JANE)
+
+    told = "1 activity that may be on the way to Marketo may be theirs: the store's key was changed"
+    assert any(line.startswith(told) for line in purged["left"])
+    assert not any("may be theirs" in line for line in again["left"])
+    assert set(activities(store).values()) == {(State.DONE, None, None)}
+
+
 def test_names_that_somebody_typed_are_forgotten_too(ops: Ops, store: Store) -> None:
     with closing(store.open()) as database:
         seen = SeenStreams(database, store.instance)
