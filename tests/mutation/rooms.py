@@ -32,6 +32,10 @@ _ACTIVITIES = tuple(
     f"{_TESTS}/writes/test_{name}.py"
     for name in ("custom_activities", "activity_reading", "destinations")
 )
+_STREAMS = tuple(
+    f"{_TAP_TESTS}/streams/test_{name}.py"
+    for name in ("windows", "archives", "customers", "nothing_lost")
+)
 
 ROOMS = (
     Room(f"{_TARGET}/mapping/rules.py", _mapping("rules", "decisions")),
@@ -75,4 +79,6 @@ ROOMS = (
         for name in ("lanes", "repeatable", "static_lists", "program_members", "custom_objects")
     ),
     Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
+    Room(f"{_TAP}/timestamps.py", _STREAMS),
+    *(Room(f"{_TAP}/streams/{name}.py", _STREAMS) for name in ("archives", "stream", "customers")),
 )
