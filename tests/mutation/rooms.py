@@ -23,7 +23,14 @@ def _mapping(*names: str) -> tuple[str, ...]:
 
 
 _MAPPING = _mapping(
-    "plan", "streams_setting", "field_types", "decisions", "attachments", "row_check", "rules"
+    "plan",
+    "paths",
+    "streams_setting",
+    "field_types",
+    "decisions",
+    "attachments",
+    "row_check",
+    "rules",
 )
 _ENGINE = tuple(
     f"{_TESTS}/delivery/test_{name}.py" for name in ("engine", "attachments", "promises")

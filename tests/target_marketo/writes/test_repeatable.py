@@ -232,6 +232,14 @@ def test_of_lists_and_objects_the_later_record_counts(lists: World, objects: Wor
     assert objects.kind.replaces(CHAT, CHAT)
 
 
+def test_the_fields_of_an_object_are_looked_for_before_the_first_row(objects: World) -> None:
+    objects.places.missing = {"chat_c": NotThere("no object chat_c")}
+    objects.kind.prepare()
+    with pytest.raises(CallFailed):
+        objects.send(1)
+    assert objects.api.sent == []
+
+
 # What ends
 
 
@@ -253,6 +261,8 @@ def test_a_call_that_fails_is_told_to_the_engine(world: World, error: Any, fate:
         world.send(1)
     assert (failed.value.fate, failed.value.code) == (fate, error.code)
     assert len(world.api.sent) == 1, "it is said again by nobody here"
+    asked = [(world.kind.name, world.lane.key[0])] if fate is Fate.ENDS_LANE else []
+    assert world.places.forgotten == asked
 
 
 def test_a_run_that_is_cancelled_sends_nothing(world: World) -> None:
@@ -271,6 +281,7 @@ def test_an_invalid_call_to_a_list_or_program_ends_it_and_of_objects_a_row_is_wr
         world.send(1)
     is_object = isinstance(world.kind, CustomObjects)
     assert failed.value.fate is (Fate.REFUSED if is_object else Fate.ENDS_LANE)
+    assert world.places.forgotten == [(world.kind.name, world.lane.key[0])], "is it there still?"
 
 
 @pytest.mark.parametrize(
