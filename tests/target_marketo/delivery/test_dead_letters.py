@@ -202,6 +202,17 @@ def test_a_person_who_arrives_resolves_what_is_open_of_them_and_of_nobody_else(
     assert log.entries() == [("person", True), ("person", False), ("person", False)]
 
 
+def test_what_was_stored_is_not_stored_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.rejections.take([rejection(1)])
+    log.rejections.store()
+    log.rejections.arrived(arrived(received(2)))
+    log.rejections.store()
+    assert log.entries() == [("person", True)]
+
+    monkeypatch.setattr(log.error_log, "store", lambda *_: pytest.fail("nothing is new"))
+    log.rejections.store()
+
+
 def test_nothing_is_resolved_before_the_commit(log: Log) -> None:
     log.rejections.take([rejection(1)])
     log.rejections.arrived(arrived(received(2)))
