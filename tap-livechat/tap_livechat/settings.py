@@ -221,7 +221,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
         try:
             address = urlsplit(config[name])
         except ValueError:
-            yield f"setting {name}: it is no address"
+            yield f"setting {name}: it is not an address"
             continue
         if address.scheme not in {"http", "https"} or not address.hostname:
             yield f"setting {name}: it must be an address that begins with https://"

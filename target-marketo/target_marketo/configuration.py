@@ -192,7 +192,7 @@ def _of_files(files: Sequence[str]) -> dict[str, Any]:
             raise SettingError(f"--config: {error} in the file") from None
         except ValueError as error:
             line = f", at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-            raise SettingError(f"--config: the file is no JSON{line}") from None
+            raise SettingError(f"--config: the file is not JSON{line}") from None
         if not isinstance(content, dict):
             raise SettingError("--config: the file must hold a JSON object")
         values |= content
@@ -369,7 +369,9 @@ def _project() -> dict[str, Any]:
         # Not what it says, which may be a part of a value.
         mark = error.problem_mark or error.context_mark
         where = f"meltano.yml, line {mark.line + 1}" if mark else "meltano.yml"
-        raise SettingError(f"{where}: this is no YAML; see the indents and quotes there") from None
+        raise SettingError(
+            f"{where}: this is not YAML; check the indents and quotes there"
+        ) from None
     except (RecursionError, _TooDeep):
         raise SettingError("meltano.yml: a value is nested too deeply, or within itself") from None
     except (OSError, ValueError, yaml.YAMLError) as error:

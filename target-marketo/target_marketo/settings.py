@@ -304,7 +304,7 @@ def unknown(config: Mapping[str, Any]) -> list[str]:
     for name in sorted(config.keys() - known.keys()):
         nearest = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
-        lines.append(f"`{name}` is no setting and is ignored{hint}")
+        lines.append(f"`{name}` is not a setting and is ignored{hint}")
     return lines
 
 

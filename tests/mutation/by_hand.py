@@ -183,8 +183,8 @@ ACTIVITIES = (
     ),
     Fault(
         "Ledger: what was surely not carried out is pending no more",
-        "except (MarketoError, Cancelled) as error:\n            call.give_back()\n",
-        "except (MarketoError, Cancelled) as error:\n",
+        "            call.give_back()\n            code = error.code",
+        "            code = error.code",
         _ACTIVITIES,
     ),
     Fault(
@@ -203,12 +203,6 @@ ACTIVITIES = (
         "Ledger: nothing is read back before twice the time-out",
         "longest = 2 * self._means.timeout",
         "longest = self._means.timeout",
-        _ACTIVITIES,
-    ),
-    Fault(
-        "Ledger: what is under way is not read back",
-        "            if self._flying[which]:\n",
-        "            if not self._flying:\n",
         _ACTIVITIES,
     ),
     Fault(

@@ -78,7 +78,10 @@ ROOMS = (
     Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/store/test_activity_ledger.py",)),
     *(
         Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)
-        for name in ("custom_activities", "activity_lane", "activity_reading")
+        for name in (
+            *("custom_activities", "activity_body", "activity_call", "activity_lane"),
+            *("activity_lanes", "activity_read_back", "activity_reading"),
+        )
     ),
     *(
         Room(f"{_TARGET}/writes/{name}.py", (f"{_TESTS}/writes/test_repeatable.py",))

@@ -220,7 +220,7 @@ def test_a_target_that_stops_reading_ends_the_run_in_one_line(tap: Tap) -> None:
         ({"region": "fra dal"}, "setting region"),
         ({"start_date": "0001-01-01T00:00:00Z"}, "setting start_date"),
         ({"lookback_minutes": 10**20}, "setting lookback_minutes: its maximum is"),
-        ({"api_url": "http://[::1"}, "setting api_url: it is no address"),
+        ({"api_url": "http://[::1"}, "setting api_url: it is not an address"),
         ({"visitor_source": "cdp", "group_ids": [1]}, "setting group_ids"),
     ],
 )
@@ -479,7 +479,7 @@ def test_a_file_that_is_no_json_is_named(tap: Tap, option: str, content: str) ->
 
     assert done.returncode == 1
     [line] = Output(1, "", done.stderr).errors
-    assert f"{option}: the file is no JSON, at line 1" in line
+    assert f"{option}: the file is not JSON, at line 1" in line
 
 
 def test_settings_without_a_value_are_as_those_that_are_not_there(tap: Tap) -> None:

@@ -25,7 +25,7 @@ EMAIL = re.compile(r"[^@\s\"]+@[^@\s\"]+\.[a-z]+")
     [
         ({"email": "md5(emial)"}, "visitors: email: 'md5(emial)': there is no emial"),
         ({"email": "mad5(email)"}, "visitors: email: 'mad5(email)': there is no mad5"),
-        ({"email": "md5(email"}, "visitors: email: 'md5(email': it is no expression"),
+        ({"email": "md5(email"}, "visitors: email: 'md5(email': it is not an expression"),
         ({"n": "int(ip)"}, "visitors: n: 'int(ip)': it fails for a record (ValueError)"),
         ({"n": "ip + 1"}, "visitors: n: 'ip + 1': it fails for a record (TypeError)"),
         ({"__filter__": "emial"}, "visitors: __filter__: 'emial': there is no emial"),

@@ -113,7 +113,7 @@ class Mapper:
         if plan is None:
             found = by_names(stream, schema, self._fields)
             plan = self._from_entry(found.entry, raise_first)
-            notes = [f"Stream {stream} goes by names: {found.told}"]
+            notes = [f"Stream {stream} is mapped by names: {found.told}"]
         return replace(
             plan,
             key_properties=tuple(key_properties),
@@ -131,7 +131,7 @@ class Mapper:
     def _left_out(self, stream: str, schema: StreamSchema) -> str:
         """Why a stream without an entry is left out; empty if it goes by names."""
         if self._is_default and OTHER_STREAMS.get(stream) in schema.properties:
-            return f"Stream {stream} is left out: without `streams`, people come of visitors alone"
+            return f"Stream {stream} is left out: without `streams`, only visitors become people"
         if self._others_by_names:
             return ""
         return (

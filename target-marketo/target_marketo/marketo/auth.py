@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _ENDING_SECONDS = 2.0  # a token that ends so soon is waited out
 _ATTEMPTS = 2
 _BAD_CREDENTIALS = (
-    "Marketo refused `client_id` and `client_secret`: copy both anew from the service"
+    "Marketo refused `client_id` and `client_secret`: copy both again from the service"
 )
 
 

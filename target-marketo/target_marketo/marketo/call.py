@@ -276,7 +276,7 @@ def _read(understand: Callable[[bytes], T], content: bytes) -> T:
         return understand(content)
     except replies.UNREADABLE:
         raise OutcomeUnknown(
-            "Marketo's reply is not of the shape it must have; if it stays: report it",
+            "Marketo's reply does not have the shape it must have; if that stays so, report it",
             request_id=replies.request_id(replies.head(content)),
         ) from None
 

@@ -372,7 +372,7 @@ class Run:
         try:
             schema = StreamSchema.of(message.schema)
         except ValueError:
-            raise Malformed("is a SCHEMA whose properties are no object") from None
+            raise Malformed("is a SCHEMA whose properties are not an object") from None
         except RecursionError:
             raise Malformed("is nested too deeply") from None
         plan = self._mapper.plan_of(message.stream, schema, message.key_properties or ())
@@ -419,7 +419,9 @@ class Run:
         if isinstance(mapped, Mapped):
             for each in mapped.left_out:
                 why = Why(each.code, each.reason, field=each.field)
-                self._settlement.value_left_out(received, mapped.key, why)
+                self._settlement.value_left_out(
+                    received, mapped.key, why, part=each.part, once=each.once
+                )
             brought = mapped.attachments
             attachments = list(map(self._attachment, brought)) if brought else ()
             self._engine.add(plan, mapped, received, attachments)

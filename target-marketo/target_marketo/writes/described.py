@@ -46,7 +46,7 @@ class Described:
             try:
                 return self._made_of(msgspec.convert(cached, list[Field]))
             except (SettingError, msgspec.ValidationError):
-                logger.info("The mapping does not fit the fields of yesterday: asking anew")
+                logger.info("The mapping does not fit the fields as last described: asking again")
         return self._ask()
 
     def check(self) -> None:

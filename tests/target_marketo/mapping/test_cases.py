@@ -82,7 +82,7 @@ def test_case_consent_by_names(
     for name, value in case.settings["seed"][0].items():
         assert held[name] == value
     assert held["lastName"] == "Out"
-    assert "Stream leads goes by names: maps email, firstName, lastName; leaves" in caplog.text
+    assert "Stream leads is mapped by names: maps email, firstName, lastName; leaves" in caplog.text
     assert "unsubscribed (consent or suppression)" in caplog.text
 
 
@@ -223,6 +223,19 @@ def test_an_entry_that_no_stream_used_is_told_at_the_end(
 
     assert ended.code == 0
     assert "`streams.people` was not used: the tap sent no stream of that name" in caplog.text
+
+
+def test_an_empty_input_is_one_warning_however_many_entries_there_are(
+    target: InProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "target-marketo")
+    entry = {"fields": {"email": "email"}}
+
+    ended = target.run([], streams={"visitors": entry, "people": entry})
+
+    assert ended.code == 0
+    assert caplog.text.count("`streams` was not used: the tap sent no stream at all") == 1
+    assert "`streams." not in caplog.text
 
 
 def test_a_stream_with_a_dot_in_its_name_finds_its_entry_however_it_was_nested(

@@ -340,7 +340,9 @@ def test_a_schema_whose_properties_are_no_object_ends_the_run(room: Room, proper
 
     _, _, stop = room.run([line], FakeInstance(described=FIELDS))
 
-    assert str(stop).startswith("Line 1 of the input is a SCHEMA whose properties are no object")
+    assert str(stop).startswith(
+        "Line 1 of the input is a SCHEMA whose properties are not an object"
+    )
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\0", "é"])
