@@ -362,15 +362,20 @@ ATTACHMENTS = (
     ),
     Fault(
         "A person has one status in a program, whatever the program is called",
-        '"""One program may have two names: its own, and its id."""\n'
-        "        return lead_id, self.lanes.about(attachment.lane)",
-        "return lead_id, attachment.lane",
+        "return lead_id, self.lanes.about(lane), status",
+        "return lead_id, lane.key[0], status",
+        _KINDS,
+    ),
+    Fault(
+        "Where the steps of statuses are not known each is said, and Marketo keeps the greater one",
+        'status = lane.key[1] if known is not None and known.step is None else ""',
+        'status = ""',
         _KINDS,
     ),
     Fault(
         "Nobody goes back in a program",
-        "and this.step > that.step",
-        "and this.step != that.step",
+        "and that is not None and this > that",
+        "and that is not None and this != that",
         _KINDS,
     ),
     Fault(
@@ -486,8 +491,8 @@ OTHERS = (
     ),
     Fault(
         "An entry of the error log is resolved by its own part alone",
-        "if row.part in delivery.parts and ages[row.id] <= age",
-        "if ages[row.id] <= age",
+        "                row.part in delivery.parts\n",
+        "                row.part\n",
         _ERROR_LOG,
     ),
     Fault(

@@ -62,6 +62,7 @@ class Destinations:
         self.ids = {"VIP": 7, "7": 7, "News": 8, "LiveChat": 21, "21": 21, "Other": 22}
         self.missing: dict[str, Exception] = {}
         self.forgotten: list[tuple[str, str]] = []
+        self.shows_statuses = True
 
     def _id(self, name: str) -> int:
         if name in self.missing:
@@ -72,6 +73,8 @@ class Destinations:
         return SimpleNamespace(id=self._id(name))
 
     def program(self, name: str, status: str) -> MemberStatuses:
+        if not self.shows_statuses:
+            return MemberStatuses(self._id(name), name, "", ())
         found = cast("Any", SimpleNamespace(name=status, step=STEPS[status]))
         return MemberStatuses(self._id(name), name, "channel", (found,))
 
@@ -225,6 +228,16 @@ def test_only_a_later_step_takes_the_place_of_a_status(programs: World) -> None:
     programs.kind.prepare()
     assert not programs.kind.replaces(ENGAGED_BY_ID, MEMBER), "its step is not known"
     assert not programs.kind.replaces(MEMBER, ENGAGED_BY_ID)
+
+
+def test_where_steps_are_not_known_each_status_is_said(programs: World) -> None:
+    programs.places.shows_statuses = False
+    programs.kind.prepare()
+
+    assert programs.identity(1, ENGAGED) != programs.identity(1, MEMBER)
+    assert programs.identity(1, ENGAGED) == programs.identity(1, ENGAGED_BY_ID)
+    assert not programs.kind.replaces(ENGAGED, MEMBER)
+    assert programs.send(1) == [(Fate.DONE, "")]
 
 
 def test_of_lists_and_objects_the_later_record_counts(lists: World, objects: World) -> None:
