@@ -70,7 +70,7 @@ ROOMS = (
     Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(
         f"{_TARGET}/governor/decisions.py",
-        (f"{_TESTS}/governor/test_governor.py", f"{_TESTS}/governor/test_adaptation.py"),
+        tuple(f"{_TESTS}/governor/test_{each}.py" for each in ("others", "governor", "adaptation")),
     ),
     *(
         Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
