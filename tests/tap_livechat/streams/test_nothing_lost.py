@@ -160,6 +160,17 @@ def test_a_state_of_other_settings_ends_the_run_with_the_way_out(
     assert account.archive.requests == [], "nothing was paid for"
 
 
+def test_a_run_that_ends_earlier_than_the_one_before_it_moves_no_bookmark_back() -> None:
+    account = Account([Row(1, 60, 70, 1)])
+    account.run(5 * HOUR)
+    before = bookmarks(account.state)
+    account.run(6 * HOUR, end_date=render(at(2 * HOUR)))
+
+    assert bookmarks(account.state) == before
+    account.run(7 * HOUR)
+    assert min(bookmarks(account.state)) > max(before)
+
+
 def test_the_order_of_groups_is_no_difference() -> None:
     account = Account([Row(1, 60, 70, 1)])
     account.run(5 * HOUR, group_ids=[2, 1])
