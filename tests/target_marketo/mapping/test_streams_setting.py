@@ -178,6 +178,7 @@ WRONG: list[tuple[Any, str]] = [
     (streams(city={"from": "a", "write": "greatest"}), "needs a number or a date"),
     (streams(chats={"from": "a", "write": "append"}), "needs a string or a text"),
     (streams(chats={"value": "many"}), "does not fit"),
+    ({"two\nlines": None}, r"`streams.two\nlines` must be an object"),
 ]
 
 
