@@ -238,17 +238,17 @@ class TapLiveChat(Tap):
     ) -> TapLiveChat:
         """A tap of what the command line names; what cannot be meant is an error."""
         files = config.names if config else ()
-        settings = cls._configuration(files)
+        found = cls._configuration(files)
         known = cls.config_jsonschema["properties"]
-        for name in settings.values.keys() - known.keys():
+        for name in found.values.keys() - known.keys():
             cls.logger.warning("there is no setting %s%s", name, meant(name, known))
         if most_requests:
-            changed = {**settings.values, "max_requests": most_requests}
-            settings = Configuration(changed, settings.places)
+            changed = {**found.values, "max_requests": most_requests}
+            found = Configuration(changed, found.places)
         chosen = content(catalog, "--catalog")
         if chosen is None and (texts := selection.patterns(cls.name, files)) is not None:
-            chosen = selection.select(cls(config=settings).catalog_dict, texts)
-        tap = cls(config=settings, catalog=chosen, **options)
+            chosen = selection.select(cls(config=found).catalog_dict, texts)
+        tap = cls(config=found, catalog=chosen, **options)
         check_maps(tap.config.get("stream_maps", {}), tap.streams)
         if not tap.selected_streams:
             raise SettingsError(f"no stream is selected: there are {', '.join(tap.streams)}")

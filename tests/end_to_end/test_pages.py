@@ -166,7 +166,7 @@ def page_command(folder: str, start: str) -> list[str]:
     [
         ("sandbox", "uv run python -m tests.sandbox.questions", "Do calls refused with 606"),
         ("sandbox", "uv run python -m tests.sandbox --visitors", "worst window"),
-        ("faults", "uv run python -m tests.faults --only", "0 of 300 records lost"),
+        ("faults", "uv run python -m tests.faults --only", "0 of 450 records lost"),
     ],
 )
 def test_the_commands_beside_the_tests_do_what_their_pages_say(

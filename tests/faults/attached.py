@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.kinds import Finding, Kind
-from tests.faults.people import STREAMS, serial_of, streams_setting
+from tests.faults.people import STREAMS, serial_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +53,8 @@ def without_field() -> dict[str, Any]:
     return {"custom_objects": [thing | {"fields": left}]}
 
 
-def streams() -> dict[str, Any]:
-    """The target's `streams` for an input with all of this."""
+def attach(streams: dict[str, Any]) -> dict[str, Any]:
+    """The target's `streams` with all of this."""
     thing = {
         "name": OBJECT,
         "dedupe": "serial",
@@ -68,7 +68,7 @@ def streams() -> dict[str, Any]:
             "programs": {PROGRAM: STATUSES[stream]},
             "object": thing,
         }
-        for stream, entry in streams_setting().items()
+        for stream, entry in streams.items()
     }
 
 

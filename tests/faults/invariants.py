@@ -32,6 +32,7 @@ WIND_UP_SECONDS = 30.0
 # What Marketo held a minute ago, and the way of the call itself.
 FRESH_SECONDS = 60.0 * TIME_SCALE + 1.0
 INTERRUPTED = 130
+MOST_MB = 120
 _SUMMARY = re.compile(
     r"(\d+) records received: (\d+) people created, (\d+) updated, (\d+) unchanged; "
     r"(\d+) records skipped without key, (\d+) rejected; (\d+) calls"
@@ -113,6 +114,7 @@ def judge(remains: Remains) -> Verdict:
         *_of("L", _overwritten(remains)),
         *_of("J", (each.sentence for each in attached)),
         *_of("K", (each.sentence for each in timeline)),
+        *_of("M", too_large(remains.evidence.peak)),
     ]
     return Verdict(tolls, found)
 
@@ -148,7 +150,8 @@ class _Delivered:
 
     def by(self, record: Record, moment: float) -> bool:
         """Whether the record could no longer be lost at that moment."""
-        if self._logged.get(record.serial, moment + 1) <= moment:
+        logged_at = self._logged.get(record.serial)
+        if logged_at is not None and logged_at <= moment:
             return True
         return any(
             at <= moment + CLOCKS_AGREE_SECONDS and serial >= record.serial
@@ -367,6 +370,12 @@ def _timelines(remains: Remains) -> Iterator[Finding]:
             remains.leads,
             remains.logged,
         )
+
+
+def too_large(peak: float) -> Iterator[str]:
+    """M: whether a process held more than it may; `peak` is in MB."""
+    if peak > MOST_MB:
+        yield f"a process held {peak:.0f} MB, {MOST_MB} may be"
 
 
 def _leaks(remains: Remains) -> Iterator[str]:

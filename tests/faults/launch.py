@@ -18,6 +18,7 @@ import contextlib
 import functools
 import importlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -60,13 +61,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A STATE that is about to be written, or what a commit of the error log held: the number of
-    each record, and the part of it that was refused.
+    """A STATE that is about to be written; what a commit of the error log held, that is the number
+    of each record, and the part of it that was refused; or the MB that a process held at its most.
     """
 
     at: float
     state: str = ""
     logged: list[tuple[int, str]] = []
+    peak: float = 0.0
 
 
 class Point(NamedTuple):
@@ -79,6 +81,7 @@ class Point(NamedTuple):
 
 
 _ACTIVITIES = "target_marketo.store.activity_ledger"
+_REPEATABLE = "target_marketo.writes.repeatable"
 POINTS = {
     "before the fields are cached": Point("target_marketo.store.cache", "Cache.put", passes=1),
     "after the run's row is written": Point(
@@ -103,11 +106,15 @@ POINTS = {
     "after activities are claimed": Point(_ACTIVITIES, "ActivityLedger.claim", after=True),
     "before activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle"),
     "after activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle", after=True),
+    "before attachments are sent": Point(_REPEATABLE, "Repeatable.send"),
+    "after attachments are sent": Point(_REPEATABLE, "Repeatable.send", after=True),
 }
 """Where a process can be killed. The two without a module are points of its standard output."""
 
-LEDGER_POINTS = tuple(name for name, point in POINTS.items() if point.module == _ACTIVITIES)
-"""Those that only activities come by."""
+POINTS_OF_ATTACHMENTS = tuple(
+    name for name, point in POINTS.items() if point.module in {_ACTIVITIES, _REPEATABLE}
+)
+"""Those that only what is attached to people comes by."""
 
 
 class Observer:
@@ -197,7 +204,17 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error of the write, as on a full disk
         _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (plan.max_file_bytes, most))
-    _entry_point(command)()
+    try:
+        _entry_point(command)()
+    finally:
+        observer.stamp(peak=_peak())
+
+
+def _peak() -> float:
+    """MB that this process has held at its most; what it was forked from does not count."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def _entry_point(command: str) -> Callable[[], Any]:

@@ -6,13 +6,15 @@ from typing import Any
 
 import msgspec
 
-from tests.faults.attached import OBJECT, WRITES, without_field
+from tests.faults.attached import OBJECT, without_field
+from tests.faults.days import days
+from tests.faults.every_kind import of_every_kind
 from tests.faults.invariants import FRESH_SECONDS, Allowed
 from tests.faults.kinds import Kind
 from tests.faults.launch import TIME_SCALE, Jump
 from tests.faults.others import FIELD, NOTE, Editor, with_field
 from tests.faults.people import streams_setting
-from tests.faults.rounds import Trouble
+from tests.faults.rounds import ROWS, Trouble
 from tests.faults.scheduler import TIMEOUT_SECONDS
 from tests.faults.timelines import ADD, TYPE, without_attribute
 from tests.sandbox.faults import Fault
@@ -158,85 +160,6 @@ def _records() -> list[Trouble]:
             "row 1019 at random: tried again",
             (_each("1019", what="row", calls=_WRITES, probability=0.5, share=0.2),),
         ),
-    ]
-
-
-def _attached() -> list[Trouble]:
-    """The same, with a list, a status and an object beside each person; each kind is struck."""
-    lost = {"calls": WRITES, "probability": 0.3, "at_most": 6}
-    troubles: dict[str, tuple[Fault, ...]] = {
-        "none": (),
-        "reset before the write": (_each("", what="reset", **lost),),
-        "reset after the write": (_each("", what="reset", applied=True, **lost),),
-        "carried out in part": (
-            _each("", what="partly", share=0.5, **lost),
-            _each("604", what="partly", share=0.5, **lost),
-        ),
-        "late commit": (_each("", what="late", seconds=1.9, **lost),),
-        "502, 604, 611": tuple(
-            _each(code, applied=applied, **lost)
-            for code in ("502", "604", "611")
-            for applied in (False, True)
-        ),
-        "replies cut, short, reordered": tuple(
-            _damage(what, **lost) for what in ("cut", "short", "long", "reordered", "html")
-        ),
-        "refused calls": tuple(_each(code, calls=WRITES) for code in ("601", "608", "614", "699")),
-        "row 1004, 1016": tuple(
-            _each(code, what="row", calls=WRITES, probability=0.5, share=0.1, at_most=3)
-            for code in ("1004", "1016")
-        ),
-    }
-    allowed = {"row 1004, 1016": _REFUSES}
-    return [
-        Trouble(
-            f"attached, {name}",
-            faults,
-            allowed.get(name, Allowed()),
-            rows=200,
-            streams=2,
-            settles=2.0 if "late" in name else 0.0,
-            attaches=True,
-        )
-        for name, faults in troubles.items()
-    ]
-
-
-def _chats() -> list[Trouble]:
-    """The same, with a custom activity for each record, which must be there once."""
-    lost = {"calls": (ADD,), "probability": 0.4, "at_most": 2}  # of three attempts one is left
-    troubles: dict[str, tuple[Fault, ...]] = {
-        "none": (),
-        "reset before the add": (_each("", what="reset", **lost),),
-        "reset after the add": (_each("", what="reset", applied=True, **lost),),
-        "carried out in part": (_each("", what="partly", share=0.5, **lost),),
-        "carried out in part, 604": (_each("604", what="partly", share=0.5, **lost),),
-        "late commit": (_each("", what="late", seconds=1.9, **lost),),
-        **{
-            f"{code}{', carried out' if applied else ''}": (_each(code, applied=applied, **lost),)
-            for code in ("502", "604", "611")
-            for applied in (False, True)
-        },
-        **{
-            f"reply {what}": (_damage(what, **lost),)
-            for what in ("cut", "truncated", "empty", "html", "wrong_type", "no_result", "short")
-        },
-        "refused calls": tuple(_each(code, calls=(ADD,)) for code in ("601", "608", "614")),
-        "reading lost": (
-            _each("", what="partly", share=0.5, **lost),
-            _each("", what="reset", calls=("activities", "paging_token"), at_most=2),
-        ),
-    }
-    return [
-        Trouble(
-            f"chats, {name}",
-            faults,
-            rows=150,
-            streams=2,
-            settles=2.0 if "late" in name else 0.0,
-            chats=True,
-        )
-        for name, faults in troubles.items()
     ]
 
 
@@ -444,6 +367,7 @@ def _fields_that_go() -> list[Trouble]:
 
 def matrix() -> list[Trouble]:
     """Every fault of the table, in its order."""
+    long_after = [each for each in _late_commits() if each.rows == ROWS]
     return [
         *_everything(),
         *_refusals(),
@@ -453,8 +377,8 @@ def matrix() -> list[Trouble]:
         *_outages(),
         *_late_commits(),
         *_clocks(),
+        *days(),
         *_somebody_else(),
         *_fields_that_go(),
-        *_attached(),
-        *_chats(),
+        *of_every_kind([*_refusals(), *_unknown_outcomes(), *_replies(), *_records(), *long_after]),
     ]

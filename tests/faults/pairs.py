@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tests import planted
-from tests.faults.invariants import Verdict, limits_passed, overlaps
+from tests.faults.invariants import Verdict, limits_passed, overlaps, too_large
 from tests.faults.kinds import Kind, Toll
 from tests.faults.launch import Plan, command, environment
 from tests.faults.rounds import Round, Trouble, marketo_options
 from tests.faults.scheduler import (
     MAX_ATTEMPTS,
     PATIENCE_SECONDS,
-    Evidence,
     Job,
     own_environment,
     stamps_of,
@@ -188,6 +187,8 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
         rejected = _rejected(Path(folder) / "store.sqlite")
     limited = bool(pair.marketo.get("faults"))
     violations, lost = _judged(marketo, runs, expected, rejected, secrets, limited=limited)
+    peak = max((max(both) for run in runs for both in run.memory), default=0.0)
+    violations += [f"M: {each}" for each in too_large(peak)]
     toll = Toll(lost, marketo.counts().duplicates_created)
     played = Round(
         trouble=Trouble(pair.name),
@@ -197,7 +198,7 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
         strikes=strikes,
         seconds=time.monotonic() - began,
         verdict=Verdict({Kind.PEOPLE: toll}, violations),
-        evidence=Evidence(),
+        peak=peak,
     )
     return played, runs
 
@@ -295,7 +296,7 @@ def _megabytes(pid: int) -> float:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):
         return 0.0
-    return pages * resource.getpagesize() / 1e6
+    return pages * resource.getpagesize() / 2**20
 
 
 def _pass_on(tap: subprocess.Popen[str], target: subprocess.Popen[str], passed: Passed) -> None:

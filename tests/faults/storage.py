@@ -116,7 +116,7 @@ def play_storage(fault: StorageFault, marketo: MarketoSandbox, seed: int) -> Rou
         strikes=1,
         seconds=time.monotonic() - began,
         verdict=Verdict(verdict.tolls, verdict.violations + wrong),
-        evidence=evidence,
+        peak=evidence.peak,
     )
 
 

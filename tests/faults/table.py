@@ -12,8 +12,10 @@ from tests.faults.kinds import Kind, Toll
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COLUMNS = ("fault", "runs", "rows", "strikes", "restarts", *Kind, "violations")
-"""A kind's cell is `lost/twice`, and empty where nothing of it was written."""
+COLUMNS = ("fault", "runs", "rows", "strikes", "restarts", "MB", *Kind, "violations")
+"""A kind's cell is `lost/twice`, and empty where nothing of it was written; MB is the most that a
+process held.
+"""
 # To the letter, for what is to be copied: neither wrapped nor coloured.
 PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
 
@@ -27,6 +29,7 @@ class Line:
     rows: int = 0
     restarts: int = 0
     strikes: int = 0
+    peak: int = 0
     tolls: dict[Kind, Toll] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
@@ -43,7 +46,11 @@ class Line:
     def cells(self) -> tuple[str, ...]:
         numbers = (self.rounds, self.rows, self.strikes, self.restarts)
         tolls = (str(self.tolls.get(kind, "")) for kind in Kind)
-        return (self.name, *map("{:,}".format, numbers), *tolls, f"{len(self.violations):,}")
+        peak = f"{self.peak}" if self.peak else ""
+        return (
+            *(self.name, *map("{:,}".format, numbers), peak),
+            *(*tolls, f"{len(self.violations):,}"),
+        )
 
 
 def table(lines: list[Line], title: str) -> Table:
@@ -76,6 +83,7 @@ def total(lines: list[Line], name: str = "all") -> Line:
         rows=sum(line.rows for line in lines),
         restarts=sum(line.restarts for line in lines),
         strikes=sum(line.strikes for line in lines),
+        peak=max((line.peak for line in lines), default=0),
         violations=[sentence for line in lines for sentence in line.violations],
     )
     for line in lines:

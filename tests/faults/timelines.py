@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.kinds import Finding, Kind
-from tests.faults.people import date_of, streams_setting
+from tests.faults.people import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ def without_attribute() -> dict[str, Any]:
     return {"activity_types": [{"api_name": TYPE}]}
 
 
-def streams() -> dict[str, Any]:
-    """The target's `streams` for an input with an activity for each record."""
+def attach(streams: dict[str, Any]) -> dict[str, Any]:
+    """The target's `streams` with an activity for each record."""
     activity = {
         "type": TYPE,
         "once": "serial",
@@ -50,7 +50,7 @@ def streams() -> dict[str, Any]:
         "primary": {"from": "city", "otherwise": "Chat"},
         "attributes": {"serial": "serial"},
     }
-    return {stream: {**entry, "activity": activity} for stream, entry in streams_setting().items()}
+    return {stream: {**entry, "activity": activity} for stream, entry in streams.items()}
 
 
 @dataclass(frozen=True)

@@ -50,12 +50,12 @@ ROOMS = (
     Room(f"{_TARGET}/delivery/standstill.py", (f"{_TESTS}/delivery/test_standstill.py",)),
     Room(f"{_TARGET}/delivery/packing.py", (f"{_TESTS}/delivery/test_packing.py",)),
     Room(f"{_TARGET}/delivery/outcomes.py", (f"{_TESTS}/delivery/test_outcomes.py",)),
-    *(Room(f"{_TARGET}/delivery/{name}.py", _ENGINE) for name in ("steps", "attachments", "entry")),
-    Room(f"{_TARGET}/delivery/buffer.py", (f"{_TESTS}/delivery/test_buffer.py",)),
-    Room(
-        f"{_TARGET}/delivery/settlement.py",
-        (f"{_TESTS}/delivery/test_settlement.py", *_ENGINE),
+    Room(f"{_TARGET}/delivery/attachments.py", _ENGINE),
+    *(
+        Room(f"{_TARGET}/delivery/{name}.py", (f"{_TESTS}/delivery/test_{name}.py", *_ENGINE))
+        for name in ("steps", "entry", "settlement")
     ),
+    Room(f"{_TARGET}/delivery/buffer.py", (f"{_TESTS}/delivery/test_buffer.py",)),
     Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(
         f"{_TARGET}/governor/decisions.py",
@@ -68,7 +68,14 @@ ROOMS = (
     Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/store/test_activity_ledger.py",)),
     *(
         Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)
-        for name in ("custom_activities", "activity_lane", "activity_reading")
+        for name in (
+            *("custom_activities", "activity_body", "activity_call", "activity_lane"),
+            *("activity_lanes", "activity_read_back", "activity_reading"),
+        )
+    ),
+    *(
+        Room(f"{_TARGET}/writes/{name}.py", (f"{_TESTS}/writes/test_repeatable.py",))
+        for name in ("lanes", "repeatable", "static_lists", "program_members", "custom_objects")
     ),
     Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
 )

@@ -122,6 +122,8 @@ class _Line:
         fault = self.fault
         self._calls += 1
         drawn = self._random.random() < fault.probability
+        # One that is drawn never would prove nothing: by then it would have been, on average.
+        drawn = drawn or (not self.strikes and self._calls * fault.probability >= 1)
         hit = self._calls in fault.at if fault.at else drawn
         return hit and (fault.at_most is None or self.strikes < fault.at_most) and self._lasts()
 

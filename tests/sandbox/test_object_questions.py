@@ -17,7 +17,7 @@ from tests.sandbox.marketo_examples import (
     chat,
     with_attribute,
 )
-from tests.sandbox.object_api import ObjectApi, outcomes
+from tests.sandbox.object_api import ObjectApi, make_list, make_type, outcomes
 from tests.sandbox.questions import Question, cases
 from tests.sandbox.questions.objects import MARKETO_OBJECTS
 
@@ -103,6 +103,20 @@ def late(api: ObjectApi) -> list[int]:
     return counts
 
 
+def made(api: ObjectApi) -> list[tuple[bool, int]]:
+    """Whether a type, and how many lists, show at once after they were made, and later."""
+    make_type(api, "seenLate")
+    make_list(api, "Seen late")
+    seen = []
+    for seconds in (0, 121):
+        api.sandbox.advance_clock(seconds)
+        types = api.call("GET", "/v1/activities/external/types.json")["result"]
+        lists = api.call("GET", "/v1/lists.json?name=Seen late")
+        shows = any(each["apiName"] == "seenLate" for each in types)
+        seen.append((shows, len(lists.get("result", []))))
+    return seen
+
+
 def back_dated(api: ObjectApi) -> int:
     """How many are read since an hour ago, of one that was added now and dated yesterday."""
     api.add(chat(ADA))
@@ -163,6 +177,7 @@ FUTURE = "2027-01-01T00:00:00Z"
 LONG = "x" * 256
 # By question: what is done, and what comes of it by position.
 ANSWERS: dict[str, tuple[Callable[[ObjectApi], Any], list[Any]]] = {
+    "made_lag": (made, [[(True, 1), (True, 1)], [(False, 0), (True, 1)]]),
     "activity_id": (ids, [[1, 2, 3, 4], [None] * 4, [1, 2, 0, 1]]),
     "lost_reply": (
         lost,

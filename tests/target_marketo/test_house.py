@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +35,17 @@ OTHERS_KEPT_OUT = {
     "writes": {"http", "requests", "singer_sdk", "urllib3"},
 }
 """What a room works without: other people's packages that would give it a second job."""
+
+
+REPOSITORY = ROOT.parents[1]
+_SECTION = re.compile(r"^## Where things go$(.*?)^## ", re.MULTILINE | re.DOTALL)
+WHERE_THINGS_GO = [
+    [re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[2:4]]
+    for text in _SECTION.findall((ROOT.parent / "README.md").read_text())
+    for line in text.splitlines()
+    if line.startswith("| a")
+]
+"""Of each row of the README's table: what is named as its place, and as its tests."""
 
 
 class Import(NamedTuple):
@@ -127,3 +139,20 @@ def test_a_room_has_one_job(room: str) -> None:
     taken = {each.of.split(".")[0] for each in IMPORTS if each.by.startswith(f"{PACKAGE}.{room}.")}
     assert "__future__" in taken
     assert not taken & OTHERS_KEPT_OUT[room]
+
+
+@pytest.mark.parametrize(("places", "tests"), WHERE_THINGS_GO)
+def test_what_the_readme_names_for_new_things_is_there(places: list[str], tests: list[str]) -> None:
+    files = [name for name in places if "." in name]
+    assert files
+    found = [ROOT / name if (ROOT / name).is_file() else REPOSITORY / name for name in files]
+    assert all(path.is_file() for path in found), files
+    said = "\n".join(path.read_text() for path in found)
+    for name in set(places) - set(files) - {"streams"}:
+        assert re.search(rf"^(class |def )?{name}\b", said, re.MULTILINE), name
+    assert tests
+    assert all("def test_" in (REPOSITORY / name).read_text() for name in tests)
+
+
+def test_the_readme_says_where_each_kind_of_thing_goes() -> None:
+    assert len(WHERE_THINGS_GO) >= 6

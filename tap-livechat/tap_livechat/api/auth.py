@@ -106,21 +106,12 @@ class Authenticator:
 class RefreshedToken(Authenticator):
     """OAuth for server-side apps: an access token for eight hours, renewed before it ends."""
 
-    def __init__(
-        self,
-        *,
-        accounts_url: str,
-        client_id: str,
-        client_secret: str,
-        refresh_token: str,
-        folder: Path | None = None,
-    ) -> None:
-        self._url = f"{accounts_url.rstrip('/')}/v2/token"
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._rotated = RotatedToken(client_id, refresh_token, folder)
-        self._refresh_token = self._rotated.read() or refresh_token
-        self._configured_token = refresh_token
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._url = f"{config['accounts_url'].rstrip('/')}/v2/token"
+        self._app = {name: config[name] for name in ("client_id", "client_secret")}
+        self._configured_token = config["refresh_token"]
+        self._rotated = RotatedToken(config["client_id"], self._configured_token)
+        self._refresh_token = self._rotated.read() or self._configured_token
         self._organization_id: object = None
         self._expires_at = -math.inf
 
@@ -169,12 +160,7 @@ class RefreshedToken(Authenticator):
 
     def _ask(self, refresh_token: str) -> dict[str, Any] | None:
         """The reply, or None if LiveChat refuses this refresh token."""
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": refresh_token,
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
-        }
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, **self._app}
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(2.0 ** (attempt - 1))
@@ -202,10 +188,10 @@ class RefreshedToken(Authenticator):
 class RotatedToken:
     """The newest refresh token of one app, kept between runs in a file of the user's own."""
 
-    def __init__(self, client_id: str, configured_token: str, folder: Path | None = None) -> None:
+    def __init__(self, client_id: str, configured_token: str) -> None:
         # Keyed by the token in the settings: a new one there starts a new chain.
         name = hashlib.sha256(f"{client_id}\0{configured_token}".encode()).hexdigest()[:32]
-        self._path = (folder or _state_folder()) / f"refresh-token-{name}"
+        self._path = _state_folder() / f"refresh-token-{name}"
 
     def read(self) -> str | None:
         try:
@@ -285,20 +271,12 @@ def check_credentials(config: Mapping[str, Any]) -> str | None:
 
 
 def authenticator(config: Mapping[str, Any]) -> Authenticator:
-    """By the settings: a personal access token, else a bearer token, else OAuth."""
-    problem = check_credentials(config)
-    if problem:
-        raise SettingsError(problem)
-    if config.get("account_id") and config.get("personal_access_token"):
+    """By the settings, of which `check_credentials` has said that they are whole."""
+    if config.get("personal_access_token"):
         pair = f"{config['account_id']}:{config['personal_access_token']}"
         basic = base64.b64encode(pair.encode()).decode()
         return Authenticator(f"Basic {basic}", config["account_id"])
     if config.get("access_token"):
         # Tokens copied from an address bar have their colon escaped.
         return Authenticator("Bearer " + str(config["access_token"]).replace("%3A", ":"))
-    return RefreshedToken(
-        accounts_url=config["accounts_url"],
-        client_id=config["client_id"],
-        client_secret=config["client_secret"],
-        refresh_token=config["refresh_token"],
-    )
+    return RefreshedToken(config)

@@ -233,14 +233,10 @@ class Customers(Payload):
     next_page_id: str | None = None
 
 
-class Monitoring(Payload):
-    name: Text | None = None
+class Monitoring(User):
+    """A customer as the Customer Data Platform tells of one, beside the id and the statistics."""
+
     name_is_default: Any = None
-    email: Text | None = None
-    phone_number: Text | None = None
-    address: Address | None = None
-    created_at: Moment | None = None
-    session_fields: list[Object] | None = None
     visits: list[Visit] | None = None
 
 
@@ -257,65 +253,6 @@ class CdpCustomers(Payload):
     customers: list[CdpCustomer] | None = None
     next_page_id: Any = None
     total: Any = None
-
-
-class Agent(Detail):
-    """A row of `list_agents`."""
-
-    id: Text | None = None
-    account_id: Text | None = None
-    name: Text | None = None
-    role: Text | None = None
-    job_title: Text | None = None
-    avatar_path: Text | None = None
-    login_status: Text | None = None
-    max_chats_count: Whole | None = None
-    last_logout: Moment | None = None
-    suspended: Flag | None = None
-    awaiting_approval: Flag | None = None
-    groups: list[Object] | None = None
-
-
-class Group(Detail):
-    """A row of `list_groups`."""
-
-    id: Whole | None = None
-    name: Text | None = None
-    language_code: Text | None = None
-    routing_status: Text | None = None
-    agent_priorities: Texts | None = None
-
-
-class Tag(Detail):
-    """A row of `list_tags`."""
-
-    name: Text | None = None
-    group_ids: list[Whole] | None = None
-    author_id: Text | None = None
-    created_at: Moment | None = None
-
-
-class Bot(Detail):
-    """A row of `list_bots`."""
-
-    id: Text | None = None
-    name: Text | None = None
-    avatar_path: Text | None = None
-    job_title: Text | None = None
-    max_chats_count: Whole | None = None
-    timezone: Text | None = None
-    groups: list[Object] | None = None
-
-
-class CustomerBan(Detail):
-    """A row of `list_customer_bans`."""
-
-    ip: Text | None = None
-    created_at: Moment | None = None
-    customer_id: Text | None = None
-    agent_id: Text | None = None
-    thread_id: Text | None = None
-    expires_at: Moment | None = None
 
 
 class QueuedVisitor(Detail):
@@ -346,14 +283,14 @@ class ReportSummary(Detail):
 class QueuedVisitorsLeft(Payload):
     """A page of the report; its records are by chat id."""
 
-    records: dict[str, QueuedVisitorLeft] | None = None
+    records: dict[str, QueuedVisitorLeft]
     summary: ReportSummary | None = None
 
 
 class Report(Payload):
     """Any report by the day."""
 
-    records: dict[str, Object] | None = None
+    records: dict[str, Object]
 
 
 def _only(kind: type) -> Callable[[Any], Any]:
@@ -428,7 +365,7 @@ def _mended_parts(value: Any, container: Any, kinds: tuple[Any, ...]) -> Any:
     if container is None and isinstance(value, dict):
         fields = msgspec.structs.fields(kinds[0])
         found = {f.name: mended(value[f.name], f.type) for f in fields if f.name in value}
-        if any(field.required and not found.get(field.name) for field in fields):
+        if any(f.required and found.get(f.name) in (None, "") for f in fields):
             raise msgspec.ValidationError("a part that is needed is missing")
         return kinds[0](**found)
     if container is dict or not (kinds[0] in _LEAVES or issubclass(kinds[0], Detail)):

@@ -71,8 +71,10 @@ def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
 _decode_chats = Decoder(payloads.Chats)
 _decode_customers = Decoder(payloads.Customers)
 _decode_cdp_customers = Decoder(payloads.CdpCustomers)
-_decode_queued = Decoder(payloads.QueuedVisitorsLeft)
-_decode_report = Decoder(payloads.Report)
+queued_visitors_left = Decoder(payloads.QueuedVisitorsLeft)
+report = Decoder(payloads.Report)
+listed = Decoder(list[payloads.Object])
+"""Of `list_agents` and the like: each row as it is."""
 
 
 class _ArchivesFrame(payloads.Payload):
@@ -175,23 +177,6 @@ def cdp_customers(reply: bytes) -> payloads.CdpCustomers:
     # It gives no count; the last page says so with an empty `next_page_id`.
     _need_list(decoded.customers, None if decoded.next_page_id is None else 0)
     return decoded
-
-
-def queued_visitors_left(reply: bytes) -> payloads.QueuedVisitorsLeft:
-    decoded = _decode_queued(reply)
-    _need_records(decoded.records)
-    return decoded
-
-
-def report(reply: bytes) -> payloads.Report:
-    decoded = _decode_report(reply)
-    _need_records(decoded.records)
-    return decoded
-
-
-def _need_records(found: object) -> None:
-    if found is None:
-        raise msgspec.ValidationError("the report has no records")
 
 
 def _need_list(found: object, count: int | None) -> None:

@@ -2,14 +2,6 @@
 
 A reply is judged by `error.type` first and by its status second, since LiveChat documents no
 statuses and gateways answer in HTML.
-
-    THROTTLED  too_many_requests, 429: slower, as long as `PATIENCE_SECONDS` allows
-    RETRY      internal, request_timeout, service_unavailable, 408, 5xx, resets, time-outs,
-               bodies that are not (whole) JSON: up to `MAX_TRIES` in all
-    RENEW      authentication: once more if there is another token
-    REDIRECT   misdirected_request: once more with the region that LiveChat names
-    SCOPE      the token may not
-    REFUSED    final, with advice by type
 """
 
 from __future__ import annotations
@@ -52,12 +44,12 @@ _MANY_REPLIES = 20
 
 
 class Verdict(Enum):
-    THROTTLED = auto()
-    RETRY = auto()
-    RENEW = auto()
-    REDIRECT = auto()
-    SCOPE = auto()
-    REFUSED = auto()
+    THROTTLED = auto()  # slower, as long as `PATIENCE_SECONDS` allows
+    RETRY = auto()  # as resets, time-outs and replies that are not whole: `MAX_TRIES` in all
+    RENEW = auto()  # once more if there is another token
+    REDIRECT = auto()  # once more with the region that LiveChat names
+    SCOPE = auto()  # the token may not
+    REFUSED = auto()  # final
 
 
 VERDICTS = {
@@ -69,20 +61,13 @@ VERDICTS = {
     "misdirected_request": Verdict.REDIRECT,
     "authorization": Verdict.SCOPE,
     "missing_access": Verdict.SCOPE,
-    "license_expired": Verdict.REFUSED,
-    "license_not_found": Verdict.REFUSED,
-    "unsupported_version": Verdict.REFUSED,
-    "wrong_product_version": Verdict.REFUSED,
-    "validation": Verdict.REFUSED,
-    "entity_too_large": Verdict.REFUSED,
-    "limit_reached": Verdict.REFUSED,
-    "not_found": Verdict.REFUSED,
 }
 _NO_CDP = (
     "only accounts with the Text App have a Customer Data Platform; for others set visitor_source "
     "to archives"
 )
 _UNKNOWN = "check api_url, cdp_url and api_version"
+# Refused, whatever the status.
 ADVICE = {
     "license_expired": "renew the LiveChat subscription",
     "license_not_found": "check account_id and the token: they belong to no LiveChat licence",
@@ -91,21 +76,27 @@ ADVICE = {
     "wrong_product_version": "the account's plan has no such API: set another visitor_source",
     "limit_reached": "the plan's limit is reached: set a later start_date",
     "not_found": "check api_url and api_version, or set another visitor_source",
+    "entity_too_large": "set a smaller page_size, or fewer group_ids",
     "validation": "check start_date, group_ids and page_size; if they are right, report this",
 }
 
 
+_BY_STATUS: dict[int, Verdict] = {
+    HTTPStatus.TOO_MANY_REQUESTS: Verdict.THROTTLED,
+    HTTPStatus.REQUEST_TIMEOUT: Verdict.RETRY,
+    HTTPStatus.UNAUTHORIZED: Verdict.RENEW,
+    HTTPStatus.FORBIDDEN: Verdict.SCOPE,
+}
+
+
 def verdict(status: int, error_type: str | None) -> Verdict:
-    known = VERDICTS.get(error_type or "")
-    if known is not None:
-        return known
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Verdict.THROTTLED
-    if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if error_type in VERDICTS:
+        return VERDICTS[error_type]
+    if error_type in ADVICE:
+        return Verdict.REFUSED
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Verdict.RETRY
-    if status == HTTPStatus.UNAUTHORIZED:
-        return Verdict.RENEW
-    return Verdict.SCOPE if status == HTTPStatus.FORBIDDEN else Verdict.REFUSED
+    return _BY_STATUS.get(status, Verdict.REFUSED)
 
 
 class RetryableError(Exception):

@@ -15,6 +15,8 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from tap_livechat.api import payloads
 from tap_livechat.records import forms, names, schemas
 from tap_livechat.timestamps import latest, parse, render
@@ -72,15 +74,7 @@ def from_cdp(customer: payloads.CdpCustomer) -> Record:
     of_apps = (customer.custom_fields or {}).values()
     custom_fields = _one_key_objects(fields for fields in of_apps if isinstance(fields, dict))
     return _record(
-        payloads.User(
-            id=customer.customer_id,
-            email=monitoring.email,
-            name=monitoring.name,
-            phone_number=monitoring.phone_number,
-            address=monitoring.address,
-            created_at=monitoring.created_at,
-            statistics=customer.statistics,
-        ),
+        structs.replace(monitoring, id=customer.customer_id, statistics=customer.statistics),
         visit=max(monitoring.visits or (), key=_started_at, default=_NO_VISIT),
         activity=last_activity(customer),
         session_fields=custom_fields | _by_key(monitoring.session_fields),

@@ -73,6 +73,7 @@ class LiveChatStream(Stream):
     method: ClassVar[Method]
     smallest: ClassVar[dict[str, Any]] = {}  # what to send for the smallest reply
     on_request: ClassVar[tuple[str, ...]] = ()  # fields that are not selected by default
+    obeys_limit: ClassVar[bool] = False  # `--limit` counts its records
     # The settings that say what is among the stream's records.
     state_of: ClassVar[tuple[str, ...]] = ()
 
@@ -85,11 +86,6 @@ class LiveChatStream(Stream):
     def session(self) -> Session:
         """Made when first asked for: `--discover` has no credentials to make it of."""
         return self._make_session()
-
-    @property
-    def most_records(self) -> int | None:
-        """What `--limit` leaves of this stream."""
-        return None
 
     @property
     def needs(self) -> dict[str, Method]:
@@ -147,7 +143,7 @@ class LiveChatStream(Stream):
     ) -> Generator[Record, Any, Any]:
         """Instead of the SDK's loop over records: one over batches."""
         del context, write_messages
-        limit = self.ABORT_AT_RECORD_COUNT or self.most_records
+        limit = self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None)
         written = 0
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self.batches():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from target_marketo.mapping.attachments import Attaching, attached_to, shared
+from target_marketo.mapping.attachments import Attaching, attached_to, shared, whole_of
 from target_marketo.mapping.record_reader import Properties
 from target_marketo.mapping.refusals import Refusal, Refused, Skip, Unfit
 from target_marketo.mapping.rules import Rules
@@ -188,6 +188,7 @@ class StreamPlan:
         That is one field, together with its group, or one thing that is attached. Nobody is made
         of a part, and what `streams` does not ask for any more is nothing.
         """
+        part = whole_of(part)
         kind, _, name = part.partition(":")
         rules = _group_of(self.rules, name) if kind == _FIELD else ()
         names = {rule.field for rule in rules}

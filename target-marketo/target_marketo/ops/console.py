@@ -118,8 +118,11 @@ def short(at: datetime | str | None) -> str:
 
 
 def span(length: timedelta) -> str:
-    """A length of time, in its two greatest units: `3 min`, `2 h 5 min`, `4 d 1 h`."""
-    minutes = max(0, int(length.total_seconds()) // 60)
+    """A length of time, in its two greatest units: `40 s`, `3 min`, `2 h 5 min`, `4 d 1 h`."""
+    seconds = max(0, int(length.total_seconds()))
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds} s"
+    minutes = seconds // 60
     hours, days = minutes // 60, minutes // 1440
     if days:
         return f"{days} d {hours % 24} h"

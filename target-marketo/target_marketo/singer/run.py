@@ -419,7 +419,9 @@ class Run:
         if isinstance(mapped, Mapped):
             for each in mapped.left_out:
                 why = Why(each.code, each.reason, field=each.field)
-                self._settlement.value_left_out(received, mapped.key, why)
+                self._settlement.value_left_out(
+                    received, mapped.key, why, part=each.part, once=each.once
+                )
             brought = mapped.attachments
             attachments = list(map(self._attachment, brought)) if brought else ()
             self._engine.add(plan, mapped, received, attachments)

@@ -34,7 +34,6 @@ class CustomObjects(Repeatable):
     """Writes records of custom objects."""
 
     name = AttachmentKind.OBJECT
-    label = "object"
     family = Family.OBJECTS
     # Two keys that differ to us and are one to Marketo: the later one is in another call then.
     but_rows: ClassVar[Mapping[str, Fate]] = {"1036": Fate.LATER}

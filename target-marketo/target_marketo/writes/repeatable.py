@@ -19,6 +19,7 @@ from target_marketo.delivery.interface import (
     OnUnknown,
 )
 from target_marketo.governor import Cancelled
+from target_marketo.mapping.attachments import part_of
 from target_marketo.marketo.errors import EndsKind, MarketoError
 from target_marketo.store.cache import Cache
 from target_marketo.writes.destinations import TO_WRITE, Destinations, refusal
@@ -46,7 +47,6 @@ class Repeatable(ABC):
     """
 
     name: ClassVar[AttachmentKind]
-    label: ClassVar[str]  # of a lane: `list`, in `list:LiveChat visitors`
     family: ClassVar[Family]
     but_rows: ClassVar[Mapping[str, Fate]] = {}
     but_calls: ClassVar[Mapping[str, Fate]] = {}
@@ -75,7 +75,7 @@ class Repeatable(ABC):
 
     def part(self, lane: Lane) -> str:
         """What the error log calls what goes to this lane."""
-        return f"{self.label}:{lane.key[0]}"
+        return part_of(lane)
 
     def skips(self, lane: Lane) -> bool:
         """Whether what belongs to a lane that has ended is counted, and no error."""

@@ -31,7 +31,6 @@ class StaticLists(Repeatable):
     """Adds people to lists."""
 
     name = AttachmentKind.LIST
-    label = "list"
     family = Family.LISTS
     # There is nothing in such a call that could be invalid but its list.
     but_calls: ClassVar[Mapping[str, Fate]] = {"1003": Fate.ENDS_LANE}

@@ -132,6 +132,8 @@ class ObjectOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     # What the subscription lacks, and the code that says so: 616, 703 or 1026.
     missing_features: dict[Feature, str] = {}
 
+    made_lag: float = 0.0  # an activity type or a list shows only so long after it was made
+
     # --- activities ---
     activity_id: Literal["unique", "absent", "repeated"] = "unique"
     date_without_zone: Literal["utc", "instance", "1003"] = "utc"

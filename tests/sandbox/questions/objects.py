@@ -10,6 +10,12 @@ from tests.sandbox.questions import EITHER, Question, option, struck
 
 MARKETO_OBJECTS = (
     Question(
+        "made_lag",
+        "How late does an activity type or a list show that was just made?",
+        "marketo_objects 2.4, 17: nothing is said of it",
+        option("made_lag", 0.0, 120.0),
+    ),
+    Question(
         "activity_id",
         "Has an activity that was added an id, and is it its own?",
         "marketo_objects 2.2, 16.1",

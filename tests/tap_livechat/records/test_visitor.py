@@ -399,9 +399,8 @@ def directory_rows(name: str, payload: list[dict[str, Any]]) -> list[tuple[str, 
         "listCustomerBans": CustomerBans,
     }
     kind = kinds[name.split("-")[2]]
-    rows = kind.rows(msgspec.json.encode(payload))
     stream = {Bots: "bots", CustomerBans: "customer_bans"}.get(kind, name.split("-list")[1].lower())
-    return [(stream, kind.record(row)) for row in rows]
+    return [(stream, kind.record(row)) for row in payload]
 
 
 def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

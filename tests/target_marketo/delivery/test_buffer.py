@@ -6,6 +6,8 @@ import pytest
 
 from target_marketo.delivery.buffer import Buffer
 from target_marketo.delivery.entry import Entry, Phase
+from target_marketo.mapping.mapper import Mapper
+from tests.target_marketo.delivery.bench import FIELDS
 
 
 def put(buffer: Buffer, *since: float) -> None:
@@ -40,3 +42,10 @@ def test_the_age_is_that_of_whoever_has_waited_longest_wherever_they_stand() -> 
     assert buffer.oldest is None
     put(buffer, 5.0, 3.0, 4.0)
     assert buffer.oldest == 3.0
+
+
+def test_a_lookup_asks_for_what_any_of_the_streams_needs() -> None:
+    buffer = Buffer("email", 3)
+    for fields in ({"email": "email"}, {"email": "email", "city": "city"}, {"email": "email"}):
+        buffer.serve(Mapper({"visitors": {"fields": fields}}, FIELDS).plan("visitors", {}))
+    assert buffer.lookup_fields == {"id", "email", "city"}

@@ -17,6 +17,7 @@ from target_marketo.delivery.summary import Summary
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.refusals import Refusal, Refused
 from target_marketo.mapping.rules import Rule, Rules, Step, Write
+from target_marketo.marketo.codes import class_of
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ERRORS, ErrorLog
 from tests.target_marketo.delivery.bench import FIELDS, STREAMS
@@ -55,6 +56,7 @@ class Log:
             self.error_log,
             self.summary,
             self._settle,
+            class_of=class_of,
             kinds=[self.kind],  # type: ignore[list-item]  # what is asked of a kind here
             plans={"visitors": PLAN},
             **options,

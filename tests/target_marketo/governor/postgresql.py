@@ -39,6 +39,11 @@ class PostgreSQL:
         """As a crash would: connections are cut and the log is replayed."""
         self._control("restart")
 
+    def cut(self, database: str) -> None:
+        """Everybody's connections to it, as a restart does."""
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+        self._server.psql(f"{cut}'{database}'")
+
     def go_away(self) -> None:
         """Until `come_back`."""
         self._control("stop")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select
 
-from target_marketo.store.activity_ledger import ActivityLedger, Claim, Found, State
+from target_marketo.store.activity_ledger import ACTIVITIES, ActivityLedger, Claim, Found, State
 from target_marketo.store.database import open_database
 
 if TYPE_CHECKING:
@@ -154,7 +155,22 @@ def test_the_undecided_can_be_listed(ledger: ActivityLedger, database: Database)
     assert ledger.undecided() == [(CHAT, "a")]
 
 
-def test_a_purge_clears_who_it_was_and_keeps_that_it_was_written(ledger: ActivityLedger) -> None:
+def test_only_what_is_pending_becomes_undecided(ledger: ActivityLedger, database: Database) -> None:
+    ledger.claim(CHAT, [claim(once) for once in "abc"])
+    ledger.settle(CHAT, done={"a": "guid"}, none=["b"])
+    with database.write() as connection:
+        ledger.undecide(connection, CHAT, ["a", "b", "c", "d"])
+
+    assert ledger.states(CHAT, "abcd") == {
+        "a": State.DONE,
+        "b": State.NONE,
+        "c": State.UNDECIDED,
+    }
+
+
+def test_a_purge_clears_who_it_was_and_keeps_that_it_was_written(
+    ledger: ActivityLedger, database: Database
+) -> None:
     ledger.claim(CHAT, [claim("a", 7, "jane"), claim("b", 8, "max")])
     ledger.settle(CHAT, done={"a": "guid"})
 
@@ -163,6 +179,10 @@ def test_a_purge_clears_who_it_was_and_keeps_that_it_was_written(ledger: Activit
     assert ledger.purge("max") == (0, 1, 0), "whose it is has to be known until it is settled"
     assert [each.lead_id for each in ledger.pending()] == [8]
     assert ledger.claim(CHAT, [claim("a", 7, "jane")]).refused == {"a": State.DONE}
+    with database.read() as connection:
+        columns = (ACTIVITIES.c.lead_id, ACTIVITIES.c.guid, ACTIVITIES.c.key_hash)
+        rows = connection.execute(select(*columns).order_by(ACTIVITIES.c.once)).all()
+    assert [tuple(row) for row in rows] == [(None, None, None), (8, None, "max")]
 
 
 def test_only_what_marketo_has_deleted_itself_is_forgotten(database: Database) -> None:

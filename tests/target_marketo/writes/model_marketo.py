@@ -22,7 +22,9 @@ from target_marketo.marketo.attachments import Rows, Written
 from target_marketo.marketo.errors import OutcomeUnknown, Unavailable
 from target_marketo.marketo.replies import Reason
 from target_marketo.store.activity_ledger import ActivityLedger
-from target_marketo.writes.custom_activities import CustomActivities, Means, payload_of
+from target_marketo.writes.activity_body import payload_of
+from target_marketo.writes.activity_means import Means
+from target_marketo.writes.custom_activities import CustomActivities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

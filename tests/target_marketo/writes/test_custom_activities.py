@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from target_marketo.delivery.interface import CallFailed, Fate
-from target_marketo.mapping.attachments import Lane
+from target_marketo.mapping.attachments import Attachment, Lane
 from target_marketo.marketo.activities import ActivityType, Attribute
 from target_marketo.marketo.errors import EndsKind, EndsLane, Unavailable
 from target_marketo.store.activity_ledger import State
@@ -275,6 +276,58 @@ def test_texts_that_marketo_finds_too_long_are_shortened_and_sent_again(
     assert fates(run.deliver(run.chats("c"))) == {"c": "1049"}
 
 
+def test_the_once_value_is_never_shortened(run: Delivery, marketo: ModelMarketo) -> None:
+    marketo.longest = 200
+    once = "T" * 200
+    assert fates(run.deliver(run.chats(once))) == {once: "1049"}
+    assert not marketo.times()
+
+
+def test_an_activity_is_known_by_type_and_once_value_alone(run: Delivery) -> None:
+    def identity(lead: int, once: str, text: str, lane: Lane = LANE) -> Any:
+        mapped = Attachment(lane, {"threadId": once, "text": text}, once=once, at="", primary="")
+        return run.kind.identity(lead, run.kind.attachment(mapped))
+
+    other_stream = replace(LANE, since="everything")
+    other_type = replace(LANE, key=("mail",))
+    assert identity(1, "a", "hi") == identity(2, "a", "ho", other_stream)
+    assert identity(1, "a", "hi") != identity(1, "b", "hi")
+    assert identity(1, "a", "hi") != identity(1, "a", "hi", other_type)
+
+
+class NotOursAnyMore(Exception):
+    """Another run has the turn to write."""
+
+
+@pytest.mark.parametrize("act", [Act(), Act("unavailable"), Act("lost"), Act("lost", share=0.0)])
+def test_a_run_that_may_no_longer_write_moves_nothing(
+    run: Delivery, marketo: ModelMarketo, act: Act
+) -> None:
+    lost_turn = [False]
+
+    def before_move() -> None:
+        if lost_turn[0]:
+            raise NotOursAnyMore
+
+    run.kind._means = replace(run.kind._means, before_move=before_move)
+    marketo.acts = deque([act])
+    marketo.instant = lambda at: lost_turn.__setitem__(0, at == "sent" or lost_turn[0])
+    with pytest.raises((NotOursAnyMore, CallFailed)):
+        run.kind.send(LANE, run.chats("a"))
+    assert run.ledger.states(CHAT, ["a"]) == {"a": State.PENDING}
+
+    if act.says == "lost":
+        for _ in range(2):
+            marketo.clock.sleep(2 * TIMEOUT + VISIBILITY)
+            try:
+                run.kind.read_back(LANE, run.chats("a"))
+            except NotOursAnyMore:
+                break
+        else:
+            pytest.fail("nobody asked whether this run may still write")
+        assert run.ledger.states(CHAT, ["a"]) == {"a": State.PENDING}
+
+
 def test_a_row_that_is_refused_may_be_sent_once_it_is_mended(
     run: Delivery, marketo: ModelMarketo
 ) -> None:
@@ -344,6 +397,19 @@ def test_a_store_of_yesterday_does_not_write_an_older_chat_twice(
     ended = restored.deliver(restored.chats("long", date="2026-11-28T08:00:00Z"))
     assert fates(ended) == {"long": "the same"}
     assert marketo.times() == {"short": 1, "long": 1}
+
+
+def test_an_older_chat_than_was_read_for_is_read_for_before_it_is_added(
+    run: Delivery, marketo: ModelMarketo, database: Database
+) -> None:
+    run.deliver(run.chats("a"))
+    older = "2026-11-10T10:00:00Z"
+    marketo.kept.append(Kept(1, "theirs", older, START - DAY))  # by whom the store knows nothing of
+    later = Delivery(marketo, database, run="run-2")
+    later.deliver(later.chats("b"))
+
+    assert fates(later.deliver(later.chats("theirs", date=older))) == {"theirs": "the same"}
+    assert marketo.times()["theirs"] == 1
 
 
 def test_older_and_older_chats_are_read_for_in_ever_greater_steps(

@@ -5,7 +5,6 @@ Each kind goes through the same troubles; what is its own comes after them.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_api import MarketoApi
 from tests.sandbox.marketo_examples import EXAMPLES
+from tests.sandbox.object_api import make_list
 from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.writes.attaching import (
     FIELDS,
@@ -82,12 +82,7 @@ def test_a_list_that_was_made_anew_within_the_day_is_found_anew(
     with MarketoApi(marketo) as api:
         api.log_in()
         api.call("POST", "/asset/v1/staticList/1001/delete.json")
-        folder = api.call("GET", "/asset/v1/folder/byName.json?name=Group Lists&type=Folder")
-        form = {
-            "name": "LiveChat visitors",
-            "folder": json.dumps({"id": folder["result"][0]["id"], "type": "Folder"}),
-        }
-        api.call("POST", "/asset/v1/staticLists.json", data=form)
+        make_list(api, "LiveChat visitors")
     ended = target.run(everybody(), streams=LIST.streams())
 
     assert (ended.code, target.entries()) == (0, [])
@@ -378,6 +373,40 @@ def test_of_two_statuses_in_a_run_the_later_step_is_the_only_one_sent(
 
     assert (ended.code, set(marketo.program_members("LiveChat").values())) == (0, {"Engaged"})
     assert marketo.counts().rows["member_status"] == {"created": len(PEOPLE)}
+
+
+@pytest.mark.parametrize("order", [("visitors", "chats"), ("chats", "visitors")])
+def test_by_its_id_a_program_is_written_without_the_permission_to_look_at_it(
+    marketo: MarketoSandbox, target: InProcess, order: tuple[str, str]
+) -> None:
+    """Then Marketo alone sees to it that nobody goes back."""
+    marketo.set_options(denied_permissions=["Read-Only Asset", "Read-Write Asset"])
+    streams = {
+        "visitors": {"key": "email", "fields": FIELDS, "programs": {"1001": "Visited"}},
+        "chats": {"key": "email", "fields": FIELDS, "programs": {"1001": "Engaged"}},
+    }
+    both = [visitor(name, stream) for stream in order for name in PEOPLE]
+    for _ in range(2):
+        ended = target.run(messages(both, order), streams=streams)
+        assert (ended.code, ended.states, target.entries()) == (0, [{"done": 1}], [])
+
+    assert PROGRAM.held(marketo) == ids(marketo, *PEOPLE)
+    assert set(marketo.program_members("LiveChat").values()) == {"Engaged"}
+
+
+@pytest.mark.parametrize("named", ["9", "1001"])
+def test_an_id_that_leads_nowhere_ends_its_lane_with_the_cure(
+    marketo: MarketoSandbox, target: InProcess, named: str
+) -> None:
+    """As Marketo says when it is written to: no such program, or no such status."""
+    marketo.set_options(denied_permissions=["Read-Only Asset", "Read-Write Asset"])
+    status = "Engaged" if named == "9" else "Delighted"
+    ended = target.run(everybody(), streams=PROGRAM.streams(programs={named: status}))
+
+    assert (ended.code, len(marketo.leads())) == (1, len(PEOPLE))
+    assert f"program:{named}" in ended.said
+    assert "check the names in `streams`" in ended.said
+    assert marketo.counts().calls["member_status"] == 1
 
 
 def test_a_later_record_of_an_object_updates_it(marketo: MarketoSandbox, target: InProcess) -> None:

@@ -15,6 +15,7 @@ from target_marketo.marketo.objects import Objects
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_api import MarketoApi
 from tests.sandbox.marketo_examples import EXAMPLES
+from tests.sandbox.object_api import make_list, make_type
 from tests.sandbox.questions import Question, cases
 from tests.sandbox.questions.objects import MARKETO_OBJECTS
 from tests.target_marketo.in_process import InProcess
@@ -32,6 +33,7 @@ from tests.target_marketo.writes.attaching import (
     visitor,
 )
 from tests.target_marketo.writes.chatting import ADD, CHATS, QUICK, about, chat, streams, wrong
+from tests.target_marketo.writes.test_replay_of_parts import replayed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,6 +151,33 @@ def test_what_is_taken_from_a_type_within_the_day_costs_no_person_and_is_told_wi
         # The run that begins without the type cannot tell that one of them is there.
         assert len(target.entries()) == CHATS
         assert marketo.counts().calls[ADD] == 2, "once before, once to find out"
+
+
+@each_of("made_lag")
+def test_what_was_just_made_is_found_when_it_shows_and_until_then_costs_no_person(
+    marketo: MarketoSandbox, target: InProcess, question: Question, options: dict[str, Any]
+) -> None:
+    marketo.reset(**options)
+    with MarketoApi(marketo) as api:
+        api.log_in()
+        make_type(api, "livechatChat", "threadId", "durationSeconds", "transcript")
+        make_list(api, "LiveChat visitors")
+    both = streams()
+    both["chats"] |= LIST.entry
+    at_once = target.run(chatting.messages(), streams=both)
+
+    assert len(marketo.leads()) == chatting.PEOPLE
+    assert at_once.states == [{"done": 1}]
+    shows = options["made_lag"] == 0
+    assert at_once.code == int(not shows)
+    if not shows:
+        assert "`marketo-ops setup --apply` makes it" in at_once.said
+        marketo.advance_clock(121)
+        assert target.run(replayed(target, both), streams=both).code == 0
+
+    assert wrong(marketo) == []
+    assert len(LIST.held(marketo)) == chatting.PEOPLE
+    assert all(each.resolved for each in target.entries())
 
 
 # Lists

@@ -105,6 +105,8 @@ def _program(name: str, status: str, find: Destinations, marketo: Marketo) -> Ca
     def look() -> _Found:
         found = find.program(name, status)
         text = f"id {found.id}, status {status} is step {found.step(status)}"
+        if not found.channel:
+            text = f"id {found.id}; whether it has the status may not be looked at"
         return text, lambda: Programs(marketo).set_status(found.id, status, [_NOBODY])
 
     return look

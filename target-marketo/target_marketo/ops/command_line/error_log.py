@@ -191,14 +191,15 @@ def rekey(files: tuple[str, ...]) -> None:
 
     Not beside a run. Other hosts on the same store need the new key before their next run.
     """
-    from target_marketo.ops.console import console  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.console import console, counted  # noqa: PLC0415 - when it is used
     from target_marketo.ops.project import configuration  # noqa: PLC0415
     from target_marketo.store.rekey import rekey as renew  # noqa: PLC0415
 
     with closing(configuration.store(files)) as database:
         done = renew(database)
     lost = f"; for {done.unknown} the person is no longer known" if done.unknown else ""
-    console().print(f"{done.entries} entries have the new key{lost}.", markup=False)
+    entries = counted(done.entries, "entry has", "entries have")
+    console().print(f"{entries} the new key{lost}.", markup=False)
 
 
 @click.group()
