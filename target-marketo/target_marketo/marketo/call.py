@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from target_marketo.marketo.transport import Reply
 
 MAX_ROWS = 300  # of a lookup and of a write (Adobe: "Leads")
-MAX_BODY_BYTES = 1_000_000  # 1 MB, of whichever kind (Adobe: "Integration best practices")
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"

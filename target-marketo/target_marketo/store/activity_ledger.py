@@ -80,7 +80,6 @@ ACTIVITY_TYPES = Table(
     Column("adopted_at", Double),
 )
 
-ONCE_CHARACTERS = 255
 KEPT = timedelta(days=38 * 31)
 """Longer than Marketo keeps an activity (25 months, or 37): it cannot come back unnoticed."""
 

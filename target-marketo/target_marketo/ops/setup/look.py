@@ -64,7 +64,7 @@ def _fields(
 ) -> bool:
     """Whether the fields could be looked at."""
     try:
-        described = marketo.describe()
+        described = marketo.leads.describe()
     except (Rejected, NotAuthorized) as error:
         plan.add(Mark.CANNOT, "field", "", _unseen(error, "Read-Only Person"))
         return False
