@@ -330,7 +330,7 @@ class Run:
                 case "SCHEMA":
                     self._schema(message)
                 case "ACTIVATE_VERSION":
-                    pass  # nobody is deleted from Marketo because a source was read anew
+                    pass  # nobody is deleted from Marketo because a source was read again
                 case _:
                     _not_taken(message.type)
         except Malformed as error:
@@ -483,7 +483,7 @@ class Run:
             self._ending.because(error)
 
     def _tell(self) -> None:
-        """What the run did, and what nothing came of."""
+        """What the run did, and which entries and sources were of no use."""
         fields = self.summary.fields_line()
         if fields:
             logger.info("Fields: %s", fields)

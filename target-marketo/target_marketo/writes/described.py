@@ -1,7 +1,7 @@
 """The mapper, made from Marketo's description of its fields, which the store keeps for a day.
 
 Adobe ("Integration best practices") has describe cached for a day or more. A field that goes within
-that day is refused by name once rows or lookups name it: `check` asks anew then.
+that day is refused by name once rows or lookups name it: `check` then asks again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whatever LiveChat answers is read, or is told to be no whole reply."""
+"""Whatever LiveChat answers is read, or is found to be no whole reply."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_a_write_that_marketo_answered_is_over(session: ScriptedSession, code: s
     assert not marketo.under_way()
 
 
-def test_a_time_out_is_told_with_marketos_name_and_a_cure(session: ScriptedSession) -> None:
+def test_a_time_out_is_reported_with_marketos_name_and_a_cure(session: ScriptedSession) -> None:
     session.trouble = [Trouble("lookup", requests.ReadTimeout())] * 1000
     marketo = connected(session)
     marketo.patience_seconds = 5.0

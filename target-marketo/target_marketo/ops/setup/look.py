@@ -1,4 +1,4 @@
-"""What the mapping names, looked for in an instance: reads, and the plan that comes of them."""
+"""What the mapping names, looked for in an instance: reads, and the resulting plan."""
 
 from __future__ import annotations
 
