@@ -108,6 +108,8 @@ def test_if_livechat_tells_the_scopes_of_a_personal_access_token_one_request_doe
         ("chats--all:ro", ["visitors"], ("ok", "visitors")),
         ("chats--all:rw", ["visitors"], ("ok", "visitors")),
         ("chats--access:ro", ["visitors"], ("warning", "chats--all:ro")),
+        ("tags--groups:ro", ["tags"], ("ok", "tags")),
+        ("agents-bot--my:ro", ["bots"], ("ok", "bots")),
         ("chats--all:ro", ALL, ("failed", "agents needs agents--all:ro")),
         ("agents--all:ro", ALL, ("failed", "visitors needs chats--all:ro")),
     ],

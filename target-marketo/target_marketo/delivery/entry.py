@@ -160,6 +160,7 @@ class Entry(Item):
     gone: list[Attached] | None = None  # of earlier records: whose person is not under its id
     may_create: bool = False
     asked_again: bool = False  # after nobody was there
+    doubted: bool = False  # held, for a field of theirs may have gone
     known_fields: frozenset[str] = frozenset()  # what the last lookup asks for
     leads: list[dict[str, Any]] | None = None  # what the lookup found; None before it
     decision: Decision | None = None

@@ -217,6 +217,14 @@ class ActivityLedger:
 
         return self._write(note)
 
+    def since_or(self, type_id: int, proposal: str) -> str:
+        """As `since`, for who only looks: what a first run would propose is not kept."""
+        query = select(func.nullif(ACTIVITY_TYPES.c.since, _NO_RUN_YET)).where(
+            ACTIVITY_TYPES.c.instance == self._instance, ACTIVITY_TYPES.c.type_id == type_id
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or proposal
+
     def undecided(self) -> list[tuple[int, str]]:
         """Type and once value of those that only a person can tell of."""
         query = select(ACTIVITIES.c.type_id, ACTIVITIES.c.once).where(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from target_marketo.delivery.interface import CallFailed, Fate
 from target_marketo.mapping.attachments import Attachment, Lane
@@ -18,6 +19,7 @@ from target_marketo.store.database import open_database
 from target_marketo.writes.destinations import NotThere
 from tests.target_marketo.writes.model_marketo import (
     CHAT,
+    CHAT_TYPE,
     LANE,
     START,
     TIMEOUT,
@@ -441,6 +443,11 @@ def test_too_much_to_be_read_ends_the_lane_with_the_way_out(
     again = Delivery(marketo, run.database, run="run-2")
     assert fates(again.deliver(again.chats("a"))) == {"a": "delivered"}
 
+    marketo.clock.sleep(DAY + 1.0)
+    late = Delivery(marketo, run.database, run="run-3")
+    late.deliver(late.chats("b", date="2026-11-20T10:00:00Z"))
+    assert late.failure is not None, "what was taken over counts for a day"
+
 
 # --- from when on --------------------------------------------------------------------------------
 
@@ -538,6 +545,26 @@ def test_a_type_that_is_not_as_it_was_is_asked_for_again_by_the_next_run(
 ) -> None:
     marketo.acts = deque([Act(skips="1013")])
     assert {r.fate for r in run.deliver(run.chats("c")).values()} == {Fate.ENDS_LANE}
+    assert marketo.forgotten == ["livechatChat"]
+
+
+def test_a_type_that_was_made_anew_takes_the_chats_of_the_same_run(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    run.deliver(run.chats("a"))
+    marketo.there = structs.replace(CHAT_TYPE, id=CHAT + 1)
+    marketo.acts = deque([Act(skips="1003")])
+
+    assert fates(run.deliver(run.chats("b"))) == {"b": "delivered"}
+    assert run.ledger.states(CHAT + 1, ["b"]) == {"b": State.DONE}
+
+
+def test_chats_that_are_refused_for_themselves_have_their_type_asked_for_once_a_run(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    for once in "abc":
+        marketo.acts = deque([Act(skips="1003")])
+        assert fates(run.deliver(run.chats(once))) == {once: "1003"}
     assert marketo.forgotten == ["livechatChat"]
 
 

@@ -143,8 +143,8 @@ def explain(files: tuple[str, ...], address: str, limit: int | None, *, as_json:
     """Why a person would be written as they would be.
 
     Each field with what comes, what Marketo holds, its rule and outcome. Reads a tap's messages,
-    and of Marketo what it holds: a lookup for 300 people, and once a day its fields. Writes
-    nothing. It shows values, wherever it is called.
+    and of Marketo what it holds: a lookup for 300 people, and once a day its fields and whatever
+    else `streams` names. Writes nothing. It shows values, wherever it is called.
     """
     from target_marketo.ops.explain import explain as explaining  # noqa: PLC0415 - when it is used
     from target_marketo.ops.explain import show as showing  # noqa: PLC0415
