@@ -46,7 +46,7 @@ class Witness:
             self._seen.append(Seen(where, readable))
 
     def take(self) -> list[Seen]:
-        """All of it; from now on it counts anew."""
+        """All of it; from now on it counts again from zero."""
         taken, self._seen = self._seen, []
         return taken
 

@@ -377,7 +377,7 @@ def test_every_command_takes_the_strongest_and_says_where_it_was_set(
 
 @pytest.mark.parametrize("twin", TWINS)
 @pytest.mark.parametrize("source", ["the environment", ".env"])
-def test_a_variable_that_is_no_setting_is_found_so_that_it_can_be_told(
+def test_a_variable_that_is_not_a_setting_is_found_so_that_it_can_be_reported(
     twin: Any, source: str, sources: Sources
 ) -> None:
     sources.put(source, txet="misspelt", _select='["*"]')
@@ -392,7 +392,7 @@ def test_a_variable_that_is_no_setting_is_found_so_that_it_can_be_told(
         (["tap-livechat", "--check"], "TAP_LIVECHAT_START_DTAE", "did you mean start_date"),
     ],
 )
-def test_a_misspelt_variable_is_told(
+def test_a_misspelt_variable_is_reported(
     command: list[str], variable: str, told: str, tmp_path: Path
 ) -> None:
     with MarketoSandbox() as marketo:

@@ -190,7 +190,7 @@ def test_a_refresh_token_that_could_not_be_kept_is_not_risked(
         (None, "not_tried", "did not tell"),
     ],
 )
-def test_a_clock_that_is_off_is_told(
+def test_a_clock_that_is_off_is_reported(
     tap: Tap, ahead: timedelta | None, status: str, words: str
 ) -> None:
     with Answers(ARCHIVES, ahead=ahead) as answers:
@@ -209,7 +209,7 @@ def test_a_clock_that_is_off_is_told(
         ((500, b"oops"), "try again in a minute"),
     ],
 )
-def test_an_account_that_does_not_answer_is_told_at_once(
+def test_an_account_that_does_not_answer_is_reported_at_once(
     tap: Tap, reply: tuple[int, bytes], words: str
 ) -> None:
     with Answers({"list_archives": reply}) as answers:
@@ -237,7 +237,7 @@ def test_the_other_sources_are_asked_in_their_own_way(
     assert "list_customers answers" in found["account"][1]
 
 
-def test_an_account_without_the_customer_data_platform_is_told_so(tap: Tap) -> None:
+def test_an_account_without_the_customer_data_platform_is_reported_as_such(tap: Tap) -> None:
     for reply in ((404, b'{"error": "not found"}'), (403, b'{"error": "forbidden"}')):
         with Answers({"list_customers": reply}) as answers:
             run = tap.run(["visitors"], visitor_source="cdp", cdp_url=answers.url)

@@ -76,7 +76,7 @@ def run(tap: Tap, *arguments: str) -> Output:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--config=ENV",)])
-def test_without_a_selection_what_the_token_may_not_see_is_left_out_and_told(
+def test_without_a_selection_what_the_token_may_not_see_is_left_out_and_reported(
     tmp_path: Path, narrow: LiveChatSandbox, arguments: tuple[str, ...]
 ) -> None:
     narrow.reset()

@@ -546,7 +546,7 @@ def test_an_output_that_cannot_be_written_ends_the_run_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_a_bug_is_told_without_the_text_of_its_exception(tap: Tap) -> None:
+def test_a_bug_is_reported_without_the_text_of_its_exception(tap: Tap) -> None:
     code = (
         "from tap_livechat.streams.archives import ArchivePass\n"
         "def fail(*_): raise RuntimeError('anna@example.com')\n"

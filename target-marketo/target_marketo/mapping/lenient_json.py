@@ -30,7 +30,7 @@ class Unstorable:
 
 
 def read_leniently(line: bytes) -> Any:
-    """A line that is JSON to Python but not to msgspec; `Unstorable` where a value is none.
+    """A line that is JSON to Python but not to msgspec; `Unstorable` if a value cannot be kept.
 
     Half a character becomes U+FFFD, as bytes that are no text do: no e-mail address has that.
 

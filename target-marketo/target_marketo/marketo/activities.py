@@ -126,7 +126,7 @@ class Activities(Endpoints):
         return self._change("type.json", body)
 
     def add_attributes(self, api_name: str, attributes: Sequence[Attribute]) -> ActivityType:
-        """Adds attributes to the draft of a type, which this makes where there is none."""
+        """Adds attributes to the draft of a type, which this makes if there is none."""
         return self._change(f"type/{api_name}/attributes/create.json", {"attributes": attributes})
 
     def approve(self, api_name: str) -> ActivityType:

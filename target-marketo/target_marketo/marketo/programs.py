@@ -65,7 +65,7 @@ class Programs(Endpoints):
         return [status for each in found for status in each.progression_statuses]
 
     def set_status(self, program: int, status: str, leads: Sequence[int]) -> Rows:
-        """Gives up to 300 people a status; who is no member becomes one.
+        """Gives up to 300 people a status; whoever is not a member becomes one.
 
         Doing so again is harmless: a row that is skipped with 1037 has this status, or one that is
         further, and nobody goes back.

@@ -73,7 +73,7 @@ class Head(msgspec.Struct, rename="camel"):
 
 
 def head(content: bytes) -> Head | None:
-    """The head of a reply; None if it is no JSON object."""
+    """The head of a reply; None if it is not a JSON object."""
     try:
         return _HEAD.decode(content)
     except UNREADABLE:
@@ -81,7 +81,7 @@ def head(content: bytes) -> Head | None:
 
 
 def code_of(status: int, reply: Head | None) -> str:
-    """The code of a reply that is no success: Marketo's, or else the HTTP status."""
+    """The code of a reply that is not a success: Marketo's, or else the HTTP status."""
     match reply and reply.errors:
         case [{"code": str() | int() as code}, *_] if _CODE.fullmatch(str(code)):
             return str(code)

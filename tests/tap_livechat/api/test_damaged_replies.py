@@ -1,4 +1,4 @@
-"""Whatever LiveChat answers is read and written down, or is told to be no whole reply.
+"""Whatever LiveChat answers is read and written down, or is found to be no whole reply.
 
 A failure prints how to repeat it; `--hypothesis-seed=N` begins elsewhere.
 """

@@ -197,7 +197,7 @@ def test_a_list_that_ends_early_is_asked_once_more_from_where_it_ended(
     assert account.archive.warnings == []
 
 
-def test_a_list_that_never_comes_to_what_it_counts_is_told_and_passed() -> None:
+def test_a_list_that_never_comes_to_what_it_counts_is_reported_and_passed() -> None:
     account = Account(
         [Row(n, n * 5, n * 5 + 3, n % 9) for n in range(300)], found=lambda count: 2 * count
     )
@@ -234,7 +234,7 @@ def test_a_twentieth_is_within_the_estimate(counted: int, *, is_told: bool) -> N
         b'{"id":"C","thread":{"id":"T","created_at":"soon"}}',
     ],
 )
-def test_a_page_with_a_row_that_is_none_is_no_reply(row: bytes) -> None:
+def test_a_page_with_a_row_that_is_not_one_is_not_a_reply(row: bytes) -> None:
     good = b'{"id":"C","thread":{"id":"T","created_at":"2026-01-01T00:00:00Z"}}'
 
     with pytest.raises(msgspec.DecodeError):
@@ -340,7 +340,7 @@ def test_pages_in_a_circle_end_the_run(length: int) -> None:
     assert archive.requests.count("list_archives") <= 3 * length
 
 
-def test_a_chat_that_comes_to_no_archive_is_told_of_and_forgotten(
+def test_a_chat_that_comes_to_no_archive_is_reported_and_forgotten(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     account = Account([Row(1, HOUR, 5 * HOUR, 1)], lag=10**6)

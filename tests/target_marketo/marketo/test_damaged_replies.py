@@ -1,4 +1,4 @@
-"""Whatever Marketo answers is read, or is told to be unreadable in one of the known ways.
+"""Whatever Marketo answers is read, or is unreadable in one of the known ways.
 
 A failure prints how to repeat it; `--hypothesis-seed=N` begins elsewhere.
 """

@@ -232,7 +232,7 @@ def test_it_is_read_back_of_whom_it_was_sent_for_and_of_who_has_the_key_now(
     assert marketo.reads[before:] == [{1, 2}], "and nobody else's were read"
 
 
-def test_an_activity_that_is_there_twice_is_told_and_done(
+def test_an_activity_that_is_there_twice_is_reported_and_done(
     run: Delivery, marketo: ModelMarketo, caplog: pytest.LogCaptureFixture
 ) -> None:
     marketo.acts = deque([Act("lost")])

@@ -75,7 +75,7 @@ def test_names_are_looked_up_once_a_day(marketo: MarketoSandbox, target: InProce
     assert [calls[kind.call] for kind in KINDS] == [2, 2, 2]
 
 
-def test_a_list_that_was_made_anew_within_the_day_is_found_anew(
+def test_a_list_that_was_made_again_within_the_day_is_found_again(
     marketo: MarketoSandbox, target: InProcess
 ) -> None:
     target.run(messages([visitor("a")]), streams=LIST.streams())
