@@ -71,7 +71,7 @@ T = TypeVar("T")
 class Request:
     """One call. `kind` names it in counts; `writes` says that repeating it is not harmless.
 
-    A `body` that is a function is asked for anew before each attempt, when its slot was granted:
+    A `body` that is a function is called before each attempt, once its slot was granted:
     what it raises ends the call, unsent. `timeout` is in seconds; None: as for people.
     """
 

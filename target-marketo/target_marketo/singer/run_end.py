@@ -40,7 +40,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def tell(summary: Summary, watch: Watch | None) -> None:
-    """What the run did; and where all has come, what nothing came of."""
+    """What the run did; and where all has come, which entries and sources were of no use."""
     fields = summary.fields_line()
     if fields:
         logger.info("Fields: %s", fields)

@@ -3,7 +3,7 @@
 Its numeric id, the attribute that holds the once value, from when on activities are written, and
 what Marketo has of it that the ledger does not know. Marketo refuses nothing that it has already:
 so nothing dated D is added before this run has read the whole of the type since D. A store that was
-lost, restored from a backup or begun anew then writes nothing twice.
+lost, restored from a backup or new then writes nothing twice.
 """
 
 from __future__ import annotations

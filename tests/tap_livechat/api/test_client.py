@@ -209,7 +209,7 @@ def test_trouble_that_passes_is_waited_out_and_each_try_is_told_once(
     ("kind", "failure"),
     [("authentication", AuthenticationError), ("authorization", ScopeError)],
 )
-def test_an_error_is_told_by_its_type_whatever_the_status(
+def test_an_error_is_known_by_its_type_whatever_the_status(
     kind: str, failure: type[LiveChatError], sleeps: list[float]
 ) -> None:
     def whole(body: bytes) -> object:

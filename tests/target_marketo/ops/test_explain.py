@@ -132,7 +132,7 @@ def test_three_hundred_people_cost_one_lookup_and_reads_only(
     assert marketo.leads() == []
 
 
-def test_refused_records_deleted_ones_and_nobody_are_told(ops: Ops) -> None:
+def test_refused_records_deleted_ones_and_nobody_are_reported(ops: Ops) -> None:
     streams = {
         "visitors": {**STREAMS["visitors"], "create": False, "only_if": {"city": "Rome"}},
     }

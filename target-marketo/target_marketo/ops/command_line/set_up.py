@@ -116,7 +116,7 @@ def fields(files: tuple[str, ...], pattern: str, *, as_json: bool) -> None:
 @config_files
 @as_json_too
 def mapping(files: tuple[str, ...], *, as_json: bool) -> None:
-    """What comes of each stream, and what nothing maps.
+    """What is done with each stream, and what nothing maps.
 
     Sources, rules, and counts of the last run: names and counts, never a value. A call or two to
     Marketo, once a day.

@@ -106,7 +106,7 @@ def explain(
         SettingError, MarketoError, GovernorError, StoreError: As for a run.
     """
     marketo = assembly.marketo(settings, database)
-    mapper = Described(settings, marketo, Cache(database)).mapper()
+    mapper = Described(settings, marketo.leads, Cache(database)).mapper()
     people = People(mapper, address=address, limit=limit)
     people.read(lines)
     if address and not len(people):
@@ -131,7 +131,9 @@ def _look_up(marketo: Marketo, people: People, duplicates: Duplicates) -> None:
         ]
         for start in range(0, len(persons), MAX_ROWS):
             batch = persons[start : start + MAX_ROWS]
-            found = marketo.lookup(key_field, [each.entry.key for each in batch], sorted(names))
+            found = marketo.leads.lookup(
+                key_field, [each.entry.key for each in batch], sorted(names)
+            )
             for person in batch:
                 entry = person.entry
                 entry.leads = _having(found, key_field, entry.person[1])
@@ -145,7 +147,7 @@ def _look_up_addresses(marketo: Marketo, persons: list[Person], names: set[str])
     if not persons:
         return
     addresses = [each.entry.address for each in persons]
-    found = marketo.lookup(identity.EMAIL, addresses, sorted(names))
+    found = marketo.leads.lookup(identity.EMAIL, addresses, sorted(names))
     for person in persons:
         entry = person.entry
         key_field, key = entry.person
