@@ -1,4 +1,4 @@
-"""A person's step: looked up, decided, written. The calls of people, and what comes of them."""
+"""A person's step: looked up, decided, written. The calls about people, and their results."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Steps:
         if isinstance(result, NotSent):
             return  # its records stay unsettled, and the next run brings them again
         if isinstance(result, Stale):
-            self._decide_anew(call)
+            self._decide_again(call)
         elif isinstance(result, CallFailed):
             self._failed(call, result)
         elif isinstance(result, Exception):
@@ -295,7 +295,7 @@ class Steps:
         if self._now() - call.started > _FRESH_SECONDS:
             raise Stale
 
-    def _decide_anew(self, call: Call) -> None:
+    def _decide_again(self, call: Call) -> None:
         self._dispatch.was_late()
         self._not_for_company(call)
         self.look_up(call.items)

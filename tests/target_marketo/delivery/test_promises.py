@@ -345,7 +345,7 @@ def test_a_field_that_was_there_while_the_call_was_under_way_may_be_gone_when_it
 # 1005 without end.
 
 
-def test_a_person_whom_no_lookup_ever_finds_is_refused_after_minutes_and_told_why() -> None:
+def test_a_person_whom_no_lookup_ever_finds_is_refused_after_minutes_with_its_reason() -> None:
     marketo = FakeMarketo(skips=["1005"] * 100)
     bench = Bench(marketo)
     bench.record("ann@example.com", first_name="Ann")
@@ -452,7 +452,7 @@ def test_calls_that_wait_too_long_for_a_slot_become_fewer() -> None:
     assert len(marketo.people) == 40
 
 
-def test_the_first_cause_of_an_end_is_the_one_that_is_told() -> None:
+def test_the_first_cause_of_an_end_is_the_one_that_is_reported() -> None:
     bench = Bench(FakeMarketo())
     first, second = ValueError("first"), ValueError("second")
     for error in (first, second):
