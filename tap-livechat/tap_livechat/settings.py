@@ -207,7 +207,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in WORDS:
         if not re.fullmatch(r"[!-~]*", config.get(name, "")):
             yield f"setting {name}: it holds a blank or a letter that does not belong there"
-    # Requests raises an error for it that is none of its own.
+    # Requests raises an error for it that is not one of its own.
     bundle = next(filter(None, map(os.environ.get, _CA_BUNDLES)), None)
     if bundle and not os.path.exists(bundle):  # noqa: PTH110 - as requests looks for it
         yield f"{' or '.join(_CA_BUNDLES)} in the environment: there is no file {bundle}"
@@ -221,7 +221,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
         try:
             address = urlsplit(config[name])
         except ValueError:
-            yield f"setting {name}: it is no address"
+            yield f"setting {name}: it is not an address"
             continue
         if address.scheme not in {"http", "https"} or not address.hostname:
             yield f"setting {name}: it must be an address that begins with https://"

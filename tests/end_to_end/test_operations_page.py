@@ -12,6 +12,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -159,6 +160,65 @@ def test_a_changed_key_of_the_store_leaves_its_entries(project: Project) -> None
     assert project.open_errors() == 1
 
 
+def test_rotating_store_key_is_put_into_env_and_then_rekeyed(project: Project) -> None:
+    env = project.folder / ".env"
+    text = env.read_text()
+    env.write_text(f"{text}TARGET_MARKETO_STORE_KEY=the first secret of all\n")
+    first = project.run("marketo-ops rekey")
+    env.write_text(f"{text}TARGET_MARKETO_STORE_KEY=the next secret of all\n")
+    before = project.run("marketo-ops errors")
+    changed = project.run("marketo-ops rekey")
+
+    assert first.returncode == 0, first.stderr
+    assert "give it this one with `marketo-ops rekey`" in before.stderr
+    assert changed.returncode == 0, changed.stderr
+    assert "1 entries" not in changed.stdout
+    assert project.open_errors() == 1
+
+
+def test_every_secret_has_its_line_of_rotation() -> None:
+    table = PAGE.partition("## Rotating secrets")[2].partition("\n## ")[0]
+    example = (ROOT / ".env.example").read_text()
+    secret = r"^(?:# )?(\w+(?:SECRET|TOKEN|PASSWORD|STORE_KEY|PING_URL))="
+
+    named = re.findall(secret, example, re.MULTILINE)
+    assert len(named) > 5
+    assert [name for name in named if f"`{name}`" not in table] == []
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox({"visitors": 20}) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "name", ["TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN", "TARGET_MARKETO_CLIENT_SECRET"]
+)
+def test_a_secret_that_was_rotated_is_put_into_env_and_checked(
+    project: Project, sandbox: Sandbox, name: str
+) -> None:
+    env = project.folder / ".env"
+    given = {each: value for each, value in sandbox.environment.items() if value}
+    given.pop("TARGET_MARKETO_STORE_URL")
+    of_yesterday = given | {name: "planted-client-secret"}
+    texts = [
+        "".join(f"{each}={value}\n" for each, value in values.items())
+        for values in (of_yesterday, given)
+    ]
+
+    env.write_text(texts[0])
+    withdrawn = project.run("marketo-ops check")
+    env.write_text(texts[1])
+    mended = project.run("marketo-ops check")
+
+    assert withdrawn.returncode == 1
+    assert "1 to mend" in withdrawn.stdout
+    assert "planted" not in withdrawn.stdout + withdrawn.stderr
+    assert mended.returncode == 0, mended.stdout
+    assert "All is well" in mended.stdout
+
+
 def test_the_units_name_a_user_close_files_and_give_a_run_its_minutes() -> None:
     text = block("ini", having="[Service]")
     service, timer = re.split(r"^# .*\.timer\n", text, flags=re.MULTILINE)
@@ -240,13 +300,29 @@ def test_the_image_copies_what_there_is_and_runs_as_a_user_without_a_name() -> N
     assert list(instructions("USER")) == ["10001"]
 
 
+# The image's user, who has no name and no home, and may write what is theirs alone. To read, this
+# machine's Python included, they may what root may: else it would depend on where that lies.
+_READS = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+AS_THE_USER = ("setpriv", "--reuid", "10001", "--regid", "10001", "--clear-groups", *_READS)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that others may enter; pytest's own are root's alone."""
+    folder = Path(tempfile.mkdtemp(prefix="image-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.mark.installs
 @pytest.mark.usefixtures("package_index")
-def test_each_step_of_the_image_makes_a_folder_in_which_the_job_runs(tmp_path: Path) -> None:
-    app = tmp_path / "app"
-    app.mkdir()
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to the image's user")
+def test_each_step_of_the_image_makes_a_folder_in_which_the_job_runs(open_folder: Path) -> None:
+    app = open_folder / "app"
+    app.mkdir(mode=0o755)
     environment = guard.without_settings() | {"PATH": os.environ["PATH"]}
-    context = tmp_path / "context"
+    context = open_folder / "context"
     context.mkdir()
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("tap-livechat", "target-marketo"):
@@ -254,9 +330,9 @@ def test_each_step_of_the_image_makes_a_folder_in_which_the_job_runs(tmp_path: P
     for name in ("meltano.yml", "constraints.txt"):
         shutil.copy(ROOT / name, context)
 
-    def run(command: str, folder: Path) -> str:
+    def run(command: str, folder: Path, before: tuple[str, ...] = ()) -> str:
         done = subprocess.run(
-            ["sh", "-c", command],
+            [*before, "sh", "-c", command],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -292,12 +368,14 @@ def test_each_step_of_the_image_makes_a_folder_in_which_the_job_runs(tmp_path: P
                     environment.pop("TARGET_MARKETO_STORE_URL", None)
                     shell, flag, command = json.loads(text)
                     assert (shell, flag) == ("sh", "-c")
-                    said = run(command, app)
+                    said = run(command, app, AS_THE_USER)
                     assert len(sandbox.marketo.leads()) > before, said
                     assert "the run ended well" in said
                 case "FROM" | "WORKDIR" | "VOLUME" | "USER":
-                    pass  # a runtime's
+                    pass  # a runtime's; the user is AS_THE_USER
 
+    own = [path for path in app.rglob("*") if path.stat(follow_symlinks=False).st_uid == 10001]
+    assert {path.relative_to(app).parts[0] for path in own} == {"state", ".meltano"}
     kept = {path.name for path in (app / "state").rglob("*") if path.is_file()}
     assert {"store.sqlite", "store.key", "meltano.db"} <= kept
     assert "pip_url" not in (app / "meltano.yml").read_text()

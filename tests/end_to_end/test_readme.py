@@ -59,7 +59,7 @@ class Project:
     def run(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs one line as a shell would, with the environment of this test run's tools."""
         environment = guard.without_settings()
-        # Our own environment is there already: nothing is installed anew for a copy.
+        # Our own environment is there already: nothing is installed again for a copy.
         environment |= {"UV_NO_SYNC": "1", "XDG_STATE_HOME": str(self.folder / "state")}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         return subprocess.run(
@@ -149,6 +149,7 @@ def test_the_way_in_is_init_check_explain_run_and_leaves_nothing_to_others(
         command("uv run marketo-ops check"),
         command("uv run tap-livechat --limit 20 | uv run marketo-ops explain"),
         command("uv run meltano run livechat-to-marketo"),
+        command("uv run marketo-ops status"),
     ]
 
     shown = []
@@ -161,6 +162,7 @@ def test_the_way_in_is_init_check_explain_run_and_leaves_nothing_to_others(
     assert "All is well" in shown[1]
     people = {line.partition("\t")[0] for line in shown[2].splitlines()[1:]}
     assert len(people) == 5
+    assert shown[4].startswith("Healthy since ")
     assert len(project.sandbox.marketo.leads()) > VISITORS // 4
     written = [path for path in (project.folder / ".meltano").rglob("*") if path.is_file()]
     assert written

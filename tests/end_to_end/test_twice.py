@@ -1,4 +1,4 @@
-"""A key that stands twice, and what is no YAML, are told with their line; no value is shown."""
+"""A key that stands twice, and invalid YAML, are named with their line; no value is shown."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def said(twin: Any, *files: str) -> str:
         ("        fields: {b: 2}\n", "meltano.yml, line 9: the key `fields` stands twice"),
         ("  loaders: []\n", "meltano.yml, line 9: the key `loaders` stands twice"),
         ("        more: {x: 1, x: 2}\n", "meltano.yml, line 9: the key `x` stands twice"),
-        ("  - name: a\n   planted: [1\n", "meltano.yml, line 10: this is no YAML"),
-        ("        planted: *planted\n", "meltano.yml, line 9: this is no YAML"),
+        ("  - name: a\n   planted: [1\n", "meltano.yml, line 10: this is not YAML"),
+        ("        planted: *planted\n", "meltano.yml, line 9: this is not YAML"),
         ("        planted: 'never ends\n", "meltano.yml, line"),
-        ("\tplanted: tab\n", "meltano.yml, line 9: this is no YAML"),
+        ("\tplanted: tab\n", "meltano.yml, line 9: this is not YAML"),
     ],
 )
 def test_meltano_yml(twin: Any, project: Path, more: str, told: str) -> None:
@@ -61,7 +61,7 @@ def test_meltano_yml(twin: Any, project: Path, more: str, told: str) -> None:
 
 
 @pytest.mark.parametrize("twin", TWINS)
-def test_anchors_and_merges_are_no_second_key(twin: Any, project: Path) -> None:
+def test_anchors_and_merges_are_not_a_second_key(twin: Any, project: Path) -> None:
     project.write_text(
         PROJECT + "environments:\n- name: prod\n  also: *config\n  config:\n    <<: *config\n"
         "    text: other\n    me: &me [*me]\n"

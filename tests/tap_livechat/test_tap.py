@@ -18,7 +18,7 @@ import pytest
 from livechat.agent import AgentWeb
 
 from tap_livechat.timestamps import parse
-from tests import planted
+from tests import planted, warm
 from tests.sandbox.crowd import AGENTS
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.conftest import ARCHIVES, Output, Tap
@@ -247,7 +247,7 @@ def test_a_target_that_stops_reading_ends_the_run_in_one_line(tap: Tap) -> None:
         ({"region": "fra dal"}, "setting region"),
         ({"start_date": "0001-01-01T00:00:00Z"}, "setting start_date"),
         ({"lookback_minutes": 10**20}, "setting lookback_minutes: its maximum is"),
-        ({"api_url": "http://[::1"}, "setting api_url: it is no address"),
+        ({"api_url": "http://[::1"}, "setting api_url: it is not an address"),
         ({"visitor_source": "cdp", "group_ids": [1]}, "setting group_ids"),
     ],
 )
@@ -432,14 +432,8 @@ def test_settings_come_from_the_environment(tap: Tap, livechat: LiveChatSandbox)
     command = [tap.command()[0], "--config=ENV"]
     environment = {**os.environ, **names, "TAP_LIVECHAT_PAGE_SIZE": "50"}
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    wrong = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environment, "TAP_LIVECHAT_PAGE_SIZE": "many"},
-    )
+    done = warm.run(command, env=environment)
+    wrong = warm.run(command, env={**environment, "TAP_LIVECHAT_PAGE_SIZE": "many"})
 
     assert done.returncode == 0
     assert Output(0, done.stdout, "").records["visitors"]
@@ -514,11 +508,11 @@ def test_a_file_that_is_no_json_is_named(tap: Tap, option: str, content: str) ->
     command = tap.command(state={})
     Path(command[command.index(option) + 1]).write_text(content)
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = warm.run(command, env=os.environ)
 
     assert done.returncode == 1
     [line] = Output(1, "", done.stderr).errors
-    assert f"{option}: the file is no JSON, at line 1" in line
+    assert f"{option}: the file is not JSON, at line 1" in line
 
 
 def test_settings_without_a_value_are_as_those_that_are_not_there(tap: Tap) -> None:
@@ -552,7 +546,7 @@ def test_an_output_that_cannot_be_written_ends_the_run_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_a_bug_is_told_without_the_text_of_its_exception(tap: Tap) -> None:
+def test_a_bug_is_reported_without_the_text_of_its_exception(tap: Tap) -> None:
     code = (
         "from tap_livechat.streams.archives import ArchivePass\n"
         "def fail(*_): raise RuntimeError('anna@example.com')\n"

@@ -11,10 +11,12 @@ import msgspec
 
 from target_marketo.delivery.engine import UPDATE
 from target_marketo.marketo.call import Calls
-from target_marketo.marketo.replies import Answer, Field, Reason, Row
+from target_marketo.marketo.replies import Answer, Reason, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from target_marketo.mapping.field_types import Field
 
 
 @dataclass
@@ -105,6 +107,10 @@ class FakeInstance(FakeMarketo):
     calls: Calls = field(default_factory=Calls)
     patience_seconds: float = 0.0
     stopping: Callable[[], bool] = lambda: False
+
+    @property
+    def leads(self) -> FakeInstance:
+        return self
 
     def describe(self) -> list[Field]:
         return self.described

@@ -213,7 +213,7 @@ class Client:
         ):
             self.count.unbilled += 1  # it was never sent
             raise RefusedError(
-                f"{method.name}: api_url or cdp_url is no address, or region no name"
+                f"{method.name}: api_url or cdp_url is not an address, or region not a name"
             ) from None
         except requests.RequestException as error:
             if _was_not_sent(error):
@@ -314,7 +314,7 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
 def _what_is_wrong(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return "the reply is not of the documented form"
-    return "the reply is no whole JSON"
+    return "the reply is not complete JSON"
 
 
 def _name_or_none(value: object) -> str | None:

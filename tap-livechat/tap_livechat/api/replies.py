@@ -65,7 +65,7 @@ def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
     try:
         found = json.loads(reply)
     except ValueError:
-        raise msgspec.DecodeError("the reply is no whole JSON") from None
+        raise msgspec.DecodeError("the reply is not complete JSON") from None
     return decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)).encode())
 
 

@@ -57,7 +57,7 @@ def check_state(state: Any) -> None:
     if not isinstance(bookmarks, dict) or not all(isinstance(b, dict) for b in bookmarks.values()):
         raise StateError(
             'the state is not of the form {"bookmarks": {stream: {…}}}; pass the last STATE that '
-            "the target wrote, or none to begin anew"
+            "the target wrote, or none to begin again"
         )
 
 
@@ -102,7 +102,7 @@ def content(file: IO[str] | None, option: str) -> Any:
     except ValueError as error:
         line = getattr(error, "lineno", None)
         where = f", at line {line}" if line else ""
-        raise SettingsError(f"{option}: the file is no JSON{where}") from None
+        raise SettingsError(f"{option}: the file is not JSON{where}") from None
 
 
 def meant(name: str, names: Iterable[str]) -> str:
@@ -136,7 +136,7 @@ def _what(error: Exception) -> str:
     if unknown and type(cause).__name__ in {"NameNotDefined", "FunctionNotDefined"}:
         return f"there is no {unknown}"
     if isinstance(cause, (SyntaxError, IndexError)):
-        return "it is no expression"
+        return "it is not an expression"
     return f"it fails for a record ({type(cause).__name__})"
 
 

@@ -28,7 +28,7 @@ class Properties:
     """The properties of one stream's records that are named by `sources`.
 
     A source is a property of that name or, where there is none, a path into nested values, as
-    `paths` reads it. The properties in `required` are told apart from those that are null.
+    `paths` reads it. A missing property in `required` is told apart from one that is null.
     """
 
     def __init__(self, stream: str, sources: Iterable[str], required: Sequence[str]) -> None:
@@ -77,6 +77,13 @@ class Properties:
     def getter(self, source: str) -> Callable[[Row], Any]:
         """A function from a row to what a source stands for."""
         return self.digger(source) or itemgetter(self.place(source))
+
+    def reader(self, sources: Sequence[str]) -> Callable[[Row], Row]:
+        """A function from a row to what each of some sources stands for."""
+        if len(sources) > 1 and not any(map(self.digger, sources)):
+            return itemgetter(*map(self.place, sources))
+        getters = [self.getter(source) for source in sources]
+        return lambda row: tuple([get(row) for get in getters])
 
     def place(self, source: str) -> int:
         """Where a row has the property of this name, or else the one that the path begins with."""

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from target_marketo.marketo.transport import Reply
 
 MAX_ROWS = 300  # of a lookup and of a write (Adobe: "Leads")
-MAX_BODY_BYTES = 1_000_000  # 1 MB, of whichever kind (Adobe: "Integration best practices")
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -72,7 +71,7 @@ T = TypeVar("T")
 class Request:
     """One call. `kind` names it in counts; `writes` says that repeating it is not harmless.
 
-    A `body` that is a function is asked for anew before each attempt, when its slot was granted:
+    A `body` that is a function is called before each attempt, once its slot was granted:
     what it raises ends the call, unsent. `timeout` is in seconds; None: as for people.
     """
 
@@ -209,7 +208,7 @@ class Caller:
             self.before_write()
         body = request.body() if callable(request.body) else request.body
         try:
-            lease.check()
+            self.governor.check(lease)
         except LeaseLost:
             raise Throttled("the lease ran out before the call was sent") from None
         with self._guards_counts:
@@ -225,7 +224,7 @@ class Caller:
             raise OutcomeUnknown(
                 f"Marketo's answer to {request.kind} is lost: {error}{cure}",
                 after_timeout=is_late,
-                at_work_seconds=lease.seconds_left(),
+                at_work_seconds=self.governor.seconds_left(lease),
             ) from None
         self.clock.note(reply.date)
         return reply
@@ -266,7 +265,7 @@ class Caller:
         raised = error_of(code, advice, writes=request.writes)
         request_id = replies.request_id(head)
         if raised is OutcomeUnknown:
-            at_work = lease.seconds_left() if advice.at_work else 0.0
+            at_work = self.governor.seconds_left(lease) if advice.at_work else 0.0
             raise OutcomeUnknown(text, code=code, request_id=request_id, at_work_seconds=at_work)
         raise raised(text, code=code, request_id=request_id)
 
@@ -276,7 +275,7 @@ def _read(understand: Callable[[bytes], T], content: bytes) -> T:
         return understand(content)
     except replies.UNREADABLE:
         raise OutcomeUnknown(
-            "Marketo's reply is not of the shape it must have; if it stays: report it",
+            "Marketo's reply does not have the shape it must have; if that stays so, report it",
             request_id=replies.request_id(replies.head(content)),
         ) from None
 

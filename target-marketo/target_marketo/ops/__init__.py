@@ -1,6 +1,7 @@
 """`marketo-ops`: what went wrong, what to do, and one e-mail a day.
 
-command.py       the command line; each command imports what it needs when it runs
+command.py       the command line: the table of its commands, and how it ends on a mistake
+command_line/    the commands' options; each imports what it needs when it runs
 console.py       tables for people, JSON for programs
 usage.py         calls used, and runs
 check/           is everything set up? What the tap and the mapping need is asked and compared here

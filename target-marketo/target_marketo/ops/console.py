@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
 _WIDTH_OF_A_PIPE = 140
 _KEPT_WHOLE = 18  # characters: a time, a number or a masked address is not broken
@@ -46,11 +47,31 @@ def is_piped() -> bool:
 
 def print_line(*parts: str | tuple[str, str], to_stderr: bool = False) -> None:
     """A line, of texts or (text, style): broken between words by a terminal, whole in a pipe."""
+    screen = console(to_stderr=to_stderr)
+    screen.print(_styled(parts), soft_wrap=not screen.is_terminal)
+
+
+def print_item(mark: tuple[str, str], *parts: str | tuple[str, str]) -> None:
+    """As `print_line`, behind a mark, under which no terminal goes on."""
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    screen = console()
+    if not screen.is_terminal:
+        print_line(mark, *parts)
+        return
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(_styled([mark]), _styled(parts))
+    screen.print(grid)
+
+
+def _styled(parts: Iterable[str | tuple[str, str]]) -> Text:
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    screen = console(to_stderr=to_stderr)
-    shown = [plain(part) if isinstance(part, str) else (plain(part[0]), part[1]) for part in parts]
-    screen.print(Text.assemble(*shown), soft_wrap=not screen.is_terminal)
+    return Text.assemble(
+        *(plain(part) if isinstance(part, str) else (plain(part[0]), part[1]) for part in parts)
+    )
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -97,8 +118,11 @@ def short(at: datetime | str | None) -> str:
 
 
 def span(length: timedelta) -> str:
-    """A length of time, in its two greatest units: `3 min`, `2 h 5 min`, `4 d 1 h`."""
-    minutes = max(0, int(length.total_seconds()) // 60)
+    """A length of time, in its two greatest units: `40 s`, `3 min`, `2 h 5 min`, `4 d 1 h`."""
+    seconds = max(0, int(length.total_seconds()))
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds} s"
+    minutes = seconds // 60
     hours, days = minutes // 60, minutes // 1440
     if days:
         return f"{days} d {hours % 24} h"
@@ -113,4 +137,4 @@ def counted(number: int, noun: str, several: str = "") -> str:
 def _as_json(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not JSON")

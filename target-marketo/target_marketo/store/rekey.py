@@ -2,7 +2,7 @@
 
 The key of a person is found in the stored record. Where it is not (a constant key, a record that
 was cut), the entry stays, and is no longer resolved by itself. The activity ledger does not need to
-know people: what it knows of them is cleared.
+know people: what it knows of them is cleared, of a pending activity as soon as it is settled.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def rekey(database: Database) -> Rekeyed:
             hashed = [_hashed(row, before, after) for row in rows]
             unknown += sum(each.pop("unknown") for each in hashed)
             connection.execute(move, hashed)
-        connection.execute(update(ACTIVITIES).values(lead_id=_lead_of_pending(), key_hash=None))
+        connection.execute(
+            update(ACTIVITIES).values(lead_id=_lead_of_pending(), guid=None, key_hash=None)
+        )
         keys.renew_fingerprint(connection, new)
     if not database.store_key:
         keys.next_file(path).replace(path)

@@ -22,10 +22,13 @@ _NOT_THERE = "1013"  # what Marketo answers for what our names do not lead to
 
 
 class Known(NamedTuple):
-    """The id of a list or program, and the step of a status. Objects go by their names."""
+    """The id of a list or program, and the step of a status, if that may be looked at.
+
+    Objects go by their names.
+    """
 
     id: int = 0
-    step: int = 0
+    step: int | None = None
 
 
 class Lanes:
@@ -80,7 +83,7 @@ class Lanes:
         return lane.key[0] if known is None else known.id
 
     def moved(self, lane: Lane, known: Known) -> bool:
-        """Asks anew whether a lane goes elsewhere by now, such as to a list of the same name.
+        """Asks again whether a lane goes elsewhere by now, such as to a list of the same name.
 
         Raises:
             CallFailed, NotSent: It is not there any more, or cannot be asked for.

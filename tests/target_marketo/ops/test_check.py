@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,7 +67,7 @@ def test_what_is_not_set_up_is_grey_and_not_red(ops: Ops) -> None:
 @pytest.mark.parametrize(
     ("variables", "subject", "said"),
     [
-        ({"CLIENT_SECRET": "planted-client-secret"}, "Marketo credentials", "copy both anew"),
+        ({"CLIENT_SECRET": "planted-client-secret"}, "Marketo credentials", "copy both again"),
         ({"CLIENT_SECRET": ""}, "target settings", "`client_secret` is missing"),
         ({"ENDPOINT": "http://marketo.example.com"}, "target settings", "https://"),
         ({"ENDPOINT": "{url}/wrong"}, "Marketo endpoint and quota", "610"),
@@ -75,7 +76,7 @@ def test_what_is_not_set_up_is_grey_and_not_red(ops: Ops) -> None:
          "fields of visitors", "cannot search"),
         ({"STREAMS": "{"}, "target settings", "must be a JSON object"),
         ({"RATE_LIMIT_CALLS": "many"}, "target settings", "must be a whole number"),
-        ({"PARTITION_NAME": "Europe"}, "partition", "none of the instance's: Default"),
+        ({"PARTITION_NAME": "Europe"}, "partition", "not one of the instance's: Default"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_red_with_its_cure(
@@ -154,7 +155,7 @@ def test_a_quota_that_is_nearly_spent_and_one_that_is(ops: Ops, marketo: Marketo
     assert "607" in text or "spent" in text or "daily limit" in text
 
 
-def test_livechat_is_tried_by_the_tap_itself_and_its_lines_are_told(
+def test_livechat_is_tried_by_the_tap_itself_and_its_lines_are_reported(
     ops: Ops, tap: dict[str, str], livechat_account: LiveChatSandbox
 ) -> None:
     well = lines(ops, **tap)
@@ -176,7 +177,7 @@ def test_livechat_is_tried_by_the_tap_itself_and_its_lines_are_told(
     assert refused["LiveChat token"][0] == "red"
 
 
-def test_a_tap_that_is_not_there_or_says_nothing_is_told(
+def test_a_tap_that_is_not_there_or_says_nothing_is_reported(
     ops: Ops, tap: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
@@ -189,10 +190,10 @@ def test_a_tap_that_is_not_there_or_says_nothing_is_told(
     mute = lines(ops, **nowhere)["LiveChat"]
 
     assert (absent[0], "tap-livechat is neither beside" in absent[1]) == ("grey", True)
-    assert (mute[0], "--check=json says nothing that can be read" in mute[1]) == ("red", True)
+    assert (mute[0], "--check=json says nothing readable" in mute[1]) == ("red", True)
 
 
-def test_a_store_that_others_may_read_is_mended_or_told(ops: Ops, store: Store) -> None:
+def test_a_store_that_others_may_read_is_mended_or_reported(ops: Ops, store: Store) -> None:
     store.path.touch(mode=0o644)
     store.path.chmod(0o644)
 
@@ -221,3 +222,18 @@ def test_the_mail_server_turns_red_with_its_cure(
 
     assert colour == "red"
     assert said in text
+
+
+def test_on_a_terminal_long_lines_go_on_under_their_text(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    shown = ops("check", COLUMNS="60").output
+
+    plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    tried, _, _ = plain.partition("\n\n")
+    lines_shown = tried.splitlines()
+    assert all(len(line) <= 60 for line in lines_shown)
+    assert {line[:2] for line in lines_shown} <= {"✓ ", "! ", "- ", "  "}
+    assert any(line.startswith("  ") for line in lines_shown)

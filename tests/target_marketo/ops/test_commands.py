@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -244,6 +246,77 @@ def test_settings_come_from_the_project_then_dotenv_then_the_environment(
 
     assert (of_files["daily_limit"], of_files["calls_limit"]) == (222, 22)
     assert of_environment["calls_limit"] == 33
+
+
+def test_help_is_whole_at_80_columns() -> None:
+    for arguments in ([], ["errors"], ["activities"]):
+        shown = subprocess.run(
+            [OPS, *arguments, "--help"],
+            env={**os.environ, "COLUMNS": "80"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "..." not in shown.replace("[ARGS]...", "")
+        assert "\\b" not in shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["status", "--format", "json"],
+        ["status", "--format", "prometheus"],
+        ["errors"],
+        ["errors", "list"],
+        ["errors", "show", "1", "--reveal"],
+        ["replay", "--force"],
+        ["usage"],
+        ["check"],
+    ],
+    ids=" ".join,
+)
+def test_where_the_output_has_no_room_it_is_one_line(
+    ops: Ops, store: Store, arguments: list[str]
+) -> None:
+    store.add(failure())
+    environment = {name: value for name, value in os.environ.items() if name not in ops.environment}
+    given = {name: value for name, value in ops.environment.items() if value is not None}
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [OPS, *arguments],
+            env=environment | given,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    *_, last = done.stderr.splitlines()
+    assert last == "Error: the output cannot be written (No space left on device)"
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert "planted" not in done.stderr
+
+
+def test_what_a_replay_would_leave_out_fits_80_columns(
+    target: Target, ops: Ops, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.run([schema(), record("bad.address@"), state(1)])
+    store.add(failure(code="1007"))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    shown = ops("replay", "--dry-run", "--since", "1d", COLUMNS="80").output
+
+    plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert "1 record would be sent" in plain
+    assert "1 record would not" in plain
+    (line,) = [each for each in plain.splitlines() if "invalid_email" in each]
+    assert line.rstrip().endswith("the mapping refuses it")
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import stat
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def test_options_alone_write_settings_that_check_finds_right(project: Folder) ->
     assert not planted.shown_in(done.stdout + done.stderr)
 
 
-def test_what_is_wrong_is_told_and_nothing_is_written(project: Folder) -> None:
+def test_what_is_wrong_is_reported_and_nothing_is_written(project: Folder) -> None:
     (project.path / "TARGET_MARKETO_CLIENT_SECRET").write_text("not-the-" + "secret")
 
     done = project.run("init", *project.options)
@@ -118,7 +119,7 @@ def test_what_is_wrong_is_told_and_nothing_is_written(project: Folder) -> None:
     assert not project.env.exists()
 
 
-def test_a_token_without_its_scope_is_told_before_anything_is_written(project: Folder) -> None:
+def test_a_token_without_its_scope_is_reported_before_anything_is_written(project: Folder) -> None:
     (project.path / "TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN").write_text("fra:" + "x" * 20)
 
     done = project.run("init", *project.options)
@@ -271,6 +272,49 @@ def test_a_person_is_asked_again_until_it_is_right_and_no_secret_is_echoed(
     written = dotenv_values(project.env)
     names = ("TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN", "TARGET_MARKETO_CLIENT_SECRET")
     assert [written[name] for name in names] == [given[name] for name in names]
+
+
+QUESTIONS = (
+    ("Account ID (Enter: none)", "TAP_LIVECHAT_ACCOUNT_ID"),
+    ("Personal access token", "TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN"),
+    ("Read chats since", "TAP_LIVECHAT_START_DATE"),
+    ("REST endpoint", "TARGET_MARKETO_ENDPOINT"),
+    ("Client ID", "TARGET_MARKETO_CLIENT_ID"),
+    ("Client secret", "TARGET_MARKETO_CLIENT_SECRET"),
+    ("Mail server", ""),
+)
+
+
+@pytest.mark.parametrize("at", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
+def test_whoever_stops_at_a_question_learns_that_nothing_was_written(
+    project: Folder, at: int
+) -> None:
+    given = project.sandbox.environment
+    terminal = Terminal(project, "init")
+    for question, variable in QUESTIONS[:at]:
+        terminal.answer(question, given[variable])
+
+    terminal.read_until(QUESTIONS[at][0])
+    time.sleep(0.1)
+    terminal.process.send_signal(signal.SIGINT)
+    code = terminal.end()
+
+    assert code == 1
+    assert terminal.shown.splitlines()[-1] == "Error: stopped, and nothing was written"
+    assert not project.env.exists()
+
+
+def test_the_next_steps_are_such_as_can_be_typed(project: Folder) -> None:
+    project.environment.pop("UV", None)
+    plain = project.run("init", *project.options)
+    project.environment |= {"UV": "/usr/bin/uv"}  # as uv tells its children
+    through_uv = project.run("init", *project.options, "--replace")
+
+    steps = plain.stdout.partition("Next:\n")[2].splitlines()
+    assert [each.split()[0] for each in steps] == ["marketo-ops", "tap-livechat", "meltano"]
+    told = [each.strip() for each in through_uv.stdout.partition("Next:\n")[2].splitlines()]
+    readme = (ROOT / "README.md").read_text()
+    assert all(f"\n{each}\n" in readme for each in told), told
 
 
 def test_a_person_who_does_not_want_to_change_the_file_keeps_it(project: Folder) -> None:

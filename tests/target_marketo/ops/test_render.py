@@ -181,14 +181,33 @@ def test_the_subject_is_numbers_and_our_own_words() -> None:
     assert re.fullmatch(r"\[marketo [\w-]+\] [\w ,-]+", render.subject(hostile))
 
 
-def test_what_is_no_rejection_is_told_where_there_is_any() -> None:
+def test_what_is_not_a_rejection_is_reported_where_there_is_any() -> None:
     (kind,) = report(1).kinds
     made = replace(report(twins=12, values_left_out=3), kinds=(replace(kind, left_out=True),))
 
     for page in (render.text(made), render.html(made)):
-        assert "12 addresses belong to several people; `duplicates` chose the newest." in page
+        text = re.sub("</?code>", "", page)
+        assert "12 addresses belong to several people; duplicates chose the newest." in text
         assert "3 values did not fit: the rest of their records was delivered without." in page
         assert "1 since the last digest (1 person), delivered without it, 0 open" in page
     assert "3 values left out" in render.subject(made)
     assert "rejection" not in render.subject(made)
     assert "delivered without" not in render.text(report())
+
+
+def test_no_mail_shows_a_backtick_whatever_it_shows() -> None:
+    ticks = "a `name` in `any` text"
+    (kind,) = report(1).kinds
+    told = replace(kind, state=State.NEW, meaning=ticks, cure=ticks, sample=ticks, field="`x`")
+    run = EndedRun("2026-11-20T05:00:00+00:00", "target-marketo", ticks, ticks)
+    made = report(headline=ticks, environment=ticks, twins=2, kinds=0)
+    made = replace(made, kinds=(told,), ended_runs=(run,))
+
+    for page in (render.text(made), render.html(made), render.subject(made)):
+        assert "`" not in page
+    assert "<code>name</code>" in render.html(made)
+
+
+def test_one_of_a_thing_is_one() -> None:
+    for page in (render.text(report(runs=1)), render.text(replace(report(), runs=1, received=1))):
+        assert not re.search(r"\b1 (runs|records|people)\b", page)

@@ -91,7 +91,7 @@ def test_what_is_wrong_is_one_line_with_its_cure(
 
 
 @pytest.mark.parametrize("code", ["1013", "610", "1003"])
-def test_an_object_that_is_not_there_is_told_whatever_the_code(
+def test_an_object_that_is_not_there_is_reported_whatever_the_code(
     caller: Marketo, marketo: MarketoSandbox, code: str
 ) -> None:
     marketo.set_options(unknown_object=code)
@@ -154,6 +154,18 @@ def test_an_id_is_taken_at_its_word_where_types_may_not_be_looked_at(
     found = Destinations(caller).activity_type(str(CHAT_ID), ["threadId"])
 
     assert (found.id, found.attributes) == (CHAT_ID, ())
+
+
+def test_the_id_of_a_program_is_taken_at_its_word_where_programs_may_not_be_looked_at(
+    caller: Marketo, marketo: MarketoSandbox
+) -> None:
+    marketo.set_options(denied_permissions=LOOKS[1][1])
+
+    found = Destinations(caller).program("1001", "Engaged")
+
+    assert (found.id, found.step("Engaged")) == (1001, None)
+    with pytest.raises(EndsKind, match="or put its id in place of the name"):
+        Destinations(caller).program("LiveChat", "Engaged")
 
 
 def test_what_was_found_is_kept_for_a_day_unless_it_no_longer_does(

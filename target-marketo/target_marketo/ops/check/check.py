@@ -17,7 +17,7 @@ from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.ops.check import attachments, tap
 from target_marketo.ops.check.colour import Colour
-from target_marketo.ops.console import console, counted, print_json, print_line
+from target_marketo.ops.console import console, counted, print_item, print_json, print_line
 from target_marketo.ops.digest import mail
 from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
@@ -112,9 +112,9 @@ def show(results: Results, *, as_json: bool) -> None:
     red = sum(line.colour is Colour.RED for line in results.lines)
     console().print()
     print_line(
-        f"{'All is well' if not red else f'{red} to mend'}. This check used "
-        f"{results.marketo_calls} calls to Marketo and {results.livechat_requests} billed "
-        "requests to LiveChat."
+        f"{'All is well' if not red else f'{red} to fix'}. This check used "
+        f"{counted(results.marketo_calls, 'call')} to Marketo and "
+        f"{counted(results.livechat_requests, 'billed request')} to LiveChat."
     )
 
 
@@ -127,7 +127,7 @@ def print_lines(lines: Iterable[Line]) -> None:
         Colour.GREY: ("- ", "dim"),
     }
     for line in lines:
-        print_line(marks[line.colour], (f"{line.subject}: ", "bold"), line.text)
+        print_item(marks[line.colour], (f"{line.subject}: ", "bold"), line.text)
 
 
 def _settings(results: Results, files: Sequence[str]) -> Settings | None:
@@ -209,7 +209,9 @@ def _token(marketo: Marketo) -> str:
 def _quota(marketo: Marketo, settings: Settings) -> str:
     used = marketo.learn_usage()
     left = max(0, settings.max_daily_calls - used)
-    return f"{used:,} calls by everybody today, {left:,} of {settings.max_daily_calls:,} left"
+    return (
+        f"{counted(used, 'call')} by everybody today, {left:,} of {settings.max_daily_calls:,} left"
+    )
 
 
 def _warn_of_quota(results: Results, marketo: Marketo, settings: Settings) -> None:
@@ -226,7 +228,7 @@ def _warn_of_quota(results: Results, marketo: Marketo, settings: Settings) -> No
 
 def _fields(results: Results, marketo: Marketo, settings: Settings, database: Database) -> None:
     try:
-        described = marketo.describe()
+        described = marketo.leads.describe()
     except (MarketoError, GovernorError) as error:
         results.add(Colour.RED, "fields", str(error))
         return
@@ -242,28 +244,30 @@ def _fields(results: Results, marketo: Marketo, settings: Settings, database: Da
 
 
 def _read_permission(marketo: Marketo) -> str:
-    marketo.lookup("email", [_NOBODY], ["id"])
+    marketo.leads.lookup("email", [_NOBODY], ["id"])
     return "granted"
 
 
 def _write_permission(marketo: Marketo) -> str:
     """An update of somebody who cannot exist: refused row by row, if writing is allowed at all."""
     row = msgspec.json.encode({"id": _NO_SUCH_ID, "email": _NOBODY})
-    marketo.sync("updateOnly", "id", [row])
+    marketo.leads.sync("updateOnly", "id", [row])
     return "granted"
 
 
 def _partition(results: Results, marketo: Marketo, settings: Settings) -> None:
     wanted = settings.partition_name
     try:
-        names = marketo.partitions()
+        names = marketo.leads.partitions()
     except (MarketoError, GovernorError) as error:
         colour = Colour.RED if wanted else Colour.AMBER
         results.add(colour, "partition", str(error))
         return
     if wanted and wanted not in names:
         known = ", ".join(names)
-        results.add(Colour.RED, "partition", f"`partition_name` is none of the instance's: {known}")
+        results.add(
+            Colour.RED, "partition", f"`partition_name` is not one of the instance's: {known}"
+        )
     elif not wanted and len(names) > 1:
         text = f"new people go to the default one; `partition_name` may be {', '.join(names)}"
         results.add(Colour.AMBER, "partition", text)
@@ -282,6 +286,6 @@ def try_mail(results: Results, given: Mapping[str, str]) -> None:
     def work() -> str:
         settings = mail.MailSettings.of(given)
         mail.try_server(settings)
-        return f"takes mail for {len(settings.recipients)} recipients; none was sent"
+        return f"takes mail for {counted(len(settings.recipients), 'recipient')}; none was sent"
 
     results.attempt("mail server", work)

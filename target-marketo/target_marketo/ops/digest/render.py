@@ -89,11 +89,13 @@ def _environment(report: Report, *, escapes: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_without_backticks,
     )
     environment.filters["local"] = lambda at: _local(at, report.timezone, "%m-%d %H:%M")
     environment.filters["cell"] = _cell
     environment.filters["said"] = _said_in_html if escapes else _said_in_text
     environment.filters["number"] = lambda value: f"{value:,}"
+    environment.filters["counted"] = counted
     return environment
 
 
@@ -132,7 +134,7 @@ def _written(report: Report) -> str:
 
 
 def _beside(report: Report) -> list[str]:
-    """What is no rejection, and may want to be mended."""
+    """What is not a rejection, and may need attention."""
     told = []
     if report.values_left_out:
         values = counted(report.values_left_out, "value")
@@ -149,13 +151,18 @@ def _cell(value: object, longest: int = _LONGEST_CELL) -> str:
 
 
 def _said_in_text(value: object, longest: int = _LONGEST_CELL) -> str:
-    """A sentence of ours, in which names stand between backticks: a mail shows none."""
-    return _cell(value, longest).replace("`", "")
+    return str(_without_backticks(_cell(value, longest)))
 
 
 def _said_in_html(value: object, longest: int = _LONGEST_CELL) -> Markup:
+    """A sentence of ours, in which names stand between backticks, with the names set apart."""
     escaped = str(escape(_cell(value, longest)))
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", escaped).replace("`", ""))  # noqa: S704 - escaped
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", escaped))  # noqa: S704 - escaped
+
+
+def _without_backticks(value: Any) -> Any:
+    """A mail shows none, whatever it shows."""
+    return value.replace("`", "") if isinstance(value, str) else value
 
 
 def _local(at: str, zone: str, form: str) -> str:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import OWN, Refused
 from target_marketo.marketo.codes import Replay, family_of, is_documented, of_row
-from target_marketo.marketo.replies import Field
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.shape import explained, is_ours
 from target_marketo.problems import SettingError
@@ -91,10 +91,7 @@ class Judge:
             same = is_ours(entry.code) and unchanged
             return "the mapping refused it, and `streams` has not changed" if same else ""
         refused = _refused(plan, entry, record)
-        if refused is None:
-            return ""
-        where = f" (field {refused.field})" if refused.field else ""
-        return f"the mapping still refuses it: {refused.code}{where}"
+        return "" if refused is None else f"the mapping refuses it{_as_what(refused, entry)}"
 
     def _plan_of(self, stream: str, record: dict[str, Any]) -> StreamPlan | None:
         if stream not in self._plans:
@@ -136,6 +133,13 @@ def _refused(plan: StreamPlan, entry: LoggedError, record: dict[str, Any]) -> Re
     if isinstance(mapped, Mapped):
         return next((each for each in mapped.left_out if each.field == entry.field), None)
     return mapped if isinstance(mapped, Refused) else None
+
+
+def _as_what(refused: Refused, entry: LoggedError) -> str:
+    """Code and field, if they are others than those of the entry."""
+    if (refused.code, refused.field) == (entry.code, entry.field):
+        return ""
+    return f": {refused.code} (field {refused.field})" if refused.field else f": {refused.code}"
 
 
 def _mapper(database: Database, config: Mapping[str, Any]) -> Mapper | None:

@@ -1,6 +1,6 @@
 """Forgetting a person: all that the store holds of them, and what is left in files beside it.
 
-What is not here to be deleted is told: Marketo and LiveChat, back-ups, and Meltano's own files.
+It says what it cannot delete: Marketo and LiveChat, back-ups, and Meltano's own files.
 """
 
 from __future__ import annotations
@@ -63,12 +63,19 @@ def purge(database: Database, email: str) -> Purged:
     address = _whole_address(email)
     done = Purged(mask(email))
     done.entries_deleted = error_log.forget_ids(_entries(database, email, key_hash, address))
-    done.activities_cleared, done.activities_pending = ledger.purge(key_hash)
+    of_activities = ledger.purge(key_hash)
+    done.activities_cleared, done.activities_pending = of_activities.cleared, of_activities.pending
     done.documents_deleted = sum(_delete_documents(database, *each, email) for each in _MAY_NAME)
     if done.activities_pending:
         done.left.append(
             f"{counted(done.activities_pending, 'activity', 'activities')} of theirs may be on the "
             "way to Marketo: purge again after the next run"
+        )
+    if of_activities.nameless:
+        done.left.append(
+            f"{counted(of_activities.nameless, 'activity', 'activities')} that may be on the way "
+            "to Marketo may be theirs: the store's key was changed since, so nobody can tell; "
+            "whose they are is forgotten by the run that settles them"
         )
     named = _named_by_address(database, email)
     if named:
@@ -120,7 +127,7 @@ def _entries(database: Database, email: str, key_hash: str, address: re.Pattern[
 
 
 def _delete_documents(database: Database, table: Table, column: Column[str], email: str) -> int:
-    """Those with the address in them, be it a part of another: they are made anew."""
+    """Those with the address in them, even as a part of another: they are made again."""
     having = column.icontains(_as_stored(email), autoescape=True)
     with database.write() as connection:
         database.delete_securely(connection)

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 from sqlalchemy import select
 
-from target_marketo.ops.console import console, print_json, print_table
+from target_marketo.mapping.attachments import whole_of
+from target_marketo.ops.console import console, counted, is_piped, print_json, print_table
 from target_marketo.ops.errors import OpsError
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.outlook import Judge, mapped_streams
@@ -87,7 +88,7 @@ def write(replay: Replay, output: TextIO) -> None:
             output.write(_line(schema | ({"part": part} if part else {})))
         output.write(_line({"type": "RECORD", "stream": entry.stream, "record": record}))
     output.flush()
-    screen.print(f"{len(replay.sent)} records sent to the target.", markup=False)
+    screen.print(f"{counted(len(replay.sent), 'record')} sent to the target.", markup=False)
 
 
 def show(replay: Replay, *, as_json: bool) -> None:
@@ -104,11 +105,23 @@ def show(replay: Replay, *, as_json: bool) -> None:
             }
         )
         return
+    columns = ("ID #", "stream", "code", "field", "who")
+    if is_piped():
+        cells = ((*_cells(each), "no" if why else "yes", why) for each, why in rows)
+        print_table("", (*columns, "sent", "why not"), cells)
+        return
+    kept = ((*_cells(each), why) for each, why in replay.kept)
     print_table(
-        f"{len(replay.sent)} records would be sent, {len(replay.kept)} not",
-        ("ID #", "stream", "code", "field", "who", "sent", "why not"),
-        ((e.id, e.stream, e.code, e.field, e.who, "no" if why else "yes", why) for e, why in rows),
+        f"{counted(len(replay.sent), 'record')} would be sent",
+        columns if replay.sent else (),
+        (_cells(each) for each, _ in replay.sent),
     )
+    if replay.kept:
+        print_table(f"{counted(len(replay.kept), 'record')} would not", (*columns, "why not"), kept)
+
+
+def _cells(entry: LoggedError) -> tuple[object, ...]:
+    return (entry.id, entry.stream, entry.code, entry.field, entry.who)
 
 
 def _refuse_beside_a_run(database: Database, instance: str | None) -> None:
@@ -144,9 +157,7 @@ def _schema(stream: str, properties: Iterable[str], mapped: frozenset[str]) -> d
 
 def _part(entry: LoggedError) -> str:
     """What is to be delivered of the record: empty for all of it. Its key is the record's own."""
-    label, _, name = entry.part.partition(":")
-    keyed = label in {"activity", "object"}
-    return "" if entry.part == PERSON else f"{label}:{name.partition('#')[0] if keyed else name}"
+    return "" if entry.part == PERSON else whole_of(entry.part)
 
 
 def _line(message: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ anything is written.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import closing
@@ -49,11 +50,11 @@ if TYPE_CHECKING:
 
 _FIRST_DAYS = timedelta(days=30)
 _MUNCHKIN_ID = re.compile(r"[0-9A-Za-z]{3}-[0-9A-Za-z]{3}-[0-9A-Za-z]{3}")
-_NEXT = """
-Next:
-  marketo-ops check
-  tap-livechat --limit 20 | marketo-ops explain --limit 5
-  meltano run livechat-to-marketo"""
+_NEXT = (
+    "marketo-ops check",
+    "tap-livechat --limit 20 | {0}marketo-ops explain --limit 5",
+    "meltano run livechat-to-marketo",
+)
 
 
 class Init:
@@ -81,16 +82,27 @@ class Init:
         Raises:
             OpsError: Nothing was written.
         """
+        try:
+            answers = self._conversation()
+        except (click.Abort, KeyboardInterrupt):
+            click.echo(err=True)
+            raise OpsError("stopped, and nothing was written") from None
+        example = folder() / ".env.example"
+        before = next((p for p in (self._path, example) if p.is_file()), None)
+        text = before.read_text(encoding="utf-8") if before else ""
+        env_file.write(self._path, env_file.text_with(text, answers))
+        click.echo(f"\nWritten: {self._path}, for you alone (mode 600).\nNext:")
+        through = "uv run " if "UV" in os.environ else ""  # uv tells its children of itself
+        for command in _NEXT:
+            click.echo(f"  {through}{command.format(through)}")
+
+    def _conversation(self) -> dict[str, str]:
         if self._path.exists() and not self._replaces:
             self._ask_to_change()
         answers: dict[str, str] = {}
         for section in SECTIONS:
             answers |= self._section(section)
-        example = folder() / ".env.example"
-        before = next((p for p in (self._path, example) if p.is_file()), None)
-        text = before.read_text(encoding="utf-8") if before else ""
-        env_file.write(self._path, env_file.text_with(text, answers))
-        click.echo(f"\nWritten: {self._path}, for you alone (mode 600).{_NEXT}")
+        return answers
 
     def _ask_to_change(self) -> None:
         if not self._asks:

@@ -137,7 +137,7 @@ class Health:
         if self.now - (since or first) < WAITS_AT_MOST:
             return Problem(f"the last run waits: {last.error}", red=False)
         until = f"since {show(since)}" if since else "yet"
-        return Problem(f"no run has come to its end {until}: {last.error}")
+        return Problem(f"no run has finished {until}: {last.error}")
 
     def _others(self, show: Callable[[datetime], str]) -> Iterator[Problem]:
         runs = self.runs
@@ -176,7 +176,7 @@ def read(
         under_way_since=going.started_at if going else None,
         open_records=sum(kind.records for kind in kinds),
         open_people=sum(kind.people for kind in kinds),
-        open_kinds=tuple(kind.name for kind in kinds),
+        open_kinds=tuple(dict.fromkeys(kind.name for kind in kinds)),  # of several streams
         usage=usage,
         activities=_activities(database, instance),
         readable=tuple(str(path.relative_to(project)) for path in open_to_others(project)),
