@@ -31,7 +31,7 @@ _ALL_CHATS = "chats--all:ro"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, what came of it, and the cure if there is one."""
+    """One line: what was looked at, the result, and the cure if there is one."""
 
     check: Literal["settings", "token", "scopes", "account", "clock"]
     status: Status

@@ -229,7 +229,7 @@ def test_the_journal_tells_every_call_in_order(marketo: MarketoSandbox, api: Mar
     assert lookup.arrival <= lookup.reply <= sync.arrival <= sync.reply
 
 
-def test_counts_can_be_begun_anew_while_leads_and_quota_stay(
+def test_counts_can_be_begun_again_while_leads_and_quota_stay(
     marketo: MarketoSandbox, api: MarketoApi
 ) -> None:
     api.sync(ADA)

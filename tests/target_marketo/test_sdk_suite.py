@@ -221,7 +221,7 @@ class RecordMissingKeyProperty(Validated, TargetFileTestTemplate):
 
 
 class RecordMissingRequiredProperty(Validated, TargetRecordMissingRequiredProperty):
-    """Not in the stock suite. The property would be the person's key: nobody comes of the row."""
+    """Not in the stock suite. The property would be the person's key, so nobody is made."""
 
 
 class MultipleStateMessages(Validated, TargetFileTestTemplate):

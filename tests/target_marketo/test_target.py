@@ -741,7 +741,7 @@ def test_a_byte_order_mark_is_passed_over(target: Target, marketo: MarketoSandbo
     assert len(marketo.leads()) == 1
 
 
-def test_a_misspelt_setting_is_told_with_the_nearest(target: Target) -> None:
+def test_a_misspelt_setting_is_reported_with_the_nearest(target: Target) -> None:
     ended = target.run([schema(), *people(1)], max_daily_call=5)
 
     assert ended.code == 0

@@ -58,7 +58,7 @@ class Reading:
 
     @property
     def position(self) -> datetime | None:
-        """Everything before it has been read; None where nobody knows."""
+        """Everything before it has been read; None if that is unknown."""
         return min(self._start, self._end) if self._in_order and self._start else None
 
     def turn_page(self) -> None:

@@ -119,7 +119,7 @@ class Run:
         self.every_minute: Callable[[], None] = lambda: None
         self._settings = settings
         self._marketo = marketo
-        self._described = Described(settings, marketo, cache)
+        self._described = Described(settings, marketo.leads, cache)
         self._states = StateOutput(output or sys.stdout)
         self._judging = Judge(self.summary, settings.max_rejected_percent)
         self.watch = Watch(settings.max_rejected_percent)
@@ -139,7 +139,7 @@ class Run:
             class_of=class_of,
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
-        self._people = People(marketo, self._described, settings.partition_name)
+        self._people = People(marketo.leads, self._described, settings.partition_name)
         self._engine = Engine(
             self._people,
             Options(
@@ -330,7 +330,7 @@ class Run:
                 case "SCHEMA":
                     self._schema(message)
                 case "ACTIVATE_VERSION":
-                    pass  # nobody is deleted from Marketo because a source was read anew
+                    pass  # nobody is deleted from Marketo because a source was read again
                 case _:
                     _not_taken(message.type)
         except Malformed as error:
@@ -483,7 +483,7 @@ class Run:
             self._ending.because(error)
 
     def _tell(self) -> None:
-        """What the run did, and what nothing came of."""
+        """What the run did, and which entries and sources were of no use."""
         fields = self.summary.fields_line()
         if fields:
             logger.info("Fields: %s", fields)

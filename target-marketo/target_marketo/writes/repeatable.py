@@ -8,8 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
-
 from target_marketo.delivery.interface import (
     Answer,
     Attachment,
@@ -63,15 +61,12 @@ class Repeatable(ABC):
         )
 
     def prepare(self) -> None:
-        """Finds what `streams` names; what is not there is told when something goes to it."""
+        """Finds what `streams` names; what is missing is reported when something goes to it."""
         self.lanes.find()
 
     def attachment(self, mapped: Mapped) -> Attachment:
-        """What a record brings, as the engine takes it."""
-        payload = msgspec.json.encode(mapped.values) if mapped.values else b""
-        return Attachment(
-            self.name, mapped.lane, payload, mapped.once or None, self.part(mapped.lane)
-        )
+        """The person in the lane: nothing else is said of them."""
+        return Attachment(self.name, mapped.lane, b"", None, self.part(mapped.lane))
 
     def part(self, lane: Lane) -> str:
         """What the error log calls what goes to this lane."""
@@ -111,7 +106,7 @@ class Repeatable(ABC):
         """
 
     def send(self, lane: Lane, rows: Sequence[Row]) -> Answer:
-        """Sends one batch; if what it goes to was made anew since it was found, to the new one."""
+        """Sends one batch; if what it goes to was made again since it was found, to the new one."""
         known = self.lanes.of(lane)
         try:
             return self._sent(lane, known, rows)

@@ -292,7 +292,7 @@ def test_a_program_is_found_with_its_steps(caller: Marketo) -> None:
 
 
 @pytest.mark.parametrize("position", ["absent", "present"])
-def test_who_has_the_status_already_is_told_by_1037(
+def test_who_has_the_status_already_is_known_by_1037(
     sandbox: MarketoSandbox, caller: Marketo, position: str
 ) -> None:
     sandbox.set_options(skipped_member_lead_id=position)

@@ -187,7 +187,7 @@ def test_what_passes_is_sent_again(passing: Walk, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", TOKEN_RENEWED)
-def test_a_refused_token_is_fetched_anew(passing: Walk, code: str) -> None:
+def test_a_refused_token_is_fetched_again(passing: Walk, code: str) -> None:
     whom = person("token", code)
     refused = next(each for each in passing.journal if each.code == code)
     after = passing.journal[passing.journal.index(refused) + 1 :]

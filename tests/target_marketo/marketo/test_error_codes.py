@@ -212,7 +212,7 @@ class Bench:
         self.client = connected(self.session)
         # One call at a time: a scripted clock belongs to one thread.
         self._bench = DeliveryBench(
-            self.client, STREAMS, now=self.clock.monotonic, max_concurrent=1
+            self.client.leads, STREAMS, now=self.clock.monotonic, max_concurrent=1
         )
         self.loader, self.inbox = self._bench.loader, self._bench.inbox
         self.settled, self.rejected = self._bench.settled, self._bench.rejected

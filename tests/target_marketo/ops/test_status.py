@@ -114,7 +114,7 @@ def test_what_is_wrong_is_the_first_line_with_its_cure(
     assert re.match(said, line), line
 
 
-def test_a_killed_run_is_told_and_one_that_is_alive_is_not(ops: Ops, store: Store) -> None:
+def test_a_killed_run_is_reported_and_one_that_is_alive_is_not(ops: Ops, store: Store) -> None:
     ran(store, 2)
     under_way(store, 1)
     assert told(ops)[1].startswith("The last run was killed at about")
@@ -138,7 +138,7 @@ def test_a_run_that_waits_for_tomorrows_calls_is_no_failure(ops: Ops, store: Sto
     assert line.endswith("; the last run waits: the day's calls are used up")
 
 
-def test_a_failure_that_only_meltano_knows_is_told_until_a_run_goes_well(
+def test_a_failure_that_only_meltano_knows_is_reported_until_a_run_goes_well(
     ops: Ops, store: Store, tmp_path: Path
 ) -> None:
     ran(store, 0.5)

@@ -91,7 +91,7 @@ def test_another_key_or_none_ends_in_one_line(place: Place, store_key: str | Non
     assert SECOND not in str(error.value)
 
 
-def test_a_lost_file_ends_in_one_line_and_nothing_is_made_anew(place: Place) -> None:
+def test_a_lost_file_ends_in_one_line_and_nothing_is_made_again(place: Place) -> None:
     place.use()
     place.key.unlink()
 
