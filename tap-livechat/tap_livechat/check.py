@@ -148,7 +148,9 @@ def _scopes(
         status: Status = "failed" if is_needed else "warning"
         return Finding("scopes", status, f"{'; '.join(missing)}: {cure}")
     if unknown:
-        return Finding("scopes", "not_tried", f"nobody told, and not tried: {', '.join(unknown)}")
+        return Finding(
+            "scopes", "not_tried", f"LiveChat did not tell; not tried: {', '.join(unknown)}"
+        )
     names = ", ".join(stream.name for stream in streams)
     whole = {_ALL_CHATS, _ALL_CHATS.replace(":ro", ":rw")}
     if granted and granted.isdisjoint(whole) and any(_ALL_CHATS in s.method.scope for s in streams):
