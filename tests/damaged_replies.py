@@ -1,4 +1,4 @@
-"""Replies as no documentation has them: a good one with a part exchanged, cut, or plain bytes."""
+"""Values and replies as no documentation has them: good ones with a part exchanged, cut, torn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JSON = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(max_size=8)
-    | st.sampled_from(["\x00", "\ud800", 2**64, 1e400, "9" * 400]),
+    | st.sampled_from(["\x00", "\ud800", 2**64, 1e400, "9" * 400, 10**300]),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
     ),
@@ -25,13 +25,24 @@ JSON = st.recursive(
 
 
 @st.composite
-def damaged(draw: st.DrawFn, good: dict[str, Any]) -> bytes:
-    """The good reply with up to two parts exchanged; and then whole, cut, or with bytes put in."""
-    reply = json.loads(json.dumps(good))
+def changed(draw: st.DrawFn, good: Any) -> Any:
+    """The good value with up to two parts exchanged."""
+    value = json.loads(json.dumps(good))
     for _ in range(draw(st.integers(0, 2))):
-        parent, key = draw(st.sampled_from(list(_places(reply))))
+        parent, key = draw(st.sampled_from(list(_places(value))))
         parent[key] = draw(JSON)
-    written = json.dumps(reply).encode()
+    return value
+
+
+@st.composite
+def damaged(draw: st.DrawFn, good: Any) -> bytes:
+    """As `changed`, written down; and then whole, cut, or with bytes put in."""
+    return draw(torn(json.dumps(draw(changed(good))).encode()))
+
+
+@st.composite
+def torn(draw: st.DrawFn, written: bytes) -> bytes:
+    """The bytes whole, cut, with others put in, or nested without end."""
     place = draw(st.integers(0, len(written)))
     match draw(st.sampled_from(["whole", "cut", "filled", "deep"])):
         case "cut":

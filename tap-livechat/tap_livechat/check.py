@@ -1,7 +1,7 @@
 """`--check`: would a run work? Token, scopes, account and clock, for at most two billed requests.
 
 LiveChat tells the scopes of an OAuth token, unbilled. Those of a personal access token can only be
-tried: the visitors' source first, then one other of the selected streams.
+tried: the visitors' source first, then one other that a selected stream or property needs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from tap_livechat.api import auth
 from tap_livechat.api.retries import RetryableError
 from tap_livechat.errors import AuthenticationError, BudgetError, LiveChatError, ScopeError
+from tap_livechat.timestamps import CLOCK_TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warning", "failed", "not_tried"]
 MOST_REQUESTS = 2
-_CLOCK_TOLERANCE = timedelta(minutes=1)
 _ALL_CHATS = "chats--all:ro"
 
 
@@ -93,20 +93,25 @@ def _try(
 ) -> list[_Tried]:
     """The first method; where LiveChat tells no scopes, the second too."""
     tried: list[_Tried] = []
-    for stream in {stream.method: stream for stream in streams}.values():
+    smallest = {stream.method: stream.smallest for stream in streams}
+    for method in dict.fromkeys([*smallest, *(method for _, method in _needs(streams))]):
         try:
-            answer = client.call_once(stream.method, stream.smallest, msgspec.json.decode)
-            tried.append(_Tried(stream.method, answer=answer))
+            answer = client.call_once(method, smallest.get(method, {}), msgspec.json.decode)
+            tried.append(_Tried(method, answer=answer))
         except ScopeError as error:
-            tried.append(_Tried(stream.method, error=error))
+            tried.append(_Tried(method, error=error))
         except BudgetError:
             break
         except (LiveChatError, RetryableError) as error:
-            tried.append(_Tried(stream.method, error=error))
+            tried.append(_Tried(method, error=error))
             break
         if (grant and grant.scopes) or len(tried) == MOST_REQUESTS:
             break
     return tried
+
+
+def _needs(streams: Sequence[LiveChatStream]) -> list[tuple[str, Method]]:
+    return [need for stream in streams for need in stream.needs.items()]
 
 
 def _token(client: Client, tried: Sequence[_Tried]) -> Finding:
@@ -135,29 +140,26 @@ def _scopes(
     refused = {t.method for t in tried if isinstance(t.error, ScopeError)}
     answered = {t.method for t in tried if t.answer is not None}
     granted = grant.scopes if grant else frozenset()
-    missing, unknown = [], []
-    for stream in streams:
-        method = stream.method
+    missing, unknown = {}, []
+    for what, method in _needs(streams):
         if method in refused or (granted and not method.is_allowed(granted)):
-            missing.append(f"{stream.name} needs {method.scope}")
+            missing[what] = f"{what} needs {method.scope}"
         elif method not in answered and not granted:
-            unknown.append(f"{stream.name} ({method.scope})")
+            unknown.append(f"{what} ({method.scope})")
     if missing:
-        cure = "make a token with it in LiveChat's Developer Console, or deselect the stream"
-        is_needed = is_chosen or len(missing) == len(streams)
-        status: Status = "failed" if is_needed else "warning"
-        return Finding("scopes", status, f"{'; '.join(missing)}: {cure}")
+        cure = "make a token with it in LiveChat's Developer Console, or deselect what needs it"
+        names = {stream.name for stream in streams}
+        lost = names & missing.keys()
+        status: Status = "failed" if lost and (is_chosen or lost == names) else "warning"
+        return Finding("scopes", status, f"{'; '.join(missing.values())}: {cure}")
     if unknown:
-        return Finding(
-            "scopes", "not_tried", f"LiveChat did not tell; not tried: {', '.join(unknown)}"
-        )
-    names = ", ".join(stream.name for stream in streams)
-    whole = {_ALL_CHATS, _ALL_CHATS.replace(":ro", ":rw")}
-    if granted and granted.isdisjoint(whole) and any(_ALL_CHATS in s.method.scope for s in streams):
+        return Finding("scopes", "not_tried", f"nobody told, and not tried: {', '.join(unknown)}")
+    of_chats = any(_ALL_CHATS in stream.method.scopes for stream in streams)
+    if of_chats and grant and grant.sees_part_of_the_chats:
         return Finding(
             "scopes", "warning", f"only chats of the token owner's groups: grant {_ALL_CHATS}"
         )
-    return Finding("scopes", "ok", f"enough for {names}")
+    return Finding("scopes", "ok", f"enough for {', '.join(what for what, _ in _needs(streams))}")
 
 
 def _account(
@@ -185,8 +187,8 @@ def _clock(client: Client) -> Finding:
         return Finding("clock", "not_tried", "LiveChat did not tell its time")
     ahead = datetime.now(UTC) - client.date
     seconds = round(abs(ahead).total_seconds())
-    if abs(ahead) <= _CLOCK_TOLERANCE:
-        return Finding("clock", "ok", f"within {_CLOCK_TOLERANCE.seconds} s of LiveChat's")
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return Finding("clock", "ok", f"within {CLOCK_TOLERANCE.seconds} s of LiveChat's")
     side = "ahead of" if ahead > timedelta() else "behind"
     return Finding(
         "clock",

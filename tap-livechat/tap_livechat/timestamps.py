@@ -6,7 +6,7 @@ while it may be the later moment.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder().encode
 _FIRST_YEAR = 1970
+# Two clocks that are right may differ so much: a reply is on its way for a moment, LiveChat's
+# servers are many, and they tell whole seconds.
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def parse(value: object) -> datetime | None:

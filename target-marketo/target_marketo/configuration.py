@@ -80,7 +80,7 @@ def read(
     if given and ENVIRONMENT not in files:
         if all(map(_is_meltanos, given)):
             lowest = {name: _whole(plugin, name, value) for name, value in lowest.items()}
-        return Configuration(lowest)
+        return Configuration(_of_text(lowest))
     found = {name: _Found(value, name, "the --config file") for name, value in lowest.items()}
     if not given:
         found = _of_meltano(plugin)
@@ -92,9 +92,19 @@ def read(
                 found[name] = _Found(known[variable], variable, source)
     values = {name: _typed(each, properties.get(name, {})) for name, each in found.items()}
     return Configuration(
-        {name: value for name, value in values.items() if value not in (None, "")},
+        _of_text({name: value for name, value in values.items() if value not in (None, "")}),
         {name: each.place for name, each in found.items()},
     )
+
+
+def _of_text(values: dict[str, Any]) -> dict[str, Any]:
+    """They can be sent and stored: JSON can say half a character, and so can the environment."""
+    for name, value in values.items():
+        try:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError:
+            raise SettingError(f"`{name}` has half a character, or bytes of no text") from None
+    return values
 
 
 def prefix(plugin: str) -> str:
@@ -147,7 +157,7 @@ def _whole(plugin: str, name: str, written: Any) -> Any:
         return written
     try:
         handed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return written
     own_name = os.environ.get(f"MELTANO_{kind}{'OR' if kind == 'EXTRACT' else 'ER'}_NAME")
     of_meltano = _of_meltano(own_name or plugin)
@@ -182,7 +192,7 @@ def _of_files(files: Sequence[str]) -> dict[str, Any]:
             raise SettingError(f"--config: {error} in the file") from None
         except ValueError as error:
             line = f", at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-            raise SettingError(f"--config: the file is no JSON{line}") from None
+            raise SettingError(f"--config: the file is not JSON{line}") from None
         if not isinstance(content, dict):
             raise SettingError("--config: the file must hold a JSON object")
         values |= content
@@ -201,7 +211,24 @@ def _json(text: str) -> Any:
         _all_once(name for name, _ in pairs)
         return dict(pairs)
 
-    return json.loads(text, object_pairs_hook=object_of)
+    try:
+        value = json.loads(text, object_pairs_hook=object_of)
+    except RecursionError:
+        raise _TooDeep from None
+    _need_an_end(value)
+    return value
+
+
+class _TooDeep(ValueError):
+    """A value is nested as no setting is, or without end, as YAML can say it."""
+
+
+def _need_an_end(value: Any, levels: int = 100) -> None:
+    if not levels:
+        raise _TooDeep
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in below:
+        _need_an_end(each, levels - 1)
 
 
 def _all_once(keys: Iterable[str]) -> None:
@@ -337,11 +364,16 @@ def _project() -> dict[str, Any]:
         node = loader.get_single_node()
         twice = _twice(node, set())
         project = None if node is None else loader.construct_document(node)
+        _need_an_end(project)
     except yaml.MarkedYAMLError as error:
         # Not what it says, which may be a part of a value.
         mark = error.problem_mark or error.context_mark
         where = f"meltano.yml, line {mark.line + 1}" if mark else "meltano.yml"
-        raise SettingError(f"{where}: this is no YAML; see the indents and quotes there") from None
+        raise SettingError(
+            f"{where}: this is not YAML; check the indents and quotes there"
+        ) from None
+    except (RecursionError, _TooDeep):
+        raise SettingError("meltano.yml: a value is nested too deeply, or within itself") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingError(f"meltano.yml cannot be read ({type(error).__name__})") from None
     if twice is not None:

@@ -12,7 +12,6 @@ from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 
 from target_marketo.mapping.rules import Duplicates
-from target_marketo.marketo.call import MAX_ROWS
 from target_marketo.problems import SettingError
 from target_marketo.store.instances import instance_name
 
@@ -93,7 +92,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType(allowed_values=["skip", "deliver"]),
         default="skip",
         title="Deleted records",
-        description="What becomes of records marked deleted: _sdc_deleted_at, IsDeleted and such",
+        description="Records marked deleted (_sdc_deleted_at, IsDeleted and such): skip or deliver",
     ),
     th.Property(
         "rate_limit_calls",
@@ -122,13 +121,13 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default=40000,
         title="Daily calls",
         description=(
-            "Stop (exit code 75) when every integration together has made so many calls today"
+            "Stop (exit code 75) once all integrations together have made this many calls today"
         ),
     ),
     th.Property(
         "batch_size_rows",
-        th.IntegerType(minimum=1, maximum=MAX_ROWS),
-        default=MAX_ROWS,
+        th.IntegerType(minimum=1, maximum=300),
+        default=300,
         title="Rows a call",
         description="People in one lookup or write; 300 is Marketo's maximum",
     ),
@@ -137,7 +136,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=86_400),
         default=60,
         title="Age of a batch in seconds",
-        description="A call is sent with fewer rows when its first record has waited so long",
+        description="A call is sent with fewer rows once its first record has waited this long",
     ),
     th.Property(
         "store_url",
@@ -155,15 +154,15 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         secret=True,
         title="Store key",
         description=(
-            "Secret of the hashes by which the error log knows people, 16 characters or more. By "
-            "default a random one in a file beside the store"
+            "Secret key of the hashes by which the error log knows people, 16 characters or more. "
+            "By default a random one in a file beside the store"
         ),
     ),
     th.Property(
         "partition_name",
         th.StringType,
         title="Partition",
-        description="Lead partition for new people, where the instance has more than one",
+        description="Lead partition for new people, if the instance has more than one",
     ),
     th.Property(
         "duplicates",
@@ -178,7 +177,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default=90,
         title="Rejected records in percent",
         description=(
-            "Abort, before any STATE, when more than this part of at least 100 records is rejected"
+            "Abort, before any STATE, when more than this share of at least 100 records is rejected"
         ),
     ),
     th.Property(
@@ -186,7 +185,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=36_500),
         default=90,
         title="Days of the error log",
-        description="Rejected records and figures of runs are deleted after so many days",
+        description="Rejected records and figures of runs are deleted after this many days",
     ),
     th.Property(
         "max_run_minutes",
@@ -194,8 +193,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default=50,
         title="Minutes of a run",
         description=(
-            "A run that has had its turn to write for so long winds up, keeps STATE and ends with "
-            "exit code 75; the next one goes on"
+            "This long after its turn to write came, a run winds up, keeps STATE and ends with "
+            "exit code 75; the next one carries on"
         ),
     ),
     th.Property(
@@ -204,8 +203,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default=60,
         title="Seconds until activities show",
         description=(
-            "A custom activity whose fate nobody heard of is sent again only if two readings of "
-            "Marketo's log, so far apart, do not show it"
+            "A custom activity whose fate is unknown is sent again only if two readings of "
+            "Marketo's log, this far apart, do not show it"
         ),
     ),
     th.Property(
@@ -213,7 +212,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Dry run",
-        description="Look up and decide, print the decisions, write nothing and no STATE",
+        description="Look up and decide, print the decisions, write neither people nor STATE",
     ),
     th.Property(
         "request_timeout_seconds",
@@ -305,7 +304,7 @@ def unknown(config: Mapping[str, Any]) -> list[str]:
     for name in sorted(config.keys() - known.keys()):
         nearest = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
-        lines.append(f"`{name}` is no setting and is ignored{hint}")
+        lines.append(f"`{name}` is not a setting and is ignored{hint}")
     return lines
 
 

@@ -41,6 +41,7 @@ def _module(name: str) -> tuple[str, ...]:
 BENCHMARKS = (
     Benchmark("tap-livechat", _module("tap_livechat"), quick=("--quick",)),
     Benchmark("target-marketo", _module("target_marketo"), full=("--long",)),
+    Benchmark("chats", _module("chats")),
     Benchmark("governor", _module("governor"), quick=("--seconds", "15", "--scale", "0.1")),
 )
 

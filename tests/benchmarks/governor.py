@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SEED = 20261120
 THREADS = 10
 PROCESSES = 4
+WINDOW = 20.0  # seconds, as Marketo counts
 
 OUTCOMES = {200: Outcome.OK, 606: Outcome.RATE_LIMITED, 615: Outcome.CONCURRENCY_LIMITED}
 
@@ -44,7 +45,7 @@ OUTCOMES = {200: Outcome.OK, 606: Outcome.RATE_LIMITED, 615: Outcome.CONCURRENCY
 def with_governor(store: str, scale: float) -> Callable[[Callable[[], int]], None]:
     limits = Limits(
         calls=100,
-        seconds=20.0 * scale,
+        seconds=WINDOW * scale,
         concurrent=10,
         daily=10_000_000,
         lease_seconds=130.0,
@@ -55,14 +56,14 @@ def with_governor(store: str, scale: float) -> Callable[[Callable[[], int]], Non
 
     def limited(call: Callable[[], int]) -> None:
         lease = governor.acquire()
-        lease.check()
+        governor.check(lease)
         governor.release(lease, OUTCOMES[call()])
 
     return limited
 
 
 def with_pyrate(scale: float) -> Callable[[Callable[[], int]], None]:
-    limiter = Limiter(InMemoryBucket([Rate(100, int(20_000 * scale))]))
+    limiter = Limiter(InMemoryBucket([Rate(100, int(1000 * WINDOW * scale))]))
 
     def limited(call: Callable[[], int]) -> None:
         limiter.try_acquire("call", blocking=True)
@@ -99,7 +100,7 @@ def drive(fleet: Fleet, limited: Callable[[Callable[[], int]], None], seconds: f
 
 
 def compare(seconds: float, scale: float) -> None:
-    print(f"{seconds:g} s, window {20 * scale:g} s, seed {SEED}:")
+    print(f"{seconds:g} s, window {WINDOW * scale:g} s, seed {SEED}:")
     with (
         tempfile.TemporaryDirectory() as folder,
         Fleet("", scale=scale, seed=SEED) as ours,
@@ -121,7 +122,7 @@ def compare(seconds: float, scale: float) -> None:
             seen = fleet.seen()
             total = sum(seen.verdicts.values())
             first = seen.served[99][0] - seen.served[0][0]
-            steady[name] = seen.steady(20 * scale)
+            steady[name] = seen.steady(WINDOW * scale)
             rejected[name] = 1000 * seen.refused / total
             print(
                 f"  {name:40} steady {steady[name]:6.1%},"
@@ -131,7 +132,7 @@ def compare(seconds: float, scale: float) -> None:
         ours_name, theirs_name = limiters
         note(
             Figure(
-                what=f"share of the allowed calls, window {20 * scale:g} s, {seconds:g} s",
+                what=f"share of the allowed calls, window {WINDOW * scale:g} s, {seconds:g} s",
                 ours=f"{steady[ours_name]:.1%}, {rejected[ours_name]:.1f} of 1,000 refused",
                 beside=f"{steady[theirs_name]:.1%}, {rejected[theirs_name]:.1f} of 1,000 refused "
                 f"({theirs_name})",
@@ -190,6 +191,9 @@ def main() -> None:
     if options.pairs:
         print(pairs(options.pairs, options.seconds))
         return
+    shortest = 4 * WINDOW * options.scale
+    if options.seconds < shortest:
+        parser.error(f"--seconds: {shortest:g} at least, or there is no steady state to look at")
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     compare(options.seconds, options.scale)
     speed(10.0)

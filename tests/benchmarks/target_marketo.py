@@ -77,8 +77,8 @@ class Bench:
         self._runs += 1
         config: dict[str, Any] = dict(self._server)
         if target == OURS:
-            config |= settings or {}
             config["store_url"] = f"sqlite:///{self._folder / f'{self._runs}.sqlite'}"
+            config |= settings or {}
         path = self._folder / "config.json"
         path.write_text(json.dumps(config))
         names = [name for name in os.environ if not name.startswith("TARGET_")]

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import yaml
 
 import tap_livechat.configuration
 import target_marketo.configuration
+from tests import warm
 from tests.sandbox.marketo.client import MarketoSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,6 +211,48 @@ def test_a_file_that_cannot_be_read_is_one_line(
     assert "\n" not in str(error.value)
 
 
+ENDLESS = {
+    "cut": '{"by": ' * 2_000,
+    "deep": '{"by": ' * 200 + "{}" + "}" * 200,
+    "list": "[" * 2_000,
+    "number": "1" * 5_000,
+    "itself": "&a {by: *a}",
+}
+IN_A_PROJECT = "plugins: {{extractors: [{{name: tap-toy, config: {{thing: {value}}}}}]}}"
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("source", ["the environment", ".env", "a.json", "meltano.yml"])
+@pytest.mark.parametrize("value", ENDLESS.values(), ids=ENDLESS)
+def test_a_value_without_end_is_one_line(
+    twin: Any, source: str, value: str, sources: Sources
+) -> None:
+    if source == "meltano.yml":
+        sources.write(source, IN_A_PROJECT.format(value=value))
+    elif source == "a.json":
+        sources.write(source, f'{{"thing": {value}}}')
+    else:
+        sources.put(source, thing=value)
+
+    with pytest.raises(twin.SettingError) as error:
+        twin.read("tap-toy", PROPERTIES, ("a.json",) if source == "a.json" else ())
+
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("source", ["the environment", "a.json"])
+def test_half_a_character_is_one_line(twin: Any, source: str, sources: Sources) -> None:
+    if source == "a.json":
+        sources.write(source, '{"thing": {"by": ["\\ud800"]}, "text": "x"}')
+    else:
+        sources.setenv("TAP_TOY_THING", '{"by": "\udcff"}')
+
+    with pytest.raises(twin.SettingError, match="`thing` has half a character"):
+        twin.read("tap-toy", PROPERTIES, ("a.json",) if source == "a.json" else ())
+
+
 @pytest.mark.parametrize("twin", TWINS)
 def test_meltano_yml_is_read_as_meltano_reads_it(twin: Any, sources: Sources) -> None:
     sources.setenv("REGION", "Europe")
@@ -325,15 +367,7 @@ def test_every_command_takes_the_strongest_and_says_where_it_was_set(
     config = {"name": plugin, "config": {setting: int(values["meltano.yml"])}}
     sources.write("meltano.yml", json.dumps({"plugins": {"loaders": [config]}}))
 
-    done = subprocess.run(
-        [str(BIN / command), *arguments, *files],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=sources.folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-    )
+    done = warm.run([str(BIN / command), *arguments, *files], cwd=sources.folder, env=environment)
 
     called = setting if source == "meltano.yml" else variable
     assert done.returncode == 1
@@ -370,14 +404,8 @@ def test_a_misspelt_variable_is_told(
             "TAP_LIVECHAT_ACCOUNTS_URL": "http://127.0.0.1:9",
             variable: "true",
         }
-        done = subprocess.run(
-            [str(BIN / command[0]), *command[1:]],
-            cwd=tmp_path,
-            env={**os.environ, **settings},
-            input="",
-            capture_output=True,
-            text=True,
-            check=False,
+        done = warm.run(
+            [str(BIN / command[0]), *command[1:]], cwd=tmp_path, env={**os.environ, **settings}
         )
 
     assert told in done.stderr

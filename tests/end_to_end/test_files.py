@@ -14,9 +14,9 @@ from tap_livechat.records.schemas import CHAT, VISITOR, to_schema
 from tap_livechat.tap import TapLiveChat
 from target_marketo.mapping import streams_setting
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.schema_check import StreamSchema
-from target_marketo.marketo.replies import Field
 from target_marketo.ops.digest import mail
 from target_marketo.ops.setup.data_types import data_type
 from target_marketo.settings import SCHEMA

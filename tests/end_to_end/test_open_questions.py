@@ -1,6 +1,6 @@
 """What nobody could say about LiveChat: the real tap, at each answer that is possible.
 
-The questions and the sandbox's positions are `tests/sandbox/questions.py`. At each position the
+The questions and the sandbox's positions are `tests/sandbox/questions`. At each position the
 account is read once; then, when open chats have been closed, from the STATE in the middle of that
 run and from its last one: what falls between two windows would be missing from both together.
 `python -m tests.faults` reads an account while it moves, with target-marketo behind the tap.
@@ -16,7 +16,8 @@ import pytest
 from tests.sandbox.faults import Fault
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.sandbox.livechat.options import Options
-from tests.sandbox.questions import LIVECHAT, Question, cases
+from tests.sandbox.questions import Question, cases
+from tests.sandbox.questions.livechat import LIVECHAT
 from tests.tap_livechat.conftest import Output, Tap
 
 if TYPE_CHECKING:

@@ -44,10 +44,10 @@ def said(twin: Any, *files: str) -> str:
         ("        fields: {b: 2}\n", "meltano.yml, line 9: the key `fields` stands twice"),
         ("  loaders: []\n", "meltano.yml, line 9: the key `loaders` stands twice"),
         ("        more: {x: 1, x: 2}\n", "meltano.yml, line 9: the key `x` stands twice"),
-        ("  - name: a\n   planted: [1\n", "meltano.yml, line 10: this is no YAML"),
-        ("        planted: *planted\n", "meltano.yml, line 9: this is no YAML"),
+        ("  - name: a\n   planted: [1\n", "meltano.yml, line 10: this is not YAML"),
+        ("        planted: *planted\n", "meltano.yml, line 9: this is not YAML"),
         ("        planted: 'never ends\n", "meltano.yml, line"),
-        ("\tplanted: tab\n", "meltano.yml, line 9: this is no YAML"),
+        ("\tplanted: tab\n", "meltano.yml, line 9: this is not YAML"),
     ],
 )
 def test_meltano_yml(twin: Any, project: Path, more: str, told: str) -> None:

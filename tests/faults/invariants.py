@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests import planted
 from tests.faults import timelines
 from tests.faults.attached import violations
+from tests.faults.kinds import Finding, Kind, Toll
 from tests.faults.launch import TIME_SCALE
 from tests.faults.others import FIELD
 from tests.faults.people import serial_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tests.faults.attached import Attached
+    from tests.faults.kinds import Logged
     from tests.faults.others import Change
     from tests.faults.people import Lead, People, Record
     from tests.faults.scheduler import Attempt, Evidence
@@ -30,6 +32,7 @@ WIND_UP_SECONDS = 30.0
 # What Marketo held a minute ago, and the way of the call itself.
 FRESH_SECONDS = 60.0 * TIME_SCALE + 1.0
 INTERRUPTED = 130
+MOST_MB = 120
 _SUMMARY = re.compile(
     r"(\d+) records received: (\d+) people created, (\d+) updated, (\d+) unchanged; "
     r"(\d+) records skipped without key, (\d+) rejected; (\d+) calls"
@@ -43,6 +46,8 @@ class Allowed:
     """What a fault may do: let records be refused, count as a limit that was passed, end runs."""
 
     refuses: bool = False
+    # Parts of records that may be refused, such as `activity`, while their people are not.
+    parts: tuple[str, ...] = ()
     limited: bool = False
     attempts: int | None = None
     # The one record that must be refused, and within how many calls more than usual.
@@ -60,20 +65,24 @@ class Remains:
     leads: list[Lead]
     journal: list[JournalEntry]
     counts: Counts
-    in_error_log: set[int]
+    logged: Logged
     secrets: set[str]
     allowed: Allowed = field(default_factory=Allowed)
     changes: list[Change] = field(default_factory=list)
     attached: Attached | None = None
     timelines: Timelines | None = None
 
+    @property
+    def in_error_log(self) -> set[int]:
+        """The records whose people were refused."""
+        return self.logged.get(Kind.PEOPLE.part, set())
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found."""
+    """What was found, and what it counts of each kind that was written."""
 
-    lost: int
-    duplicated: int
+    tolls: dict[Kind, Toll]
     violations: list[str]
 
 
@@ -84,6 +93,13 @@ def judge(remains: Remains) -> Verdict:
     duplicated = sum(
         row.status == "updated" and not row.changed for _, row in _rows(remains.journal)
     )
+    attached, timeline = list(_attached(remains)), list(_timelines(remains))
+    tolls = {Kind.PEOPLE: Toll(len(lost), duplicated + remains.counts.duplicates_created)}
+    if remains.attached is not None:
+        kinds = (Kind.LISTS, Kind.STATUS, Kind.OBJECTS)
+        tolls |= {kind: Toll.of(kind, attached) for kind in kinds}
+    if remains.timelines is not None:
+        tolls[Kind.ACTIVITIES] = Toll.of(Kind.ACTIVITIES, timeline)
     found = [
         *_of("A", (f"record {record.serial} is nowhere" for record in lost)),
         *_of("A", _refused_without_reason(remains)),
@@ -96,10 +112,11 @@ def judge(remains: Remains) -> Verdict:
         *_of("H", _ends(remains)),
         *_of("I", _leaks(remains)),
         *_of("L", _overwritten(remains)),
-        *_of("J", _attached(remains)),
-        *_of("K", _timelines(remains)),
+        *_of("J", (each.sentence for each in attached)),
+        *_of("K", (each.sentence for each in timeline)),
+        *_of("M", too_large(remains.evidence.peak)),
     ]
-    return Verdict(len(lost), duplicated + remains.counts.duplicates_created, found)
+    return Verdict(tolls, found)
 
 
 def _of(letter: str, sentences: Iterable[str]) -> Iterator[str]:
@@ -126,18 +143,15 @@ class _Delivered:
         for entry, row in _rows(remains.journal):
             if row.key and row.values and "firstName" in row.values:
                 self._add(row.key, entry.applied, row.values["firstName"])
-        self._logged: dict[int, float] = {}
-        for attempt in remains.evidence.attempts:
-            for at, serials in attempt.logged:
-                for serial in serials:
-                    self._logged.setdefault(serial, at)
+        self._logged = remains.evidence.logged_at(Kind.PEOPLE.part)
 
     def _add(self, key: str, at: float, name: object) -> None:
         self._in_marketo.setdefault(key, []).append((at, serial_of(name)))
 
     def by(self, record: Record, moment: float) -> bool:
         """Whether the record could no longer be lost at that moment."""
-        if self._logged.get(record.serial, moment + 1) <= moment:
+        logged_at = self._logged.get(record.serial)
+        if logged_at is not None and logged_at <= moment:
             return True
         return any(
             at <= moment + CLOCKS_AGREE_SECONDS and serial >= record.serial
@@ -161,12 +175,22 @@ def _lost(remains: Remains, delivered: _Delivered) -> list[Record]:
 
 
 def _refused_without_reason(remains: Remains) -> Iterator[str]:
+    allowed = remains.allowed
+    for part, serials in sorted(remains.logged.items()):
+        unknown = serials - {record.serial for record in remains.people.records}
+        if unknown:
+            yield f"the error log has records {sorted(unknown)}, which nobody sent"
+        if part != Kind.PEOPLE.part and not (allowed.refuses or part in allowed.parts):
+            yield (
+                f"the {part} of record {min(serials)} was refused without a reason, "
+                f"as of {len(serials)} in all"
+            )
     wrong = remains.in_error_log - remains.people.broken
-    poison = remains.allowed.poison
+    poison = allowed.poison
     if poison is not None:
         if wrong != {poison}:
             yield f"records {sorted(wrong)} were refused, and only {poison} should be"
-    elif not remains.allowed.refuses:
+    elif not allowed.refuses:
         yield from (f"record {serial} was refused without a reason" for serial in sorted(wrong))
 
 
@@ -313,7 +337,8 @@ def _success(people: People, attempt: Attempt) -> Iterator[str]:
     received, _, _, _, skipped, rejected, _ = map(int, found[-1])
     came = people.records[attempt.start :]
     without_key = sum(not record.key and record.serial not in people.broken for record in came)
-    logged = sum(len(serials) for _, serials in attempt.logged)
+    parts = [part for _, entries in attempt.logged for _, part in entries]
+    logged = parts.count(Kind.PEOPLE.part)
     for what, said, true in (
         ("received", received, len(came)),
         ("skipped", skipped, without_key),
@@ -325,26 +350,32 @@ def _success(people: People, attempt: Attempt) -> Iterator[str]:
         yield "exit code 0 without the last STATE"
 
 
-def _attached(remains: Remains) -> Iterator[str]:
+def _attached(remains: Remains) -> Iterator[Finding]:
     if remains.attached is not None:
         yield from violations(
             remains.attached,
             remains.people,
             remains.evidence,
             remains.leads,
-            remains.in_error_log,
+            remains.logged,
         )
 
 
-def _timelines(remains: Remains) -> Iterator[str]:
+def _timelines(remains: Remains) -> Iterator[Finding]:
     if remains.timelines is not None:
         yield from timelines.violations(
             remains.timelines,
             remains.people,
             remains.evidence,
             remains.leads,
-            remains.in_error_log,
+            remains.logged,
         )
+
+
+def too_large(peak: float) -> Iterator[str]:
+    """M: whether a process held more than it may; `peak` is in MB."""
+    if peak > MOST_MB:
+        yield f"a process held {peak:.0f} MB, {MOST_MB} may be"
 
 
 def _leaks(remains: Remains) -> Iterator[str]:

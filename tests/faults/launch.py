@@ -18,6 +18,7 @@ import contextlib
 import functools
 import importlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -28,6 +29,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+
+from tests.faults.kinds import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -58,11 +61,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A STATE that is about to be written, or the records of a commit of the error log."""
+    """A STATE that is about to be written; what a commit of the error log held, that is the number
+    of each record, and the part of it that was refused; or the MB that a process held at its most.
+    """
 
     at: float
     state: str = ""
-    logged: list[int] = []
+    logged: list[tuple[int, str]] = []
+    peak: float = 0.0
 
 
 class Point(NamedTuple):
@@ -75,6 +81,7 @@ class Point(NamedTuple):
 
 
 _ACTIVITIES = "target_marketo.store.activity_ledger"
+_REPEATABLE = "target_marketo.writes.repeatable"
 POINTS = {
     "before the fields are cached": Point("target_marketo.store.cache", "Cache.put", passes=1),
     "after the run's row is written": Point(
@@ -99,11 +106,15 @@ POINTS = {
     "after activities are claimed": Point(_ACTIVITIES, "ActivityLedger.claim", after=True),
     "before activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle"),
     "after activities are noted": Point(_ACTIVITIES, "ActivityLedger.settle", after=True),
+    "before attachments are sent": Point(_REPEATABLE, "Repeatable.send"),
+    "after attachments are sent": Point(_REPEATABLE, "Repeatable.send", after=True),
 }
 """Where a process can be killed. The two without a module are points of its standard output."""
 
-LEDGER_POINTS = tuple(name for name, point in POINTS.items() if point.module == _ACTIVITIES)
-"""Those that only activities come by."""
+POINTS_OF_ATTACHMENTS = tuple(
+    name for name, point in POINTS.items() if point.module in {_ACTIVITIES, _REPEATABLE}
+)
+"""Those that only what is attached to people comes by."""
 
 
 class Observer:
@@ -193,7 +204,17 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error of the write, as on a full disk
         _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (plan.max_file_bytes, most))
-    _entry_point(command)()
+    try:
+        _entry_point(command)()
+    finally:
+        observer.stamp(peak=_peak())
+
+
+def _peak() -> float:
+    """MB that this process has held at its most; what it was forked from does not count."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def _entry_point(command: str) -> Callable[[], Any]:
@@ -216,6 +237,7 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
         (standstill, "REST_SECONDS"),
         (standstill, "LONGEST_REST_SECONDS"),
         (steps, "_FRESH_SECONDS"),
+        (steps, "_ASKED_AGAIN_SECONDS"),
         (breaker, "FIRST_PROBE_SECONDS"),
         (breaker, "PROBE_SECONDS"),
     ):
@@ -269,7 +291,8 @@ def _watch(observer: Observer) -> None:
         kept = list(failures)
         store(log, kept, *more)
         if kept:
-            observer.stamp(logged=[int(failure.record.get("serial", -1)) for failure in kept])
+            told = [(int(each.record.get("serial", -1)), part_of(each.part)) for each in kept]
+            observer.stamp(logged=told)
 
     error_log.store = stamped
     for name, point in POINTS.items():
@@ -302,7 +325,12 @@ def _wrap(point: Point, passed: Callable[[], None]) -> None:
 def environment(plan: Plan, base: dict[str, str]) -> dict[str, str]:
     """The variables of a process that is to follow this plan."""
     root = str(Path(__file__).resolve().parents[2])
-    return base | {VARIABLE: msgspec.json.encode(plan).decode(), "PYTHONPATH": root}
+    return base | {VARIABLE: encoded(plan), "PYTHONPATH": root}
+
+
+def encoded(plan: Plan) -> str:
+    """The plan as `VARIABLE` has it."""
+    return msgspec.json.encode(plan).decode()
 
 
 def command(name: str, *arguments: str) -> list[str]:

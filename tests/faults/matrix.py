@@ -6,14 +6,17 @@ from typing import Any
 
 import msgspec
 
-from tests.faults.attached import WRITES
+from tests.faults.attached import OBJECT, without_field
+from tests.faults.days import days
+from tests.faults.every_kind import of_every_kind
 from tests.faults.invariants import FRESH_SECONDS, Allowed
+from tests.faults.kinds import Kind
 from tests.faults.launch import TIME_SCALE, Jump
-from tests.faults.others import FIELD, NOTE, Administrator, Editor, with_field
+from tests.faults.others import FIELD, NOTE, Editor, with_field
 from tests.faults.people import streams_setting
-from tests.faults.rounds import Trouble
+from tests.faults.rounds import ROWS, Trouble
 from tests.faults.scheduler import TIMEOUT_SECONDS
-from tests.faults.timelines import ADD
+from tests.faults.timelines import ADD, TYPE, without_attribute
 from tests.sandbox.faults import Fault
 
 _WRITES = ("sync",)
@@ -160,85 +163,6 @@ def _records() -> list[Trouble]:
     ]
 
 
-def _attached() -> list[Trouble]:
-    """The same, with a list, a status and an object beside each person; each kind is struck."""
-    lost = {"calls": WRITES, "probability": 0.3, "at_most": 6}
-    troubles: dict[str, tuple[Fault, ...]] = {
-        "none": (),
-        "reset before the write": (_each("", what="reset", **lost),),
-        "reset after the write": (_each("", what="reset", applied=True, **lost),),
-        "carried out in part": (
-            _each("", what="partly", share=0.5, **lost),
-            _each("604", what="partly", share=0.5, **lost),
-        ),
-        "late commit": (_each("", what="late", seconds=1.9, **lost),),
-        "502, 604, 611": tuple(
-            _each(code, applied=applied, **lost)
-            for code in ("502", "604", "611")
-            for applied in (False, True)
-        ),
-        "replies cut, short, reordered": tuple(
-            _damage(what, **lost) for what in ("cut", "short", "long", "reordered", "html")
-        ),
-        "refused calls": tuple(_each(code, calls=WRITES) for code in ("601", "608", "614", "699")),
-        "row 1004, 1016": tuple(
-            _each(code, what="row", calls=WRITES, probability=0.5, share=0.1, at_most=3)
-            for code in ("1004", "1016")
-        ),
-    }
-    allowed = {"row 1004, 1016": _REFUSES}
-    return [
-        Trouble(
-            f"attached, {name}",
-            faults,
-            allowed.get(name, Allowed()),
-            rows=200,
-            streams=2,
-            settles=2.0 if "late" in name else 0.0,
-            attaches=True,
-        )
-        for name, faults in troubles.items()
-    ]
-
-
-def _chats() -> list[Trouble]:
-    """The same, with a custom activity for each record, which must be there once."""
-    lost = {"calls": (ADD,), "probability": 0.4, "at_most": 2}  # of three attempts one is left
-    troubles: dict[str, tuple[Fault, ...]] = {
-        "none": (),
-        "reset before the add": (_each("", what="reset", **lost),),
-        "reset after the add": (_each("", what="reset", applied=True, **lost),),
-        "carried out in part": (_each("", what="partly", share=0.5, **lost),),
-        "carried out in part, 604": (_each("604", what="partly", share=0.5, **lost),),
-        "late commit": (_each("", what="late", seconds=1.9, **lost),),
-        **{
-            f"{code}{', carried out' if applied else ''}": (_each(code, applied=applied, **lost),)
-            for code in ("502", "604", "611")
-            for applied in (False, True)
-        },
-        **{
-            f"reply {what}": (_damage(what, **lost),)
-            for what in ("cut", "truncated", "empty", "html", "wrong_type", "no_result", "short")
-        },
-        "refused calls": tuple(_each(code, calls=(ADD,)) for code in ("601", "608", "614")),
-        "reading lost": (
-            _each("", what="partly", share=0.5, **lost),
-            _each("", what="reset", calls=("activities", "paging_token"), at_most=2),
-        ),
-    }
-    return [
-        Trouble(
-            f"chats, {name}",
-            faults,
-            rows=150,
-            streams=2,
-            settles=2.0 if "late" in name else 0.0,
-            chats=True,
-        )
-        for name, faults in troubles.items()
-    ]
-
-
 def a_little_of_everything() -> tuple[Fault, ...]:
     """1 % of each fault that passes."""
     whats: tuple[Any, ...] = ("cut", "truncated", "empty", "html", "wrong_type")
@@ -369,21 +293,81 @@ def _somebody_else() -> list[Trouble]:
             )
             for when, (faults, settings) in waits.items()
         ),
-        *(
-            Trouble(
-                f"a field goes while the run is on, told by each {level}",
-                allowed=Allowed(says=FIELD),
-                marketo={"custom_fields": [NOTE], "unknown_field_level": level},
-                settings={"streams": with_field(streams_setting())},
-                somebody=Administrator,
+    ]
+
+
+def _going(call: str, at: int, **options: Any) -> Fault:
+    """Something goes just before so manieth a call: it strikes in every round."""
+    return Fault(what="changes", calls=(call,), at=(at,), options=options)
+
+
+def _fields_that_go() -> list[Trouble]:
+    """An administrator deletes a field while the run is on, and brings it back when it has ended.
+
+    Fields of people end the run; those of what is attached end its lane, and people go on.
+    """
+    there = {"custom_fields": [NOTE]}
+    halved = Fault(what="status", code="413", calls=_WRITES, at=(2,))
+    held = Fault(what="row", code="1019", calls=_WRITES, at=(1, 2, 3), share=0.5)
+    asked_before = Fault(what="answer", code="1003", calls=("lookup",), at=(2,))
+    # What is written, at which call the field goes, what else goes wrong, how Marketo tells.
+    of_people: dict[str, tuple[str, str, int, tuple[Fault, ...], dict[str, Any]]] = {
+        **{
+            f"told by each {level}": (
+                *("on_create", "sync", 3, ()),
+                {"unknown_field_level": level},
             )
             for level in ("record", "response")
+        },
+        **{
+            f"told to lookups by {code}": (
+                *("if_empty", "lookup", 4, ()),
+                {"unknown_lookup_field": code},
+            )
+            for code in ("1003", "1006")
+        },
+        "while calls are halved": ("on_create", "sync", 4, (halved,), {}),
+        "while rows wait for their next try": ("on_create", "sync", 4, (held,), {}),
+        "soon after Marketo was asked for it": ("on_create", "sync", 2, (asked_before,), {}),
+    }
+    return [
+        *(
+            Trouble(
+                f"a field goes while the run is on, {how}",
+                (_going(call, at, custom_fields=[]), *faults),
+                Allowed(says=FIELD),
+                marketo=there | options,
+                settings={"streams": with_field(streams_setting(), write)},
+                mends=there,
+            )
+            for how, (write, call, at, faults, options) in of_people.items()
+        ),
+        *(
+            Trouble(
+                f"chats, an attribute goes while the run is on, told by {answer}",
+                (_going(ADD, 3, **without_attribute()),),
+                Allowed(parts=(Kind.ACTIVITIES.part,), says=TYPE),
+                rows=150,
+                streams=2,
+                marketo={"unknown_attribute": answer},
+                chats=True,
+            )
+            for answer in ("1006", "response_1006")
+        ),
+        Trouble(
+            "attached, a field of an object goes while the run is on",
+            (_going("sync_objects", 3, **without_field()),),
+            Allowed(parts=(Kind.OBJECTS.part,), says=OBJECT),
+            rows=200,
+            streams=2,
+            attaches=True,
         ),
     ]
 
 
 def matrix() -> list[Trouble]:
     """Every fault of the table, in its order."""
+    long_after = [each for each in _late_commits() if each.rows == ROWS]
     return [
         *_everything(),
         *_refusals(),
@@ -393,7 +377,8 @@ def matrix() -> list[Trouble]:
         *_outages(),
         *_late_commits(),
         *_clocks(),
+        *days(),
         *_somebody_else(),
-        *_attached(),
-        *_chats(),
+        *_fields_that_go(),
+        *of_every_kind([*_refusals(), *_unknown_outcomes(), *_replies(), *_records(), *long_after]),
     ]

@@ -15,7 +15,6 @@ FIELD = "chatNote"
 NOTE = {"name": FIELD, "data_type": "string", "length": 255}
 _PEOPLE_AT_ONCE = 4
 _PAUSE_SECONDS = 0.2
-_WRITES_BEFORE = 2
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,6 @@ class Somebody(Protocol):
 
     def acts(self, marketo: MarketoSandbox, stop: Event) -> None:
         """What they do."""
-
-    def mends(self, marketo: MarketoSandbox) -> None:
-        """What they do when a run has broken off."""
 
 
 @dataclass
@@ -63,29 +59,8 @@ class Editor:
                 Change(at, int(lead["id"]), str(lead["email"]).lower()) for lead in chosen
             )
 
-    def mends(self, marketo: MarketoSandbox) -> None:
-        """Nothing of what they did is wrong."""
 
-
-@dataclass
-class Administrator:
-    """Takes a field away once the run has written twice, and brings it back when it broke off."""
-
-    seed: int
-    changes: list[Change] = field(default_factory=list)
-
-    def acts(self, marketo: MarketoSandbox, stop: Event) -> None:
-        while not stop.wait(_PAUSE_SECONDS):
-            written = sum(entry.kind == "sync" and entry.applied > 0 for entry in marketo.journal())
-            if written >= _WRITES_BEFORE:
-                marketo.set_options(custom_fields=[])
-                return
-
-    def mends(self, marketo: MarketoSandbox) -> None:
-        marketo.set_options(custom_fields=[NOTE])
-
-
-def with_field(streams: dict[str, Any]) -> dict[str, Any]:
-    """The target's `streams`, in which everybody who is new gets a note."""
-    note = {FIELD: {"value": "LiveChat", "write": "on_create"}}
+def with_field(streams: dict[str, Any], write: str = "on_create") -> dict[str, Any]:
+    """The target's `streams`, in which people get a note: who is new, or who has none yet."""
+    note = {FIELD: {"value": "LiveChat", "write": write}}
     return {name: stream | {"fields": stream["fields"] | note} for name, stream in streams.items()}

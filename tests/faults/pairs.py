@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tests import planted
-from tests.faults.invariants import Verdict, limits_passed, overlaps
+from tests.faults.invariants import Verdict, limits_passed, overlaps, too_large
+from tests.faults.kinds import Kind, Toll
 from tests.faults.launch import Plan, command, environment
 from tests.faults.rounds import Round, Trouble, marketo_options
 from tests.faults.scheduler import (
     MAX_ATTEMPTS,
     PATIENCE_SECONDS,
-    Evidence,
     Job,
     own_environment,
     stamps_of,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 VISITORS = 120
 # The tap's SAFETY_LAG, and a little: who was closed since is in no window of closing times yet.
 _BEHIND_SECONDS = 16.0
-# To open questions about LiveChat; see `tests/sandbox/questions.py`.
+# To open questions about LiveChat; see `tests/sandbox/questions`.
 _OTHER_ANSWERS: dict[str, dict[str, Any]] = {
     "archives by the time of closing": {"archive_time": "closed_at"},
     "active threads in the archives": {"archives_include_active": True},
@@ -187,6 +187,9 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
         rejected = _rejected(Path(folder) / "store.sqlite")
     limited = bool(pair.marketo.get("faults"))
     violations, lost = _judged(marketo, runs, expected, rejected, secrets, limited=limited)
+    peak = max((max(both) for run in runs for both in run.memory), default=0.0)
+    violations += [f"M: {each}" for each in too_large(peak)]
+    toll = Toll(lost, marketo.counts().duplicates_created)
     played = Round(
         trouble=Trouble(pair.name),
         seed=seed,
@@ -194,8 +197,8 @@ def play_runs(pair: Pair, marketo: MarketoSandbox, seed: int) -> tuple[Round, li
         restarts=len(runs) - 1,
         strikes=strikes,
         seconds=time.monotonic() - began,
-        verdict=Verdict(lost, marketo.counts().duplicates_created, violations),
-        evidence=Evidence(),
+        verdict=Verdict({Kind.PEOPLE: toll}, violations),
+        peak=peak,
     )
     return played, runs
 
@@ -293,7 +296,7 @@ def _megabytes(pid: int) -> float:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):
         return 0.0
-    return pages * resource.getpagesize() / 1e6
+    return pages * resource.getpagesize() / 2**20
 
 
 def _pass_on(tap: subprocess.Popen[str], target: subprocess.Popen[str], passed: Passed) -> None:

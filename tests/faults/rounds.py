@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ import msgspec
 from tests.faults import attached, timelines
 from tests.faults.attached import Attached
 from tests.faults.invariants import Allowed, Remains, Verdict, judge
+from tests.faults.kinds import part_of
 from tests.faults.launch import Jump
-from tests.faults.people import People
+from tests.faults.people import People, streams_setting
 from tests.faults.scheduler import NO_BLOW, RATE_CALLS, RATE_SECONDS, SLOTS, Blow, Job
 from tests.faults.timelines import Timelines
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from tests.faults.kinds import Logged
     from tests.faults.others import Somebody
-    from tests.faults.scheduler import Evidence
     from tests.sandbox.faults import Fault
     from tests.sandbox.marketo.client import MarketoSandbox
     from tests.sandbox.marketo.counts import JournalEntry
@@ -62,6 +63,10 @@ class Trouble:
     tomorrow: float = 86_400.0
     # Marketo's clock in the beginning, which the host has too; None: the present time.
     begins: datetime | None = None
+    # Of today's quota, what other integrations have used before.
+    used_by_others: int = 0
+    # What the administrator puts right once a run has broken off: options of the sandbox.
+    mends: dict[str, Any] = field(default_factory=dict)
     # Made of the seed: who else is at work.
     somebody: Callable[[int], Somebody] | None = None
 
@@ -77,7 +82,8 @@ class Round:
     strikes: int
     seconds: float
     verdict: Verdict
-    evidence: Evidence
+    # MB that a process held at its most.
+    peak: float
 
 
 def marketo_options(seed: int = 1) -> dict[str, Any]:
@@ -111,43 +117,58 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
     if trouble.begins is not None:
         options |= {"clock_start": trouble.begins.isoformat()}
         offset = trouble.begins.timestamp() - time.time()
-    settings = trouble.settings
+    streams = streams_setting()
+    settings: dict[str, Any] = {}
     if trouble.attaches:
-        options |= attached.OPTIONS
-        settings = {"streams": attached.streams(), **settings}
+        options = attached.OPTIONS | options
+        streams = attached.attach(streams)
     if trouble.chats:
-        options |= timelines.OPTIONS
-        settings = {"streams": timelines.streams(), **timelines.SETTINGS, **settings}
+        options = timelines.OPTIONS | options
+        streams = timelines.attach(streams)
+        settings |= timelines.SETTINGS
+    settings |= {"streams": streams} | trouble.settings
     marketo.reset(**options, faults=[msgspec.to_builtins(fault) for fault in faults])
     marketo.seed(people.seeded)
+    marketo.other_calls(trouble.used_by_others)
+    turned: list[float] = []  # when Marketo's clock was put forward, by itself
+
+    def turn() -> None:
+        if trouble.begins is not None:
+            marketo.advance_clock(trouble.tomorrow)
+            turned.append(marketo.now())
+
+    def true_time(moment: float) -> float:
+        return moment - offset - trouble.tomorrow * sum(each <= moment for each in turned)
+
     with tempfile.TemporaryDirectory() as folder:
         clock = trouble.clock or ((Jump(0, offset),) if offset else ())
         job = Job(marketo, Path(folder), clock=clock, tomorrow=trouble.tomorrow, **settings)
         somebody = trouble.somebody(seed) if trouble.somebody else None
 
         def blow(attempt: int) -> Blow:
-            if attempt and somebody is not None:
-                somebody.mends(marketo)
+            if attempt and trouble.mends:
+                marketo.set_options(**trouble.mends)
             return trouble.blow(seed, attempt)
 
         with _at_work(somebody, marketo):
-            evidence = job.run_until_done(people, blow)
+            evidence = job.run_until_done(people, blow, turn)
         in_error_log = logged(job.store)
     time.sleep(trouble.settles)
-    journal = [_by_true_time(entry, offset) for entry in marketo.journal()]
+    journal = [_by_true_time(entry, true_time) for entry in marketo.journal()]
     remains = Remains(
         people=people,
         evidence=evidence,
         leads=marketo.leads(),
         journal=journal,
         counts=marketo.counts(),
-        in_error_log=in_error_log,
+        logged=in_error_log,
         secrets=people.secrets() | {marketo.client_secret},
         allowed=allowed,
         changes=somebody.changes if somebody else [],
         attached=Attached.of(marketo, journal) if trouble.attaches else None,
         timelines=Timelines.of(marketo) if trouble.chats else None,
     )
+    verdict = judge(remains)
     return Round(
         trouble=trouble,
         seed=seed,
@@ -155,9 +176,15 @@ def play(trouble: Trouble, marketo: MarketoSandbox, seed: int) -> Round:
         restarts=len(evidence.attempts) - 1,
         strikes=sum(bool(entry.fault) for entry in journal) + evidence.broken_off,
         seconds=time.monotonic() - began,
-        verdict=judge(remains),
-        evidence=evidence,
+        verdict=replace(verdict, violations=[*verdict.violations, *_idle(trouble, journal)]),
+        peak=evidence.peak,
     )
+
+
+def _idle(trouble: Trouble, journal: list[JournalEntry]) -> Iterator[str]:
+    """A round in which nothing went wrong proves nothing."""
+    if trouble.faults and not any(entry.fault for entry in journal):
+        yield "no call was struck by the fault"
 
 
 @contextlib.contextmanager
@@ -175,21 +202,25 @@ def _at_work(somebody: Somebody | None, marketo: MarketoSandbox) -> Iterator[Non
         acts.result()
 
 
-def _by_true_time(entry: JournalEntry, offset: float) -> JournalEntry:
-    """An entry of a Marketo whose clock is so far ahead."""
+def _by_true_time(entry: JournalEntry, true_time: Callable[[float], float]) -> JournalEntry:
+    """An entry of a Marketo whose clock is another."""
     return msgspec.structs.replace(
         entry,
-        arrival=entry.arrival - offset,
-        reply=entry.reply - offset,
-        applied=entry.applied and entry.applied - offset,
+        arrival=true_time(entry.arrival),
+        reply=true_time(entry.reply),
+        applied=entry.applied and true_time(entry.applied),
     )
 
 
-def logged(store: Path) -> set[int]:
-    """The serials of the records in the error log."""
+def logged(store: Path, instance: str | None = None) -> Logged:
+    """Which parts of which records are in the error log, of one instance or of all."""
+    found: Logged = {}
     if not store.exists():
-        return set()
-    with sqlite3.connect(store) as connection:
-        rows = connection.execute("SELECT record FROM errors").fetchall()
-    connection.close()
-    return {int(msgspec.json.decode(row[0])["serial"]) for row in rows}
+        return found
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        rows = connection.execute("SELECT instance, part, record FROM errors").fetchall()
+    for of, part, record in rows:
+        if instance in {None, of}:
+            serial = int(msgspec.json.decode(record)["serial"])
+            found.setdefault(part_of(part), set()).add(serial)
+    return found

@@ -60,11 +60,14 @@ class Attempt:
     code: int  # as a shell tells it: 128 + n for signal n
     killed: bool
     states: list[tuple[float, int]]  # when each STATE was written, and the records it covers
-    logged: list[tuple[float, list[int]]]  # when records were in the error log
+    # When which part of which records was in the error log.
+    logged: list[tuple[float, list[tuple[int, str]]]]
     err: str
     seconds: float
     # From the signal to the end; None if there was none.
     wound_up: float | None = None
+    # MB that it held at its most; 0 of one that was killed.
+    peak: float = 0.0
 
 
 @dataclass
@@ -80,6 +83,21 @@ class Evidence:
     @property
     def broken_off(self) -> int:
         return sum(attempt.code != 0 for attempt in self.attempts)
+
+    @property
+    def peak(self) -> float:
+        """MB that one of the processes held at its most."""
+        return max((attempt.peak for attempt in self.attempts), default=0.0)
+
+    def logged_at(self, part: str) -> dict[int, float]:
+        """Since when this part of each record was in the error log."""
+        found: dict[int, float] = {}
+        for attempt in self.attempts:
+            for at, entries in attempt.logged:
+                for serial, which in entries:
+                    if which == part:
+                        found.setdefault(serial, at)
+        return found
 
 
 class Job:
@@ -119,13 +137,22 @@ class Job:
         }
 
     def run_until_done(
-        self, people: People, blow: Callable[[int], Blow] = lambda _: NO_BLOW
+        self,
+        people: People,
+        blow: Callable[[int], Blow] = lambda _: NO_BLOW,
+        turn: Callable[[], None] = lambda: None,
     ) -> Evidence:
-        """Attempt after attempt, each from the last STATE; `blow` says what befalls which."""
-        return self.run_until_done_from(people, 0, blow)
+        """Attempt after attempt, each from the last STATE; `blow` says what befalls which, and
+        `turn` lets the time pass until the next one after a spent quota.
+        """
+        return self.run_until_done_from(people, 0, blow, turn)
 
     def run_until_done_from(
-        self, people: People, position: int, blow: Callable[[int], Blow] = lambda _: NO_BLOW
+        self,
+        people: People,
+        position: int,
+        blow: Callable[[int], Blow] = lambda _: NO_BLOW,
+        turn: Callable[[], None] = lambda: None,
     ) -> Evidence:
         """As `run_until_done`, from a STATE."""
         evidence = Evidence()
@@ -137,7 +164,9 @@ class Job:
             position = attempt.states[-1][1] if attempt.states else position
             if attempt.code == 0:
                 break
-            days_later += attempt.code == BUDGET_SPENT  # the next try is tomorrow's
+            if attempt.code == BUDGET_SPENT:
+                days_later += 1  # the next try is tomorrow's
+                turn()
         return evidence
 
     def attempt(
@@ -178,6 +207,7 @@ class Job:
             err=err,
             seconds=ended - began,
             wound_up=ended - signalled[0] if signalled else None,
+            peak=max((stamp.peak for stamp in stamps_of(stamps)), default=0.0),
         )
 
     def _clock(self, later: float) -> tuple[Jump, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tests.faults.kinds import Kind
 from tests.faults.matrix import a_little_of_everything
 from tests.faults.pairs import Pair, play_runs
 from tests.faults.rounds import marketo_options
@@ -35,6 +36,7 @@ def soak(rows: int, seed: int, console: Console) -> int:
         played, runs = play_runs(pair, marketo, seed)
         counts = marketo.counts()
     longest = max(runs, key=lambda run: len(run.memory))
+    toll = played.verdict.tolls[Kind.PEOPLE]
     violations = [*played.verdict.violations, *_growth(longest)]
     figures = {
         "visitors": f"{rows:,}",
@@ -45,8 +47,8 @@ def soak(rows: int, seed: int, console: Console) -> int:
         "refusals at Marketo": f"{sum(counts.rejected.values()):,}",
         "created": f"{counts.rows_created:,}",
         "updated": f"{counts.rows_updated:,}",
-        "lost": f"{played.verdict.lost:,}",
-        "created twice": f"{played.verdict.duplicated:,}",
+        "lost": f"{toll.lost:,}",
+        "created twice": f"{toll.twice:,}",
         "tap, MB": f"{max(tap for tap, _ in longest.memory):.0f}",
         "target, MB": f"{max(target for _, target in longest.memory):.0f}",
         "violations": f"{len(violations)}",

@@ -95,14 +95,15 @@ def play_storage(fault: StorageFault, marketo: MarketoSandbox, seed: int) -> Rou
         if struck.code:
             rest = job.run_until_done_from(people, _position(evidence))
             evidence.attempts += rest.attempts
-        in_error_log = logged(job.store) | before
+        after = logged(job.store)
+        kept = {part: before.get(part, set()) | after.get(part, set()) for part in before | after}
     remains = Remains(
         people=people,
         evidence=evidence,
         leads=marketo.leads(),
         journal=marketo.journal(),
         counts=marketo.counts(),
-        in_error_log=in_error_log,
+        logged=kept,
         secrets=people.secrets() | {marketo.client_secret},
     )
     verdict = judge(remains)
@@ -114,8 +115,8 @@ def play_storage(fault: StorageFault, marketo: MarketoSandbox, seed: int) -> Rou
         restarts=len(evidence.attempts) - 1,
         strikes=1,
         seconds=time.monotonic() - began,
-        verdict=Verdict(verdict.lost, verdict.duplicated, verdict.violations + wrong),
-        evidence=evidence,
+        verdict=Verdict(verdict.tolls, verdict.violations + wrong),
+        peak=evidence.peak,
     )
 
 

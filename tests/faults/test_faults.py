@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.kills import trouble_of_kills
+from tests.faults.kills import of_all_kinds, of_people
 from tests.faults.matrix import matrix
 from tests.faults.pairs import pairs, play_pair
 from tests.faults.rounds import marketo_options, play
@@ -23,9 +23,9 @@ TELLING = (
     "reset after the write",
     "reply: wrong type",
     "result reordered",
-    "attached, carried out in part",
-    "chats, carried out in part",
-    "chats, SIGKILL at a random instant",
+    "a field goes while the run is on, told by each record",
+    "all kinds, carried out in part",
+    "all kinds, SIGKILL at a random instant",
     "SIGKILL after the first STATE, two streams",
     "SIGKILL while Marketo is slow: calls outlive their process",
     "SIGTERM at a random instant",
@@ -40,7 +40,7 @@ def struck_marketo() -> Iterator[MarketoSandbox]:
 
 @pytest.mark.parametrize("name", TELLING)
 def test_nothing_is_lost(struck_marketo: MarketoSandbox, name: str) -> None:
-    (trouble,) = [each for each in [*matrix(), *trouble_of_kills()] if each.name == name]
+    (trouble,) = [each for each in [*matrix(), *of_people(), *of_all_kinds()] if each.name == name]
     played = play(trouble, struck_marketo, SEED)
     assert played.verdict.violations == [], f"seed {SEED}"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import copy
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +33,8 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
 }
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
 _EXTREMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
@@ -43,28 +45,49 @@ class Change(NamedTuple):
     apply: Callable[[ast.AST], ast.AST | None]
 
 
+class Place(NamedTuple):
+    """A node, and the lines that are passed on the way to it."""
+
+    node: ast.AST
+    lines: range
+    is_in_function: bool
+
+
 @dataclass(frozen=True)
 class Mutant:
-    """A module with one change."""
+    """A module with one change, and the lines of the statement that has it."""
 
     line: int
     words: str
-    source: str
+    lines: range
+    is_in_function: bool
+    written: Callable[[], str]
+
+    @property
+    def source(self) -> str:
+        """Of the whole module."""
+        return self.written()
 
 
 def mutants(source: str) -> list[Mutant]:
     """Every change of the module, in the order of its lines."""
     tree = ast.parse(source)
     found = []
-    places = list(_places(tree))
-    for number, node in enumerate(places):
-        for change in _changes(node):
-            changed = copy.deepcopy(tree)
-            target = list(_places(changed))[number]
-            _Replace(target, change).visit(changed)
-            text = ast.unparse(ast.fix_missing_locations(changed))
-            found.append(Mutant(getattr(node, "lineno", 0), change.words, text))
+    for number, place in enumerate(_places(tree)):
+        node = place.node
+        for which, change in enumerate(_changes(node)):
+            line = getattr(node, "lineno", 0)
+            text = partial(_changed, source, number, which)
+            found.append(Mutant(line, change.words, place.lines, place.is_in_function, text))
     return sorted(found, key=lambda each: (each.line, each.words))
+
+
+def _changed(source: str, number: int, which: int) -> str:
+    """The source with one change of one place."""
+    tree = ast.parse(source)
+    node = list(_places(tree))[number].node
+    _Replace(node, list(_changes(node))[which]).visit(tree)
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def sample(found: list[Mutant], most: int, seed: int) -> list[Mutant]:
@@ -75,18 +98,35 @@ def sample(found: list[Mutant], most: int, seed: int) -> list[Mutant]:
     return [found[number] for number in sorted(chosen)]
 
 
-def _places(tree: ast.AST) -> Iterator[ast.AST]:
+def _places(
+    tree: ast.AST, lines: range = range(0), *, is_in_function: bool = False
+) -> Iterator[Place]:
     """The nodes whose change could change what is done: no annotation, docstring or import of
     types among them.
     """
     for name, value in ast.iter_fields(tree):
         if name in {"annotation", "returns", "type_params"}:
             continue
+        inside = is_in_function or (name == "body" and isinstance(tree, _FUNCTIONS))
         for node in value if isinstance(value, list) else [value]:
             if not isinstance(node, ast.AST) or _means_nothing(node):
                 continue
-            yield node
-            yield from _places(node)
+            passed = _lines_of(node) if isinstance(node, _STATEMENTS) else lines
+            yield Place(node, passed, inside)
+            yield from _places(node, passed, is_in_function=inside)
+
+
+def _lines_of(node: ast.stmt | ast.excepthandler | ast.match_case) -> range:
+    """Of a statement, without those of the statements in it."""
+    begins = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
+    match node:
+        case ast.Match(cases=[first, *_]):
+            return range(begins, max(first.pattern.lineno, begins + 1))
+        case object(body=[ast.stmt(lineno=first), *_]):
+            return range(begins, max(first, begins + 1))
+        case ast.stmt(end_lineno=int() as ends):
+            return range(begins, ends + 1)
+    return range(begins, begins + 1)
 
 
 def _means_nothing(node: ast.AST) -> bool:
@@ -94,6 +134,8 @@ def _means_nothing(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr):
         return True  # what an error says is not what a run does
+    if isinstance(node, ast.keyword) and node.arg in {"frozen", "gc", "slots"}:
+        return True  # memory, and a mistake in our own code that mypy finds first
     is_for_types = (
         isinstance(node, ast.If)
         and isinstance(node.test, ast.Name)

@@ -14,31 +14,81 @@ class Room(NamedTuple):
 
 _TARGET = "target-marketo/target_marketo"
 _TESTS = "tests/target_marketo"
-_LOADER = (f"{_TESTS}/test_loader.py", f"{_TESTS}/delivery/test_promises.py")
+_TAP = "tap-livechat/tap_livechat"
+_TAP_TESTS = "tests/tap_livechat"
+
+
+def _mapping(*names: str) -> tuple[str, ...]:
+    return tuple(f"{_TESTS}/mapping/test_{name}.py" for name in names)
+
+
+_MAPPING = _mapping(
+    "plan",
+    "paths",
+    "texts",
+    "streams_setting",
+    "field_types",
+    "decisions",
+    "attachments",
+    "row_check",
+    "rules",
+)
+_ENGINE = tuple(
+    f"{_TESTS}/delivery/test_{name}.py" for name in ("engine", "attachments", "promises")
+)
+_ACTIVITIES = tuple(
+    f"{_TESTS}/writes/test_{name}.py"
+    for name in ("custom_activities", "activity_reading", "destinations")
+)
+_STREAMS = tuple(
+    f"{_TAP_TESTS}/streams/test_{name}.py" for name in ("windows", "customers", "archives")
+)
 
 ROOMS = (
-    Room(
-        f"{_TARGET}/mapping/rules.py",
-        (f"{_TESTS}/test_rules.py", f"{_TESTS}/test_decisions.py"),
+    Room(f"{_TARGET}/mapping/rules.py", _mapping("rules", "decisions")),
+    *(
+        Room(f"{_TARGET}/mapping/{name}.py", _MAPPING)
+        for name in ("mapper", "plan", "row_check", "identity", "values", "field_types")
+    ),
+    *(
+        Room(f"{_TARGET}/mapping/{name}.py", _MAPPING)
+        for name in ("streams_setting", "attachments", "paths", "moments", "texts", "by_names")
     ),
     Room(
         f"{_TARGET}/delivery/checkpoint.py",
-        (f"{_TESTS}/test_checkpoint.py", f"{_TESTS}/delivery/test_attachments.py"),
+        (f"{_TESTS}/delivery/test_checkpoint.py", f"{_TESTS}/delivery/test_attachments.py"),
     ),
-    Room(
-        f"{_TARGET}/delivery/standstill.py",
-        (f"{_TESTS}/delivery/test_standstill.py",),
-    ),
+    Room(f"{_TARGET}/delivery/standstill.py", (f"{_TESTS}/delivery/test_standstill.py",)),
     Room(f"{_TARGET}/delivery/packing.py", (f"{_TESTS}/delivery/test_packing.py",)),
     Room(f"{_TARGET}/delivery/outcomes.py", (f"{_TESTS}/delivery/test_outcomes.py",)),
-    Room(f"{_TARGET}/delivery/settlement.py", (f"{_TESTS}/test_loader.py",)),
+    Room(f"{_TARGET}/delivery/attachments.py", _ENGINE),
+    *(
+        Room(f"{_TARGET}/delivery/{name}.py", (f"{_TESTS}/delivery/test_{name}.py", *_ENGINE))
+        for name in ("steps", "entry", "settlement")
+    ),
+    Room(f"{_TARGET}/delivery/buffer.py", (f"{_TESTS}/delivery/test_buffer.py",)),
+    Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(
         f"{_TARGET}/governor/decisions.py",
-        (f"{_TESTS}/governor/test_governor.py", f"{_TESTS}/governor/test_adaptation.py"),
+        tuple(f"{_TESTS}/governor/test_{each}.py" for each in ("others", "governor", "adaptation")),
     ),
-    Room(f"{_TARGET}/governor/day.py", (f"{_TESTS}/governor/test_day.py",)),
-    Room(f"{_TARGET}/governor/others.py", (f"{_TESTS}/governor/test_others.py",)),
-    Room(f"{_TARGET}/governor/budget.py", (f"{_TESTS}/governor/test_budget.py",)),
-    Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/test_activity_ledger.py",)),
-    Room("tap-livechat/tap_livechat/streams/windows.py", ("tests/tap_livechat/test_windows.py",)),
+    *(
+        Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
+        for name in ("day", "others", "budget", "breaker", "noticed")
+    ),
+    Room(f"{_TARGET}/store/activity_ledger.py", (f"{_TESTS}/store/test_activity_ledger.py",)),
+    *(
+        Room(f"{_TARGET}/writes/{name}.py", _ACTIVITIES)
+        for name in (
+            *("custom_activities", "activity_body", "activity_call", "activity_lane"),
+            *("activity_lanes", "activity_read_back", "activity_reading"),
+        )
+    ),
+    *(
+        Room(f"{_TARGET}/writes/{name}.py", (f"{_TESTS}/writes/test_repeatable.py",))
+        for name in ("lanes", "repeatable", "static_lists", "program_members", "custom_objects")
+    ),
+    Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
+    Room(f"{_TAP}/timestamps.py", _STREAMS),
+    *(Room(f"{_TAP}/streams/{name}.py", _STREAMS) for name in ("archives", "stream", "customers")),
 )

@@ -46,3 +46,14 @@ def test_a_sample_is_drawn_by_its_seed() -> None:
     assert len(sample(found, 3, 1)) == 3
     assert sample(found, 3, 1) == sample(found, 3, 1)
     assert [sample(found, 3, seed) for seed in range(5)] != [sample(found, 3, 0)] * 5
+
+
+def test_a_change_lies_in_the_lines_of_its_own_statement() -> None:
+    whole = mutants(SOURCE)
+    assert {each.line: each.lines for each in whole}[10] == range(10, 11)
+    assert all(each.is_in_function for each in whole)
+    at_the_top = mutants("A = 1\nB = (\n    2\n)\n")
+    assert [(each.lines, each.is_in_function) for each in at_the_top] == [
+        (range(1, 2), False),
+        (range(2, 5), False),
+    ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from random import Random
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ What = Literal[
     "late",  # the call takes `seconds` more, which its client may not wait for
     "token_expires",  # the live token ends just before the call
     "row",  # a part of the rows, `share`, is skipped with `code`
+    "changes",  # Marketo's options change, as `options` say, just before the call
     # The first part of the rows, `share`, is carried out; the call is answered by an error with
     # `code`, or reset if there is none.
     "partly",
@@ -68,6 +69,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     share: float = 0.1
     # With an error of LiveChat: the header Retry-After.
     retry_after: float | None = None
+    options: dict[str, Any] = {}
 
 
 def carried_out(fault: Fault | None, rows: Sequence[T]) -> Sequence[T]:
@@ -120,6 +122,8 @@ class _Line:
         fault = self.fault
         self._calls += 1
         drawn = self._random.random() < fault.probability
+        # One that is drawn never would prove nothing: by then it would have been, on average.
+        drawn = drawn or (not self.strikes and self._calls * fault.probability >= 1)
         hit = self._calls in fault.at if fault.at else drawn
         return hit and (fault.at_most is None or self.strikes < fault.at_most) and self._lasts()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from tests.sandbox.marketo_api import MarketoApi
@@ -46,6 +47,30 @@ class ObjectApi(MarketoApi):
 
     def sync_objects(self, *rows: dict[str, Any], name: str = "livechatChat_c", **body: Any) -> Any:
         return self.call("POST", f"/v1/customobjects/{name}.json", json={"input": rows, **body})
+
+
+def make_type(api: MarketoApi, name: str, *attributes: str) -> None:
+    """An approved activity type, with attributes that are strings."""
+    path = "/v1/activities/external/type"
+    names = {each: f"{name} {each}" for each in ("name", "triggerName", "filterName")}
+    primary = {"apiName": "topic", "name": "Topic"}
+    made = api.call(
+        "POST", f"{path}.json", json={"apiName": name, **names, "primaryAttribute": primary}
+    )
+    assert made["success"], made
+    if attributes:
+        rows = [{"apiName": each, "name": each, "dataType": "string"} for each in attributes]
+        api.call("POST", f"{path}/{name}/attributes/create.json", json={"attributes": rows})
+    approved = api.call("POST", f"{path}/{name}/approve.json")
+    assert approved["success"], approved
+
+
+def make_list(api: MarketoApi, name: str) -> None:
+    """A static list in Group Lists."""
+    found = api.call("GET", "/asset/v1/folder/byName.json?name=Group Lists&type=Folder")
+    folder = json.dumps({"id": found["result"][0]["id"], "type": "Folder"})
+    made = api.call("POST", "/asset/v1/staticLists.json", data={"name": name, "folder": folder})
+    assert made["success"], made
 
 
 def outcomes(reply: Any) -> list[str]:

@@ -42,6 +42,12 @@ def test_a_fault_strikes_with_its_probability_and_no_more_often_than_it_may() ->
     assert often != strikes(Script([Fault(what="reset", probability=0.2)], seed=2), 2000)
 
 
+def test_a_fault_strikes_at_the_latest_when_it_would_on_average() -> None:
+    for seed in range(20):
+        assert strikes(Script([Fault(what="reset", probability=0.1)], seed=seed), 10)
+    assert not strikes(Script([Fault(what="reset", probability=0.0)], seed=1), 1000)
+
+
 def test_the_first_of_several_faults_strikes_and_all_count() -> None:
     script = Script([Fault(what="reset", at=(1,)), Fault(what="empty", at=(1, 2))], seed=1)
     struck = [script.draw("sync") for _ in range(3)]
@@ -69,6 +75,17 @@ def test_a_fault_may_be_about_one_person() -> None:
 
 
 # --- Marketo -------------------------------------------------------------------------------------
+
+
+def test_a_change_takes_place_at_a_call_and_not_at_a_time(
+    marketo: MarketoSandbox, api: MarketoApi
+) -> None:
+    note = {"name": "chatNote", "data_type": "string", "length": 10}
+    change = Fault(what="changes", calls=("sync",), at=(2,), options={"custom_fields": []})
+    marketo.set_options(custom_fields=[note], faults=[change])
+    status = [api.sync({**ADA, "chatNote": "x"})["result"][0]["status"] for _ in range(2)]
+    assert status == ["created", "skipped"]
+    assert [entry.fault for entry in marketo.journal() if entry.kind == "sync"] == ["", "changes"]
 
 
 @pytest.mark.parametrize("applied", [False, True])

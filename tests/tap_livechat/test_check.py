@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.answers import Answers
 from tests.tap_livechat.conftest import Tap
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
 
 ALL = ["visitors", "chats", "agents", "groups", "tags"]
@@ -24,14 +25,7 @@ ARCHIVES = {"list_archives": b'{"chats": [], "found_chats": 7}'}
 def check(
     tap: Tap, streams: Sequence[str] | None = ALL, how: str = "--check=json", **settings: Any
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*tap.command(streams, **settings), how],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=tap.environment,
-    )
+    return warm.run([*tap.command(streams, **settings), how], env=tap.environment)
 
 
 def findings(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
@@ -108,6 +102,8 @@ def test_if_livechat_tells_the_scopes_of_a_personal_access_token_one_request_doe
         ("chats--all:ro", ["visitors"], ("ok", "visitors")),
         ("chats--all:rw", ["visitors"], ("ok", "visitors")),
         ("chats--access:ro", ["visitors"], ("warning", "chats--all:ro")),
+        ("tags--groups:ro", ["tags"], ("ok", "tags")),
+        ("agents-bot--my:ro", ["bots"], ("ok", "bots")),
         ("chats--all:ro", ALL, ("failed", "agents needs agents--all:ro")),
         ("agents--all:ro", ALL, ("failed", "visitors needs chats--all:ro")),
     ],
@@ -125,6 +121,27 @@ def test_a_missing_scope_is_named_with_its_stream(
 
     assert status == expected[0]
     assert expected[1] in message
+
+
+@pytest.mark.parametrize("name", ["agent_names", "group_names"])
+def test_a_scope_that_only_a_property_needs_is_looked_for_too(
+    tap: Tap, livechat: LiveChatSandbox, name: str
+) -> None:
+    tap.fields = {("chats", name): True}
+    scope = f"{name.removesuffix('_names')}s--all:ro"
+    livechat.change(scopes=["chats--all:ro"])
+
+    told = findings(check(tap, ["visitors", "chats"], **oauth(livechat)))["scopes"]
+    livechat.reset()
+    tried = findings(check(tap, ["visitors", "chats"]))["scopes"]
+
+    for status, message in (told, tried):
+        assert status == "warning", "a run goes on without the names"
+        assert f"chats.{name} needs {scope}" in message
+    asked = {each for each in livechat.counts()["requests"] if each.startswith("list_")}
+    assert asked == {"list_archives", f"list_{name.removesuffix('_names')}s"}
+    tap.fields = {}
+    assert findings(check(tap, ["visitors", "chats"], **oauth(livechat)))["scopes"][0] == "ok"
 
 
 def test_a_wrong_token_is_named(tap: Tap) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.tap_livechat.conftest import Output
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ EMAIL = re.compile(r"[^@\s\"]+@[^@\s\"]+\.[a-z]+")
     [
         ({"email": "md5(emial)"}, "visitors: email: 'md5(emial)': there is no emial"),
         ({"email": "mad5(email)"}, "visitors: email: 'mad5(email)': there is no mad5"),
-        ({"email": "md5(email"}, "visitors: email: 'md5(email': it is no expression"),
+        ({"email": "md5(email"}, "visitors: email: 'md5(email': it is not an expression"),
         ({"n": "int(ip)"}, "visitors: n: 'int(ip)': it fails for a record (ValueError)"),
         ({"n": "ip + 1"}, "visitors: n: 'ip + 1': it fails for a record (TypeError)"),
         ({"__filter__": "emial"}, "visitors: __filter__: 'emial': there is no emial"),
@@ -62,9 +62,7 @@ def test_a_catalog_that_is_none_is_not_taken_for_all(
 ) -> None:
     command = tap.command(["visitors"])
     Path(command[command.index("--catalog") + 1]).write_text(content)
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=tap.environment, timeout=60
-    )
+    done = warm.run(command, env=tap.environment)
     run = Output(done.returncode, done.stdout, done.stderr)
 
     assert run.code == 1

@@ -11,10 +11,12 @@ import msgspec
 
 from target_marketo.delivery.engine import UPDATE
 from target_marketo.marketo.call import Calls
-from target_marketo.marketo.replies import Answer, Field, Reason, Row
+from target_marketo.marketo.replies import Answer, Reason, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from target_marketo.mapping.field_types import Field
 
 
 @dataclass

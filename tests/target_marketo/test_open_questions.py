@@ -1,9 +1,9 @@
 """What nobody could say about Marketo: the real target, at each answer that is possible.
 
-The questions and the sandbox's positions are `tests/sandbox/questions.py`. Where the answer changes
-how calls fare, a round of the fault harness is played, with all of its invariants; where it changes
-what becomes of a value, a scenario says what Marketo and the error log must hold in the end; where
-it changes the day's quota, runs follow each other on one clock.
+The questions and the sandbox's positions are `tests/sandbox/questions/marketo.py`. Where the answer
+changes how calls fare, a round of the fault harness is played, with all of its invariants; where it
+changes what becomes of a value, a scenario says what Marketo and the error log must hold in the
+end; where it changes the day's quota, runs follow each other on one clock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from tests.faults.scheduler import BUDGET_SPENT, SLOTS, Job
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo.options import Options
 from tests.sandbox.marketo_api import MarketoApi
-from tests.sandbox.questions import MARKETO, Question, cases
+from tests.sandbox.questions import Question, cases
+from tests.sandbox.questions.marketo import MARKETO
 from tests.target_marketo.conftest import record, schema, state
 from tests.target_marketo.in_process import InProcess
 
@@ -186,6 +187,15 @@ SCENARIOS = {
             "unknown_field_level=record": Outcome({_C: _CAL}, code=1),
             "unknown_field_level=response": Outcome({}, code=1),
         },
+        before=_LONG_FIELD,
+        after=(),
+    ),
+    "unknown_lookup_field": Scenario(
+        {**NAMED, "chatNote": {"from": "note", "write": "if_empty"}},
+        (_note("a visitor's words"), _NO_NOTE),
+        dict.fromkeys(
+            (f"unknown_lookup_field={code}" for code in ("1003", "1006")), Outcome({}, code=1)
+        ),
         before=_LONG_FIELD,
         after=(),
     ),

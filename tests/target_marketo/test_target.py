@@ -198,7 +198,7 @@ def test_a_wrong_setting_is_one_line_before_any_row_is_sent(
     assert not {"lookup", "sync"} & set(marketo.counts().calls)
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "there is no file"), ("{", "is no JSON")])
+@pytest.mark.parametrize(("content", "said"), [(None, "there is no file"), ("{", "is not JSON")])
 def test_a_configuration_file_that_cannot_be_read_is_one_line(
     tmp_path: Path, content: str | None, said: str
 ) -> None:
@@ -745,4 +745,4 @@ def test_a_misspelt_setting_is_told_with_the_nearest(target: Target) -> None:
     ended = target.run([schema(), *people(1)], max_daily_call=5)
 
     assert ended.code == 0
-    assert "`max_daily_call` is no setting and is ignored; did you mean `max_dai" in ended.err
+    assert "`max_daily_call` is not a setting and is ignored; did you mean `max_dai" in ended.err

@@ -1,8 +1,7 @@
 """Credentials: a personal access token, a bearer token, or OAuth with a refresh token.
 
-One authenticator serves all threads. `authorization()` gives the header to send; when LiveChat
-rejects it, `renew()` says whether there is another one to try. Of many threads that were rejected
-at once, one asks for a new token and the others take it (single flight).
+`authorization()` gives the header to send; when LiveChat rejects it, `renew()` says whether there
+is another one to try.
 
 A refresh token may rotate (LiveChat: OAuth, "Refresh token": web apps' do): the reply then holds
 the next one, and the one in the settings is dead. It is kept in the user's state folder, readable
@@ -13,16 +12,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import os
-import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
 import requests
+from requests.auth import AuthBase
 
 from tap_livechat.api.replies import UNREADABLE
 from tap_livechat.errors import AuthenticationError, SettingsError, UnavailableError
@@ -36,6 +36,8 @@ _TRIES = 4
 _EXPIRY_MARGIN_SECONDS = 60.0
 # Where LiveChat does not say how long; one that ends earlier is refused, and then renewed.
 _LIFETIME_SECONDS = 8 * 3600.0
+_ALL_CHATS = "chats--all:"
+_LONGEST_SECONDS = 10.0**9
 _KINDS = (
     ("account_id", "personal_access_token"),
     ("access_token",),
@@ -58,106 +60,78 @@ class Grant:
             frozenset(scope.split(",")) if isinstance(scope, str) and scope else frozenset(),
         )
 
-
-class Authenticator(Protocol):
-    def authorization(self) -> str:
-        """The value of the Authorization header."""
-
-    def renew(self, rejected: str) -> bool:
-        """Whether there is another header to try than the one that was rejected."""
-
-    def hazard(self) -> str | None:
-        """Why it is better not to sign in for a mere check, if it is."""
-
     @property
-    def grant(self) -> Grant | None:
-        """What the token may do, as far as LiveChat told."""
-
-    @property
-    def is_replaced(self) -> bool:
-        """Whether LiveChat has replaced the refresh token in this run."""
-
-    def identity(self) -> dict[str, str]:
-        """Whose data it is: an account or an organisation; empty where nobody told us."""
-
-    @property
-    def scopes(self) -> frozenset[str] | None:
-        """What the token may do, or None where nobody told us."""
+    def sees_part_of_the_chats(self) -> bool:
+        """Those of its owner's groups alone."""
+        return bool(self.scopes) and not any(each.startswith(_ALL_CHATS) for each in self.scopes)
 
 
-class FixedToken:
-    """A header that never changes."""
+class Signature(AuthBase):
+    """As requests' own `auth`: what a .netrc file says of the host does not replace it."""
 
-    grant: Grant | None = None
-    scopes: frozenset[str] | None = None
-    is_replaced = False
+    def __init__(self, authorization: str) -> None:
+        self._authorization = authorization
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._authorization
+        return request
+
+
+class Authenticator:
+    """A header that never changes: of a personal access token, or of a bearer token."""
+
+    grant: Grant | None = None  # what the token may do, as far as LiveChat told
+    is_replaced = False  # whether LiveChat has replaced the refresh token in this run
 
     def __init__(self, authorization: str, account_id: str | None = None) -> None:
         self._authorization = authorization
         self._account_id = account_id
 
     def identity(self) -> dict[str, str]:
+        """Whose data it is: an account or an organisation; empty where nobody told us."""
         return {"account_id": self._account_id} if self._account_id else {}
 
     def authorization(self) -> str:
+        """The value of the Authorization header."""
         return self._authorization
 
-    def renew(self, rejected: str) -> bool:  # noqa: ARG002 - the protocol's; there is no other one
+    def renew(self) -> bool:
+        """Whether there is another header to try than the one that was rejected."""
         return False
 
     def hazard(self) -> str | None:
+        """Why it is better not to sign in for a mere check, if it is."""
         return None
 
 
-class RefreshedToken:
+class RefreshedToken(Authenticator):
     """OAuth for server-side apps: an access token for eight hours, renewed before it ends."""
 
-    def __init__(
-        self,
-        *,
-        accounts_url: str,
-        client_id: str,
-        client_secret: str,
-        refresh_token: str,
-        folder: Path | None = None,
-    ) -> None:
-        self._url = f"{accounts_url.rstrip('/')}/v2/token"
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._rotated = RotatedToken(client_id, refresh_token, folder)
-        self._refresh_token = self._rotated.read() or refresh_token
-        self._configured_token = refresh_token
-        self._access_token = ""
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._url = f"{config['accounts_url'].rstrip('/')}/v2/token"
+        self._app = {name: config[name] for name in ("client_id", "client_secret")}
+        self._configured_token = config["refresh_token"]
+        self._rotated = RotatedToken(config["client_id"], self._configured_token)
+        self._refresh_token = self._rotated.read() or self._configured_token
         self._organization_id: object = None
-        self._expires_at = 0.0
-        self._refreshing = threading.Lock()
-        self.grant: Grant | None = None
-        self.is_replaced = False
-
-    @property
-    def scopes(self) -> frozenset[str] | None:
-        return (self.grant.scopes or None) if self.grant else None
+        self._expires_at = -math.inf
 
     def hazard(self) -> str | None:
         return self._rotated.why_not_kept()
 
     def authorization(self) -> str:
-        with self._refreshing:
-            if not self._access_token or time.monotonic() >= self._expires_at:
-                self._refresh()
-            return f"Bearer {self._access_token}"
+        if time.monotonic() >= self._expires_at:
+            self._refresh()
+        return self._authorization
 
     def identity(self) -> dict[str, str]:
         self.authorization()
         known = self._organization_id
         return {"organization_id": known} if isinstance(known, str) and known else {}
 
-    def renew(self, rejected: str) -> bool:
-        with self._refreshing:
-            # Another thread may have renewed it while this one was waiting for the lock.
-            if f"Bearer {self._access_token}" == rejected:
-                self._refresh()
-            return True
+    def renew(self) -> bool:
+        self._refresh()
+        return True
 
     def _refresh(self) -> None:
         granted = self._ask(self._refresh_token)
@@ -170,29 +144,26 @@ class RefreshedToken:
                 "authorise the app again and set refresh_token, client_id and client_secret"
             )
         token, lifetime = granted.get("access_token"), granted.get("expires_in")
-        if not isinstance(token, str) or not token:
+        if not _is_token(token):
             raise AuthenticationError(
                 "LiveChat's reply to the token refresh holds no access token; check accounts_url"
             )
-        seconds = lifetime if isinstance(lifetime, (int, float)) else _LIFETIME_SECONDS
-        self._access_token = token
+        seconds = _LIFETIME_SECONDS
+        if isinstance(lifetime, (int, float)) and abs(lifetime) <= _LONGEST_SECONDS:
+            seconds = lifetime
+        self._authorization = f"Bearer {token}"
         self._expires_at = time.monotonic() + max(seconds - _EXPIRY_MARGIN_SECONDS, seconds / 2)
         self._organization_id = granted.get("organization_id")
         self.grant = Grant.of(granted)
         successor = granted.get("refresh_token")
-        if isinstance(successor, str) and successor and successor != self._refresh_token:
+        if _is_token(successor) and successor != self._refresh_token:
             self._refresh_token = successor
             self.is_replaced = True
             self._rotated.write(successor)
 
     def _ask(self, refresh_token: str) -> dict[str, Any] | None:
         """The reply, or None if LiveChat refuses this refresh token."""
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": refresh_token,
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
-        }
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, **self._app}
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(2.0 ** (attempt - 1))
@@ -217,13 +188,18 @@ class RefreshedToken:
         )
 
 
+def _is_token(found: object) -> TypeGuard[str]:
+    """It can be sent in a header, and kept."""
+    return isinstance(found, str) and found.isascii() and found.isprintable() and found != ""
+
+
 class RotatedToken:
     """The newest refresh token of one app, kept between runs in a file of the user's own."""
 
-    def __init__(self, client_id: str, configured_token: str, folder: Path | None = None) -> None:
+    def __init__(self, client_id: str, configured_token: str) -> None:
         # Keyed by the token in the settings: a new one there starts a new chain.
         name = hashlib.sha256(f"{client_id}\0{configured_token}".encode()).hexdigest()[:32]
-        self._path = (folder or _state_folder()) / f"refresh-token-{name}"
+        self._path = _state_folder() / f"refresh-token-{name}"
 
     def read(self) -> str | None:
         try:
@@ -267,15 +243,11 @@ def _state_folder() -> Path:
 
 def look_up(accounts_url: str, authorization: str) -> Grant | None:
     """What LiveChat's OAuth server says of a token; None if nothing (it may know no such token)."""
-
-    def authorized(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        # So that what a .netrc file says of the host does not replace it.
-        request.headers["Authorization"] = authorization
-        return request
-
     url = f"{accounts_url.rstrip('/')}/v2/info"
     try:
-        reply = requests.get(url, auth=authorized, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
+        reply = requests.get(
+            url, auth=Signature(authorization), timeout=_TIMEOUT_SECONDS, allow_redirects=False
+        )
         if reply.status_code == HTTPStatus.OK:
             return Grant.of(msgspec.json.decode(reply.content, type=dict[str, Any]))
     except (requests.RequestException, *UNREADABLE):
@@ -307,20 +279,12 @@ def check_credentials(config: Mapping[str, Any]) -> str | None:
 
 
 def authenticator(config: Mapping[str, Any]) -> Authenticator:
-    """By the settings: a personal access token, else a bearer token, else OAuth."""
-    problem = check_credentials(config)
-    if problem:
-        raise SettingsError(problem)
-    if config.get("account_id") and config.get("personal_access_token"):
+    """By the settings, of which `check_credentials` has said that they are whole."""
+    if config.get("personal_access_token"):
         pair = f"{config['account_id']}:{config['personal_access_token']}"
         basic = base64.b64encode(pair.encode()).decode()
-        return FixedToken(f"Basic {basic}", config["account_id"])
+        return Authenticator(f"Basic {basic}", config["account_id"])
     if config.get("access_token"):
         # Tokens copied from an address bar have their colon escaped.
-        return FixedToken("Bearer " + str(config["access_token"]).replace("%3A", ":"))
-    return RefreshedToken(
-        accounts_url=config["accounts_url"],
-        client_id=config["client_id"],
-        client_secret=config["client_secret"],
-        refresh_token=config["refresh_token"],
-    )
+        return Authenticator("Bearer " + str(config["access_token"]).replace("%3A", ":"))
+    return RefreshedToken(config)

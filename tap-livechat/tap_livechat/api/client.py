@@ -10,6 +10,7 @@ import gc
 import io
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,27 +22,21 @@ import msgspec
 import requests
 import urllib3
 
+from tap_livechat.api.auth import Signature
 from tap_livechat.api.replies import UNREADABLE
 from tap_livechat.api.retries import (
-    ADVICE,
-    LONGEST_RETRY_AFTER_SECONDS,
-    NO_CDP,
     Pace,
     Patience,
     RetryableError,
     ThrottledError,
     Verdict,
+    again_later,
+    final,
     retry_after_seconds,
     verdict,
 )
-from tap_livechat.errors import (
-    AuthenticationError,
-    BudgetError,
-    LiveChatError,
-    RefusedError,
-    ScopeError,
-    UnavailableError,
-)
+from tap_livechat.errors import BudgetError, RefusedError, UnavailableError
+from tap_livechat.timestamps import CLOCK_TOLERANCE
 
 if TYPE_CHECKING:
     import logging
@@ -58,10 +53,6 @@ _PIECE_BYTES = 2**20
 # LiveChat gives up after 15 s on its side.
 TIMEOUT_SECONDS = (10, 30)
 DOLLARS_PER_1000_REQUESTS = 0.27
-
-
-# A reply is on its way for a moment, and its time has whole seconds.
-_CLOCK_TOLERANCE = timedelta(minutes=1)
 # Where the connection was never made. Any other request may have been answered, and billed.
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
@@ -72,22 +63,15 @@ _NOT_SENT = (
 
 
 class RequestCount:
-    """Requests made and billed in this run, by method."""
+    """Requests made in this run, by method, and those that LiveChat does not bill."""
 
     def __init__(self) -> None:
-        self.made: dict[str, int] = {}
+        self.made = Counter[str]()
         self.unbilled = 0
-
-    def add(self, method: str) -> None:
-        self.made[method] = self.made.get(method, 0) + 1
-
-    def excuse(self) -> None:
-        """LiveChat does not bill the last one: it answered HTTP 500, or never saw it."""
-        self.unbilled += 1
 
     @property
     def total(self) -> int:
-        return sum(self.made.values())
+        return self.made.total()
 
     @property
     def billed(self) -> int:
@@ -116,12 +100,8 @@ class Client:
         self.authenticator = authenticator
         self.count = RequestCount()
         self._logger = logger
-        self._bases = {
-            "agent": config["api_url"].rstrip("/"),
-            "configuration": config["api_url"].rstrip("/"),
-            "reports": config["api_url"].rstrip("/"),
-            "cdp": config["cdp_url"].rstrip("/"),
-        }
+        self._api_url = config["api_url"].rstrip("/")
+        self._cdp_url = config["cdp_url"].rstrip("/")
         self._version = config["api_version"]
         self._most: int | None = config.get("max_requests")
         self._region: str | None = config.get("region") or None
@@ -141,24 +121,18 @@ class Client:
     def close(self) -> None:
         self._session.close()
 
-    def call(
-        self,
-        method: Method,
-        payload: Mapping[str, Any],
-        decode: Callable[[bytes], T],
-    ) -> T:
+    def call(self, method: Method, payload: Mapping[str, Any], decode: Callable[[bytes], T]) -> T:
         """Send `payload` and decode the reply; `decode` raises `msgspec.DecodeError` for junk.
 
         Raises:
             LiveChatError: final; one of the errors of `tap_livechat.errors`.
         """
-        attempt = _Attempt(self, method, msgspec.json.encode(payload), decode)
         patience = Patience()
         while True:
             if due := self._pace.due():
                 time.sleep(due)
             try:
-                answer: T = attempt()
+                answer = self.call_once(method, payload, decode)
             except RetryableError as failure:
                 self._wait(method, failure, patience)
             else:
@@ -174,17 +148,13 @@ class Client:
         seconds = patience.wait(failure)
         if seconds is None:
             raise UnavailableError(
-                f"{method.name}: {failure.reason}, in spite of {patience.tries} tries; "
+                f"{method.name}: {failure}, in spite of {patience.tries} tries; "
                 "the next run goes on from the last STATE"
             ) from None
         self._logger.warning(
-            "%s: %s; try %d in %.1f s", method.name, failure.reason, patience.tries + 1, seconds
+            "%s: %s; try %d in %.1f s", method.name, str(failure), patience.tries + 1, seconds
         )
         time.sleep(seconds)
-
-    def now(self) -> datetime:
-        """LiveChat's time: the one of its newest reply; the host's before there is one."""
-        return self.date or datetime.now(UTC)
 
     def call_once(
         self, method: Method, payload: Mapping[str, Any], decode: Callable[[bytes], T]
@@ -194,45 +164,61 @@ class Client:
         Raises:
             RetryableError: another try may succeed.
         """
-        answer: T = _Attempt(self, method, msgspec.json.encode(payload), decode)()
-        return answer
+        body = msgspec.json.encode(payload)
+        mended = set[Verdict]()  # each may be done once
+        while True:
+            authorization = self.authenticator.authorization()
+            reply = self._send(method, body, authorization)
+            if reply.status == HTTPStatus.OK:
+                try:
+                    return decode(reply.body)
+                except UNREADABLE as error:
+                    if _error_of(reply.body)[0] is None:
+                        raise RetryableError(_what_is_wrong(error)) from None
+            error_type, region = _error_of(reply.body)
+            judged = verdict(reply.status, error_type)
+            what = error_type or f"HTTP {reply.status}"
+            if judged in {Verdict.RETRY, Verdict.THROTTLED}:
+                asked = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
+                raise again_later(method, judged, what, asked)
+            if judged is Verdict.REDIRECT and region and judged not in mended:
+                self._move_to(region, method)
+            elif judged is not Verdict.RENEW or judged in mended or not self.authenticator.renew():
+                raise final(method, judged, what, region)
+            mended.add(judged)
 
-    def url(self, method: Method) -> str:
-        base = self._bases[method.api]
-        if method.api == "cdp":
-            return f"{base}/v{method.version}/{method.name}"
-        version = method.version or self._version
-        if method.api == "reports":
-            return f"{base}/v{version}/reports/{method.name}"
-        return f"{base}/v{version}/{method.api}/action/{method.name}"
+    def now(self) -> datetime:
+        """LiveChat's time: the one of its newest reply; the host's before there is one."""
+        return self.date or datetime.now(UTC)
 
-    def send(self, method: Method, body: bytes, authorization: str) -> Reply:
+    def _send(self, method: Method, body: bytes, authorization: str) -> Reply:
         """One request. No text of an exception leaves here: it may hold more than it should."""
         if self._most is not None and self.count.billed >= self._most:
             raise BudgetError(f"max_requests: {self._most} requests were made")
-        self.count.add(method.name)
+        base = self._cdp_url if method.api == "cdp" else self._api_url
+        self.count.made[method.name] += 1
         self._pace.sent()
         began = datetime.now(UTC)
         try:
-            reply = self._post(self.url(method), body, authorization)
+            reply = self._post(f"{base}/{method.path(self._version)}", body, authorization)
         except (
             requests.exceptions.InvalidHeader,
             requests.exceptions.InvalidSchema,
             requests.exceptions.InvalidURL,
         ):
-            self.count.excuse()  # it was never sent
+            self.count.unbilled += 1  # it was never sent
             raise RefusedError(
-                f"{method.name}: api_url or cdp_url is no address, or region no name"
+                f"{method.name}: api_url or cdp_url is not an address, or region not a name"
             ) from None
         except requests.RequestException as error:
             if _was_not_sent(error):
-                self.count.excuse()
+                self.count.unbilled += 1
                 what = "LiveChat cannot be reached"
             else:
                 what = "no whole reply"
             raise RetryableError(f"{what} ({type(error).__name__})") from None
         if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.count.excuse()
+            self.count.unbilled += 1
         self._announce(method, reply)
         self._look_at_the_clock(reply, began)
         return reply
@@ -243,7 +229,7 @@ class Client:
         except (KeyError, ValueError, OverflowError):
             return  # then the host's has to do
         ended = datetime.now(UTC)
-        if self.date is None and not (began - _CLOCK_TOLERANCE <= date <= ended + _CLOCK_TOLERANCE):
+        if self.date is None and not (began - CLOCK_TOLERANCE <= date <= ended + CLOCK_TOLERANCE):
             off = round((ended - date).total_seconds())
             self._logger.warning(
                 "this host's clock is %s %s LiveChat's, which is the one that counts (%s)",
@@ -254,16 +240,11 @@ class Client:
         self.date = date
 
     def _post(self, url: str, body: bytes, authorization: str) -> Reply:
-        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            # As requests' own `auth`: what a .netrc file says of the host does not replace it.
-            request.headers["Authorization"] = authorization
-            return request
-
         with self._session.post(
             url,
             data=body,
             headers={"X-Region": self._region} if self._region else None,
-            auth=sign,
+            auth=Signature(authorization),
             timeout=TIMEOUT_SECONDS,
             allow_redirects=False,
             stream=True,
@@ -273,7 +254,7 @@ class Client:
                 whole.write(piece)
             return Reply(reply.status_code, reply.headers, whole.getvalue())
 
-    def move_to(self, region: str, method: Method) -> None:
+    def _move_to(self, region: str, method: Method) -> None:
         self._region = region
         self._logger.warning(
             "%s: the account lives in region '%s'; set `region` to it to save a request per run",
@@ -300,79 +281,6 @@ class Client:
                 )
 
 
-class _Attempt:
-    """The tries of one call; what may be done only once is remembered here."""
-
-    def __init__(
-        self, client: Client, method: Method, body: bytes, decode: Callable[[bytes], Any]
-    ) -> None:
-        self._client = client
-        self._method = method
-        self._body = body
-        self._decode = decode
-        self._renewed = False
-        self._redirected = False
-
-    def __call__(self) -> Any:
-        while True:
-            authorization = self._client.authenticator.authorization()
-            reply = self._client.send(self._method, self._body, authorization)
-            if reply.status == HTTPStatus.OK:
-                try:
-                    return self._decode(reply.body)
-                except UNREADABLE as error:
-                    if _error_of(reply.body)[0] is None:
-                        raise RetryableError(_what_is_wrong(error)) from None
-            self._judge(reply, authorization)
-
-    def _judge(self, reply: Reply, authorization: str) -> None:
-        """Raise, unless the same request may be sent again at once."""
-        error_type, region = _error_of(reply.body)
-        judged = verdict(reply.status, error_type)
-        what = error_type or f"HTTP {reply.status}"
-        if judged in {Verdict.RETRY, Verdict.THROTTLED}:
-            seconds = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
-            if seconds is not None and seconds > LONGEST_RETRY_AFTER_SECONDS:
-                raise UnavailableError(
-                    f"{self._method.name}: LiveChat asks to wait {seconds:.0f} s ({what}); "
-                    "run again later"
-                )
-            failure = ThrottledError if judged is Verdict.THROTTLED else RetryableError
-            raise failure(f"LiveChat answers {what}", seconds)
-        if judged is Verdict.RENEW and not self._renewed:
-            self._renewed = True
-            if self._client.authenticator.renew(authorization):
-                return
-        if judged is Verdict.REDIRECT and region and not self._redirected:
-            self._redirected = True
-            self._client.move_to(region, self._method)
-            return
-        raise self._final(judged, what, region)
-
-    def _final(self, judged: Verdict, what: str, region: str | None) -> LiveChatError:
-        name = self._method.name
-        if judged is Verdict.RENEW:
-            return AuthenticationError(
-                f"{name}: LiveChat rejects the credentials ({what}): check account_id and "
-                "personal_access_token, or access_token; the token may be expired or revoked"
-            )
-        if judged is Verdict.SCOPE:
-            return ScopeError(
-                f"{name}: the token may not do this ({what}): it needs the scope "
-                f"{self._method.scope}; make a token with it in LiveChat's Developer Console"
-                + (f". If it has that: {NO_CDP}" if self._method.api == "cdp" else "")
-            )
-        if judged is Verdict.REDIRECT:
-            return RefusedError(
-                f"{name}: LiveChat sends us from region to region ({region or 'none named'}): "
-                "check the setting region"
-            )
-        advice = ADVICE.get(what, "check api_url, cdp_url and api_version")
-        if self._method.api == "cdp" and what not in ADVICE:
-            advice = f"{NO_CDP}, and check cdp_url"
-        return RefusedError(f"{name}: LiveChat refuses the request ({what}): {advice}")
-
-
 def _was_not_sent(error: requests.RequestException) -> bool:
     """Whether LiveChat never saw the request: the reason is inside of what requests made of it."""
     inner: Any = error.args[0] if error.args else None
@@ -383,15 +291,10 @@ class _Error(msgspec.Struct):
     error: Any = None
 
 
-# Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
-# the first to decode to the same Struct.
-_ERROR = msgspec.json.Decoder(_Error)
-
-
 def _error_of(body: bytes) -> tuple[str | None, str | None]:
     """`error.type` and `error.data.region`; None where the body is HTML, or a CDP's plain text."""
     try:
-        error = _ERROR.decode(body).error
+        error = msgspec.json.decode(body, type=_Error).error
     except UNREADABLE:
         return None, None
     if not isinstance(error, dict):
@@ -405,7 +308,7 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
 def _what_is_wrong(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return "the reply is not of the documented form"
-    return "the reply is no whole JSON"
+    return "the reply is not complete JSON"
 
 
 def _name_or_none(value: object) -> str | None:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+_FOLDERS = {
+    "agent": "agent/action/",
+    "configuration": "configuration/action/",
+    "reports": "reports/",
+    "cdp": "",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -14,6 +21,10 @@ class Method:
     api: Literal["agent", "configuration", "reports", "cdp"]
     scopes: tuple[str, ...]
     version: str | None = None  # where only one version has it
+
+    def path(self, version: str) -> str:
+        """Below the API's base address; `version` is that of methods that several have."""
+        return f"v{self.version or version}/{_FOLDERS[self.api]}{self.name}"
 
     @property
     def scope(self) -> str:

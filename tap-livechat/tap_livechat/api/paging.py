@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from tap_livechat.api import replies
 from tap_livechat.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -13,12 +14,7 @@ if TYPE_CHECKING:
     from tap_livechat.api.methods import Method
 
 
-class Page(Protocol):
-    @property
-    def next_page_id(self) -> str | None: ...
-
-
-P = TypeVar("P", bound=Page)
+P = TypeVar("P", replies.ArchivesPage, replies.ChatsPage)
 
 
 def follow(

@@ -13,6 +13,7 @@ decoder looks for a key behind the one it found before.
 from __future__ import annotations
 
 import types
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
@@ -31,7 +32,7 @@ Flag = Annotated[bool, msgspec.Meta(title="a leaf")]
 Object = dict[str, Any]
 Texts = dict[str, Text]
 # Who or what a row is about: without it the row would be passed over, so it belongs to the frame.
-Id = Annotated[str, msgspec.Meta(title="an id")]
+Id = Annotated[str, msgspec.Meta(title="an id", min_length=1)]
 
 
 class Payload(msgspec.Struct, gc=False):
@@ -112,15 +113,24 @@ class User(Payload):
     customer_last_event_created_at: Moment | None = None
 
 
-class Event(Payload):
-    id: Id | None = None
+class Said(Payload):
+    """An event, as far as it says something of a visitor or a chat: who, when, and any form."""
+
     created_at: Moment | None = None
     visibility: Text | None = None
     type: Text | None = None
     form_type: Text | None = None
-    form_id: Any = None
     author_id: Text | None = None
     fields: list[Object] | None = None
+    system_message_type: Text | None = None
+    properties: Object | None = None
+
+
+class Event(Said):
+    """All of an event."""
+
+    id: Id | None = None
+    form_id: Any = None
     text: Text | None = None
     custom_id: Text | None = None
     deleted: Any = None
@@ -136,13 +146,11 @@ class Event(Payload):
     template_id: Text | None = None
     elements: list[Object] | None = None
     content: Any = None
-    system_message_type: Text | None = None
     text_vars: Object | None = None
     source: Text | None = None
     subtype: Text | None = None
     version: Any = None
     details: Any = None
-    properties: Object | None = None
 
 
 class Queue(Detail):
@@ -154,16 +162,16 @@ class Summary(Detail):
 
 
 class Thread(Payload):
-    id: Id | None = None
+    id: Id
+    created_at: Moment
     active: Any = None
     user_ids: list[Text] | None = None
     restricted_access: Text | None = None
     # Absent where the plan restricts access to the thread.
-    events: list[Event] | None = None
+    events: Sequence[Said] | None = None
     properties: Object | None = None
     tags: list[Text] | None = None
     access: Access | None = None
-    created_at: Moment | None = None
     previous_thread_id: Text | None = None
     # Absent, and not null, where it is the same as `previous_thread_id`.
     previous_accessible_thread_id: Any = msgspec.UNSET
@@ -175,21 +183,25 @@ class Thread(Payload):
     custom_variables: list[Object] | None = None
 
 
+class Transcript(Thread):
+    """A thread with all that was said."""
+
+    events: Sequence[Event] | None = None
+
+
 class Chat(Payload):
     """A row of `list_archives`: a chat, with one of its threads."""
 
-    id: Id | None = None
+    id: Id
+    thread: Thread
     users: list[User] | None = None
-    thread: Thread | None = None
     access: Access | None = None
 
 
-class Archives(Payload):
-    """The reply of `list_archives`."""
+class TranscribedChat(Chat, kw_only=True):
+    """As it is read for `chat_events`."""
 
-    chats: list[Chat] | None = None
-    found_chats: int | None = None
-    next_page_id: str | None = None
+    thread: Transcript
 
 
 class ThreadSummary(Payload):
@@ -221,14 +233,10 @@ class Customers(Payload):
     next_page_id: str | None = None
 
 
-class Monitoring(Payload):
-    name: Text | None = None
+class Monitoring(User):
+    """A customer as the Customer Data Platform tells of one, beside the id and the statistics."""
+
     name_is_default: Any = None
-    email: Text | None = None
-    phone_number: Text | None = None
-    address: Address | None = None
-    created_at: Moment | None = None
-    session_fields: list[Object] | None = None
     visits: list[Visit] | None = None
 
 
@@ -245,65 +253,6 @@ class CdpCustomers(Payload):
     customers: list[CdpCustomer] | None = None
     next_page_id: Any = None
     total: Any = None
-
-
-class Agent(Detail):
-    """A row of `list_agents`."""
-
-    id: Text | None = None
-    account_id: Text | None = None
-    name: Text | None = None
-    role: Text | None = None
-    job_title: Text | None = None
-    avatar_path: Text | None = None
-    login_status: Text | None = None
-    max_chats_count: Whole | None = None
-    last_logout: Moment | None = None
-    suspended: Flag | None = None
-    awaiting_approval: Flag | None = None
-    groups: list[Object] | None = None
-
-
-class Group(Detail):
-    """A row of `list_groups`."""
-
-    id: Whole | None = None
-    name: Text | None = None
-    language_code: Text | None = None
-    routing_status: Text | None = None
-    agent_priorities: Texts | None = None
-
-
-class Tag(Detail):
-    """A row of `list_tags`."""
-
-    name: Text | None = None
-    group_ids: list[Whole] | None = None
-    author_id: Text | None = None
-    created_at: Moment | None = None
-
-
-class Bot(Detail):
-    """A row of `list_bots`."""
-
-    id: Text | None = None
-    name: Text | None = None
-    avatar_path: Text | None = None
-    job_title: Text | None = None
-    max_chats_count: Whole | None = None
-    timezone: Text | None = None
-    groups: list[Object] | None = None
-
-
-class CustomerBan(Detail):
-    """A row of `list_customer_bans`."""
-
-    ip: Text | None = None
-    created_at: Moment | None = None
-    customer_id: Text | None = None
-    agent_id: Text | None = None
-    thread_id: Text | None = None
-    expires_at: Moment | None = None
 
 
 class QueuedVisitor(Detail):
@@ -334,18 +283,18 @@ class ReportSummary(Detail):
 class QueuedVisitorsLeft(Payload):
     """A page of the report; its records are by chat id."""
 
-    records: dict[str, QueuedVisitorLeft] | None = None
+    records: dict[str, QueuedVisitorLeft]
     summary: ReportSummary | None = None
 
 
 class Report(Payload):
     """Any report by the day."""
 
-    records: dict[str, Object] | None = None
+    records: dict[str, Object]
 
 
-def _object(value: object) -> Object | None:
-    return value if isinstance(value, dict) else None
+def _only(kind: type) -> Callable[[Any], Any]:
+    return lambda value: value if isinstance(value, kind) else None
 
 
 def _text(value: object) -> str | None:
@@ -370,10 +319,6 @@ def _whole(value: object) -> int | None:
         return None
 
 
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
 def _texts(value: object) -> dict[str, str] | None:
     if not isinstance(value, dict):
         return None
@@ -383,8 +328,8 @@ def _texts(value: object) -> dict[str, str] | None:
 
 _LEAVES: dict[Any, Callable[[Any], Any]] = {
     Moment: parse,
-    Flag: _flag,
-    Object: _object,
+    Flag: _only(bool),
+    Object: _only(dict),
     Texts: _texts,
     Text: _text,
     Whole: _whole,
@@ -402,48 +347,27 @@ def mended(value: Any, kind: Any) -> Any:
         return value
     if kind in _LEAVES:
         return _LEAVES[kind](value)
-    container = get_origin(kind)
-    if container in {Union, types.UnionType}:
+    if get_origin(kind) in {Union, types.UnionType}:
         return mended(value, get_args(kind)[0])
-    if container in _CONTAINERS:
-        return _CONTAINERS[container](value, get_args(kind)[-1])
-    if issubclass(kind, Payload):
-        return _mended_object(value, kind)
-    return msgspec.convert(value, kind)
+    if get_origin(kind) is None and not issubclass(kind, Payload):
+        return msgspec.convert(value, kind)  # the frame's own
+    return _mended_parts(value, get_origin(kind), (*get_args(kind), kind))
 
 
-def _mended_list(value: Any, kind: Any) -> list[Any] | None:
-    if not isinstance(value, list):
-        _leave_out(kind)
-        return None
-    items = (mended(item, kind) for item in value)
-    return [item for item in items if item is not None]
-
-
-def _mended_map(value: Any, kind: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise msgspec.ValidationError("a map of another type")
-    items = {key: mended(item, kind) for key, item in value.items()}
-    return {key: item for key, item in items.items() if item is not None}
-
-
-_CONTAINERS: dict[Any, Callable[[Any, Any], Any]] = {list: _mended_list, dict: _mended_map}
-
-
-def _mended_object(value: Any, kind: type[Payload]) -> Payload | None:
-    if not isinstance(value, dict):
-        _leave_out(kind)
-        return None
-    fields = msgspec.structs.fields(kind)
-    return kind(
-        **{
-            field.name: mended(value[field.name], field.type)
-            for field in fields
-            if field.name in value
-        }
-    )
-
-
-def _leave_out(kind: Any) -> None:
-    if kind is not Any and kind not in _LEAVES and not issubclass(kind, Detail):
-        raise msgspec.ValidationError(f"{kind.__name__}: of another type")
+def _mended_parts(value: Any, container: Any, kinds: tuple[Any, ...]) -> Any:
+    """Of a list, a map or a payload; `kinds` are those of its items, and at the end its own."""
+    if container is dict and isinstance(value, dict):
+        found = {key: mended(item, kinds[1]) for key, item in value.items()}
+        return {key: item for key, item in found.items() if item is not None}
+    if container in {list, Sequence} and isinstance(value, list):
+        items = (mended(item, kinds[0]) for item in value)
+        return [item for item in items if item is not None]
+    if container is None and isinstance(value, dict):
+        fields = msgspec.structs.fields(kinds[0])
+        found = {f.name: mended(value[f.name], f.type) for f in fields if f.name in value}
+        if any(f.required and found.get(f.name) in (None, "") for f in fields):
+            raise msgspec.ValidationError("a part that is needed is missing")
+        return kinds[0](**found)
+    if container is dict or not (kinds[0] in _LEAVES or issubclass(kinds[0], Detail)):
+        raise msgspec.ValidationError("a part of another type")
+    return None

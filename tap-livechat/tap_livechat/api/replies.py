@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 P = TypeVar("P", bound=payloads.Payload | list[Any])
+T = TypeVar("T")
 OpenThreadRows = list[tuple[str, str, "datetime"]]
 """Chat id, thread id and start."""
 
@@ -31,11 +33,7 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class Decoder(Generic[P]):
-    """Of JSON to a payload or a list of them: strict where that fits, and else `payloads.mended`.
-
-    Made on import, before there are threads: msgspec 0.22 crashes (signal 11) where two threads are
-    the first to decode to the same Struct.
-    """
+    """Of JSON to payloads: as it stands where that fits, and else `payloads.mended`."""
 
     def __init__(self, kind: type[P]) -> None:
         self._kind = kind
@@ -43,89 +41,109 @@ class Decoder(Generic[P]):
         self._decode: Callable[[bytes], P] = msgspec.json.Decoder(kind).decode
 
     def __call__(self, reply: bytes) -> P:
-        if b"\\u0000" in reply:
-            reply = _NUL.sub(rb"\1", reply)
         try:
-            return self._decode(reply)
-        except msgspec.DecodeError:
-            found = _found(reply)
+            return _read(self._decode, reply)
+        except msgspec.ValidationError:
+            found = _read(msgspec.json.decode, reply)
         if not isinstance(found, self._container):
             raise msgspec.ValidationError(f"the reply is no {self._container.__name__}")
         mended: P = payloads.mended(found, self._kind)
         return mended
 
 
-def _found(reply: bytes) -> Any:
-    """The reply's JSON, with U+FFFD for each half of a pair: no e-mail address has that."""
+def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
+    """Without NUL, and with U+FFFD for each half of a pair: no e-mail address has that."""
+    if b"\\u0000" in reply:
+        reply = _NUL.sub(rb"\1", reply)
     try:
-        return msgspec.json.decode(reply)
+        return decode(reply)
+    except msgspec.ValidationError:
+        raise
     except msgspec.DecodeError:
         if not _SURROGATE.search(reply):
             raise
     try:
         found = json.loads(reply)
     except ValueError:
-        raise msgspec.DecodeError("the reply is no whole JSON") from None
-    return msgspec.json.decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)))
+        raise msgspec.DecodeError("the reply is not complete JSON") from None
+    return decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)).encode())
 
 
 _decode_chats = Decoder(payloads.Chats)
 _decode_customers = Decoder(payloads.Customers)
 _decode_cdp_customers = Decoder(payloads.CdpCustomers)
-_decode_queued = Decoder(payloads.QueuedVisitorsLeft)
-_decode_report = Decoder(payloads.Report)
+queued_visitors_left = Decoder(payloads.QueuedVisitorsLeft)
+report = Decoder(payloads.Report)
+listed = Decoder(list[payloads.Object])
+"""Of `list_agents` and the like: each row as it is."""
+
+
+class _Page(payloads.Payload, Generic[T]):
+    chats: list[T] | None = None
+    found_chats: int | None = None
+    next_page_id: str | None = None
+
+
+_decode_frame = msgspec.json.Decoder(_Page[msgspec.Raw]).decode
 
 
 class ArchivesPage:
     """A page of `list_archives`: chats, each with one of its threads, by the few megabytes.
 
     A reply may be of any size: a thread has up to as many events as were said. What is decoded of
-    it takes ten times its bytes, so it is decoded in parts, and a part is forgotten for the next.
-    All of it is decoded once before any is used: nothing passes a row that cannot be read.
+    it takes ten times its bytes, so a large one is decoded in parts, and a part is forgotten for
+    the next. All of it is decoded once before any is used: nothing passes a row that cannot be
+    read.
     """
 
-    def __init__(self, reply: bytes) -> None:
-        frame = _frame(reply)
-        _need_list(frame.chats, frame.found_chats)
-        self.found_chats = frame.found_chats
-        self.next_page_id = frame.next_page_id
-        self._parts = list(_parts(frame.chats or ()))
-        self._decoded = [[_row(row) for row in part] for part in self._parts[:1]]
-        for part in self._parts[1:]:
-            for row in part:
-                _row(row)
+    def __init__(self, reply: bytes, kind: _Kind) -> None:
+        self._decode = kind.chat
+        self._whole: list[payloads.Chat] | None = None
+        self._parts: list[list[msgspec.Raw]] = []
+        page: _Page[Any] | None = None
+        if len(reply) <= _PART_BYTES:
+            with suppress(msgspec.ValidationError):  # then row by row, each as far as it fits
+                page = _read(kind.page, reply)
+                self._whole = page.chats
+        if page is None:
+            page = _read(_decode_frame, reply)
+            self._parts = list(_parts(page.chats or ()))
+            for part in self._parts:
+                self._rows(part)
+        _need_list(page.chats, page.found_chats)
+        self.found_chats = page.found_chats
+        self.next_page_id = page.next_page_id
 
     def __iter__(self) -> Iterator[list[payloads.Chat]]:
-        yield from self._decoded
-        self._decoded.clear()
-        for part in self._parts[1:]:
-            yield [_row(row) for row in part]
+        if self._whole:
+            yield self._whole
+        for part in self._parts:
+            yield self._rows(part)
+
+    def _rows(self, part: list[msgspec.Raw]) -> list[payloads.Chat]:
+        return [self._decode(bytes(raw)) for raw in part]
 
 
-def archives(page: bytes) -> ArchivesPage:
+class _Kind:
+    """How a chat is decoded, and a page of them all."""
+
+    def __init__(self, chat: type[payloads.Chat]) -> None:
+        self.chat = Decoder(chat)
+        self.page = msgspec.json.Decoder(_Page[chat]).decode  # type: ignore[valid-type] # msgspec's own
+
+
+_PLAIN = _Kind(payloads.Chat)
+_TRANSCRIBED = _Kind(payloads.TranscribedChat)
+
+
+def archives(reply: bytes) -> ArchivesPage:
     """A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
-    return ArchivesPage(page)
+    return ArchivesPage(reply, _PLAIN)
 
 
-class _ArchivesFrame(payloads.Payload):
-    chats: list[msgspec.Raw] | None = None
-    found_chats: int | None = None
-    next_page_id: str | None = None
-
-
-_decode_frame = msgspec.json.Decoder(_ArchivesFrame).decode
-_decode_chat = Decoder(payloads.Chat)
-
-
-def _frame(reply: bytes) -> _ArchivesFrame:
-    try:
-        return _decode_frame(reply)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        if not _SURROGATE.search(reply):
-            raise
-        return _decode_frame(msgspec.json.encode(_found(reply)))
+def transcripts(reply: bytes) -> ArchivesPage:
+    """The same, with all of the threads' events: each chat is a `payloads.TranscribedChat`."""
+    return ArchivesPage(reply, _TRANSCRIBED)
 
 
 def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
@@ -139,14 +157,6 @@ def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
         size += len(memoryview(row))
     if part:
         yield part
-
-
-def _row(raw: msgspec.Raw) -> payloads.Chat:
-    chat = _decode_chat(bytes(raw))
-    thread = chat.thread
-    if not (chat.id and thread and thread.id and thread.created_at):
-        raise msgspec.ValidationError("a row without its chat, its thread or their time")
-    return chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,23 +194,6 @@ def cdp_customers(reply: bytes) -> payloads.CdpCustomers:
     # It gives no count; the last page says so with an empty `next_page_id`.
     _need_list(decoded.customers, None if decoded.next_page_id is None else 0)
     return decoded
-
-
-def queued_visitors_left(reply: bytes) -> payloads.QueuedVisitorsLeft:
-    decoded = _decode_queued(reply)
-    _need_records(decoded.records)
-    return decoded
-
-
-def report(reply: bytes) -> payloads.Report:
-    decoded = _decode_report(reply)
-    _need_records(decoded.records)
-    return decoded
-
-
-def _need_records(found: object) -> None:
-    if found is None:
-        raise msgspec.ValidationError("the report has no records")
 
 
 def _need_list(found: object, count: int | None) -> None:

@@ -2,14 +2,6 @@
 
 A reply is judged by `error.type` first and by its status second, since LiveChat documents no
 statuses and gateways answer in HTML.
-
-    THROTTLED  too_many_requests, 429: slower, as long as `PATIENCE_SECONDS` allows
-    RETRY      internal, request_timeout, service_unavailable, 408, 5xx, resets, time-outs,
-               bodies that are not (whole) JSON: up to `MAX_TRIES` in all
-    RENEW      authentication: once more if there is another token
-    REDIRECT   misdirected_request: once more with the region that LiveChat names
-    SCOPE      the token may not
-    REFUSED    final, with advice by type
 """
 
 from __future__ import annotations
@@ -23,8 +15,18 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from tap_livechat.errors import (
+    AuthenticationError,
+    LiveChatError,
+    RefusedError,
+    ScopeError,
+    UnavailableError,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tap_livechat.api.methods import Method
 
 MAX_TRIES = 6
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -42,12 +44,12 @@ _MANY_REPLIES = 20
 
 
 class Verdict(Enum):
-    THROTTLED = auto()
-    RETRY = auto()
-    RENEW = auto()
-    REDIRECT = auto()
-    SCOPE = auto()
-    REFUSED = auto()
+    THROTTLED = auto()  # slower, as long as `PATIENCE_SECONDS` allows
+    RETRY = auto()  # as resets, time-outs and replies that are not whole: `MAX_TRIES` in all
+    RENEW = auto()  # once more if there is another token
+    REDIRECT = auto()  # once more with the region that LiveChat names
+    SCOPE = auto()  # the token may not
+    REFUSED = auto()  # final
 
 
 VERDICTS = {
@@ -59,19 +61,13 @@ VERDICTS = {
     "misdirected_request": Verdict.REDIRECT,
     "authorization": Verdict.SCOPE,
     "missing_access": Verdict.SCOPE,
-    "license_expired": Verdict.REFUSED,
-    "license_not_found": Verdict.REFUSED,
-    "unsupported_version": Verdict.REFUSED,
-    "wrong_product_version": Verdict.REFUSED,
-    "validation": Verdict.REFUSED,
-    "entity_too_large": Verdict.REFUSED,
-    "limit_reached": Verdict.REFUSED,
-    "not_found": Verdict.REFUSED,
 }
-NO_CDP = (
+_NO_CDP = (
     "only accounts with the Text App have a Customer Data Platform; for others set visitor_source "
     "to archives"
 )
+_UNKNOWN = "check api_url, cdp_url and api_version"
+# Refused, whatever the status.
 ADVICE = {
     "license_expired": "renew the LiveChat subscription",
     "license_not_found": "check account_id and the token: they belong to no LiveChat licence",
@@ -80,21 +76,27 @@ ADVICE = {
     "wrong_product_version": "the account's plan has no such API: set another visitor_source",
     "limit_reached": "the plan's limit is reached: set a later start_date",
     "not_found": "check api_url and api_version, or set another visitor_source",
+    "entity_too_large": "set a smaller page_size, or fewer group_ids",
     "validation": "check start_date, group_ids and page_size; if they are right, report this",
 }
 
 
+_BY_STATUS: dict[int, Verdict] = {
+    HTTPStatus.TOO_MANY_REQUESTS: Verdict.THROTTLED,
+    HTTPStatus.REQUEST_TIMEOUT: Verdict.RETRY,
+    HTTPStatus.UNAUTHORIZED: Verdict.RENEW,
+    HTTPStatus.FORBIDDEN: Verdict.SCOPE,
+}
+
+
 def verdict(status: int, error_type: str | None) -> Verdict:
-    known = VERDICTS.get(error_type or "")
-    if known is not None:
-        return known
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Verdict.THROTTLED
-    if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if error_type in VERDICTS:
+        return VERDICTS[error_type]
+    if error_type in ADVICE:
+        return Verdict.REFUSED
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Verdict.RETRY
-    if status == HTTPStatus.UNAUTHORIZED:
-        return Verdict.RENEW
-    return Verdict.SCOPE if status == HTTPStatus.FORBIDDEN else Verdict.REFUSED
+    return _BY_STATUS.get(status, Verdict.REFUSED)
 
 
 class RetryableError(Exception):
@@ -102,12 +104,47 @@ class RetryableError(Exception):
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
         self.retry_after = retry_after
 
 
 class ThrottledError(RetryableError):
     """Too many requests. It says nothing of this one, and uses up none of its tries."""
+
+
+def again_later(
+    method: Method, judged: Verdict, what: str, asked_seconds: float | None
+) -> LiveChatError | RetryableError:
+    """Of a verdict RETRY or THROTTLED; `what` was answered."""
+    if asked_seconds is not None and asked_seconds > LONGEST_RETRY_AFTER_SECONDS:
+        return UnavailableError(
+            f"{method.name}: LiveChat asks to wait {asked_seconds:.0f} s ({what}); run again later"
+        )
+    kind = ThrottledError if judged is Verdict.THROTTLED else RetryableError
+    return kind(f"LiveChat answers {what}", asked_seconds)
+
+
+def final(method: Method, judged: Verdict, what: str, region: str | None) -> LiveChatError:
+    """Of any other verdict, where nothing is left to be tried."""
+    if judged is Verdict.RENEW:
+        return AuthenticationError(
+            f"{method.name}: LiveChat rejects the credentials ({what}): check account_id and "
+            "personal_access_token, or access_token; the token may be expired or revoked"
+        )
+    if judged is Verdict.SCOPE:
+        return ScopeError(
+            f"{method.name}: the token may not do this ({what}): it needs the scope "
+            f"{method.scope}; make a token with it in LiveChat's Developer Console"
+            + (f". If it has that: {_NO_CDP}" if method.api == "cdp" else "")
+        )
+    if judged is Verdict.REDIRECT:
+        return RefusedError(
+            f"{method.name}: LiveChat sends us from region to region ({region or 'none named'}): "
+            "check the setting region"
+        )
+    unknown = f"{_NO_CDP}, and check cdp_url" if method.api == "cdp" else _UNKNOWN
+    return RefusedError(
+        f"{method.name}: LiveChat refuses the request ({what}): {ADVICE.get(what, unknown)}"
+    )
 
 
 class Patience:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from tap_livechat.api.payloads import Chat, Event, Thread
+    from tap_livechat.api.payloads import Chat, Event, Said, TranscribedChat
 
 Record = dict[str, Any]
 
@@ -32,11 +32,11 @@ _encode = msgspec.json.Encoder().encode
 
 def chat_record(
     chat: Chat,
-    thread: Thread,
     agent_names: Mapping[Any, str] | None = None,
     group_names: Mapping[Any, str] | None = None,
 ) -> Record:
-    """`thread` is the chat's; names of agents that the chat does not tell, and of groups, by id."""
+    """Names of agents that the chat does not tell, and of groups, by id."""
+    thread = chat.thread
     events = thread.events or ()
     properties = thread.properties or {}
     routing = _object(properties.get("routing"))
@@ -60,7 +60,7 @@ def chat_record(
     record.update(_people(chat, customer, filled, agent_names, group_names))
     record["thread_id"] = thread.id
     record["chat_id"] = chat.id
-    record["created_at"] = created_at and render(created_at)
+    record["created_at"] = render(created_at)
     record["ended_at"] = ended_at and render(ended_at)
     record["last_activity_at"] = last_activity_at and render(last_activity_at)
     record["active"] = active
@@ -114,8 +114,8 @@ def _people(
     }
 
 
-def event_records(chat: Chat, thread: Thread) -> list[Record]:
-    """`thread` is the chat's."""
+def event_records(chat: TranscribedChat) -> list[Record]:
+    thread = chat.thread
     author_types = {user.id: user.type for user in chat.users or ()}
     return [
         _event_record(event, chat.id, thread.id, author_types.get(event.author_id))
@@ -127,53 +127,26 @@ def event_records(chat: Chat, thread: Thread) -> list[Record]:
 def _event_record(
     event: Event, chat_id: str | None, thread_id: str | None, author_type: str | None
 ) -> Record:
-    record = _EMPTY_EVENT.copy()
-    record["event_id"] = event.id
+    # Most of its properties are called as LiveChat calls them.
+    record = _EMPTY_EVENT | msgspec.structs.asdict(event)
+    record["event_id"] = record.pop("id")
     record["thread_id"] = thread_id
     record["chat_id"] = chat_id
     record["created_at"] = event.created_at and render(event.created_at)
-    record["type"] = event.type
-    record["author_id"] = event.author_id
     record["author_type"] = author_type
-    record["visibility"] = event.visibility
     record["deleted"] = bool(event.deleted)
-    record["custom_id"] = event.custom_id
-    record["text"] = event.text
-    record["postback"] = event.postback
-    # file
-    record["name"] = event.name
-    record["url"] = event.url
-    record["thumbnail_url"] = event.thumbnail_url
-    record["content_type"] = event.content_type
-    record["size"] = event.size
-    record["width"] = event.width
-    record["height"] = event.height
-    record["alternative_text"] = event.alternative_text
-    # form and filled_form
     record["form_id"] = _text(event.form_id)
-    record["form_type"] = event.form_type
-    record["fields"] = event.fields
-    # rich_message
-    record["template_id"] = event.template_id
-    record["elements"] = event.elements
-    # custom: any JSON, so its text
-    record["content"] = _json(event.content)
-    # system_message
-    record["system_message_type"] = event.system_message_type
-    record["text_vars"] = event.text_vars
-    # system: `details` is JSON text already
-    record["source"] = event.source
-    record["subtype"] = event.subtype
+    record["content"] = _json(event.content)  # any JSON, so its text
     record["version"] = _text(event.version)
+    # A text of JSON already, says LiveChat.
     record["details"] = event.details if isinstance(event.details, str) else _json(event.details)
-    record["properties"] = event.properties
     return record
 
 
 class _Messages:
     """Who wrote how much, and when the first question and the first answer were written."""
 
-    def __init__(self, events: Sequence[Event], visitor_id: str | None) -> None:
+    def __init__(self, events: Sequence[Said], visitor_id: str | None) -> None:
         self.by_visitor = 0
         self.by_agents = 0
         self.first_question_at: datetime | None = None

@@ -15,6 +15,8 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from tap_livechat.api import payloads
 from tap_livechat.records import forms, names, schemas
 from tap_livechat.timestamps import latest, parse, render
@@ -29,7 +31,6 @@ _NO_GEOLOCATION = payloads.Geolocation()
 _NO_MONITORING = payloads.Monitoring()
 _NO_PAGE = payloads.Page()
 _NO_STATISTICS = payloads.Statistics()
-_NO_THREAD = payloads.Thread()
 _NO_VISIT = payloads.Visit()
 # Copied and filled in: a literal of more than 15 keys is built in parts, which takes longer.
 _EMPTY: Record = dict.fromkeys(schemas.VISITOR)
@@ -42,13 +43,14 @@ _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title
 
 def from_archive(chat: payloads.Chat, customer: payloads.User, said_at: datetime | None) -> Record:
     """`said_at` is when somebody last said something in the thread, or else its start."""
-    thread = chat.thread or _NO_THREAD
-    record = _from_customer(
+    thread = chat.thread
+    record = _record(
         customer,
         visit=customer.visit or thread.customer_visit or _NO_VISIT,
+        activity=_last_said(customer, said_at),
+        # Those of the visitor's last session are newer than those of the thread.
+        session_fields=_by_key(thread.custom_variables) | _one_key_objects(customer.session_fields),
         filled=forms.read_forms(thread.events or ()),
-        activity=said_at,
-        variables=_by_key(thread.custom_variables),
     )
     record["last_chat_id"] = chat.id
     record["last_thread_id"] = thread.id
@@ -59,33 +61,24 @@ def from_archive(chat: payloads.Chat, customer: payloads.User, said_at: datetime
 
 
 def from_customer(customer: payloads.User) -> Record:
-    return _from_customer(
+    return _record(
         customer,
         visit=customer.last_visit or customer.visit or _NO_VISIT,
-        filled=forms.FilledForms(),
-        activity=None,
+        activity=_last_said(customer, None),
+        session_fields=_one_key_objects(customer.session_fields),
     )
 
 
 def from_cdp(customer: payloads.CdpCustomer) -> Record:
     monitoring = customer.monitoring or _NO_MONITORING
-    statistics = customer.statistics or _NO_STATISTICS
-    visit = max(monitoring.visits or (), key=_started_at, default=_NO_VISIT)
+    of_apps = (customer.custom_fields or {}).values()
+    custom_fields = _one_key_objects(fields for fields in of_apps if isinstance(fields, dict))
     return _record(
-        visitor_id=customer.customer_id,
-        email=monitoring.email,
-        name=monitoring.name,
-        name_is_default=bool(monitoring.name_is_default),
-        phone=monitoring.phone_number,
-        address=monitoring.address,
-        visit=visit,
-        pages=visit.pages or (),
-        referrer=visit.page_referrer,
-        created_at=monitoring.created_at,
+        structs.replace(monitoring, id=customer.customer_id, statistics=customer.statistics),
+        visit=max(monitoring.visits or (), key=_started_at, default=_NO_VISIT),
         activity=last_activity(customer),
-        statistics=statistics,
-        session_fields=_custom_fields(customer) | _by_key(monitoring.session_fields),
-        filled=forms.FilledForms(),
+        session_fields=custom_fields | _by_key(monitoring.session_fields),
+        name_is_default=bool(monitoring.name_is_default),
     )
 
 
@@ -151,7 +144,7 @@ def customers(chat: payloads.Chat) -> list[payloads.User]:
 
 def agents(chat: payloads.Chat) -> dict[str, str | None]:
     """Name by id of the thread's agents and bots; the chat's, where the thread names nobody."""
-    took_part = (chat.thread or _NO_THREAD).user_ids
+    took_part = chat.thread.user_ids
     return {
         user.id: user.name
         for user in chat.users or ()
@@ -160,73 +153,44 @@ def agents(chat: payloads.Chat) -> dict[str, str | None]:
 
 
 def group_ids(chat: payloads.Chat) -> list[int]:
-    access = (chat.thread or _NO_THREAD).access or chat.access
+    access = chat.thread.access or chat.access
     return list(access.group_ids or ()) if access else []
 
 
 def tags(chat: payloads.Chat) -> list[str]:
-    return list((chat.thread or _NO_THREAD).tags or ())
+    return list(chat.thread.tags or ())
 
 
-def _from_customer(
-    customer: payloads.User,
-    *,
-    visit: payloads.Visit,
-    filled: forms.FilledForms,
-    activity: datetime | None,
-    variables: dict[str, str] | None = None,
-) -> Record:
-    said = (activity, customer.customer_last_event_created_at, customer.agent_last_event_created_at)
-    return _record(
-        visitor_id=customer.id,
-        email=customer.email,
-        name=customer.name,
-        name_is_default=False,
-        phone=customer.phone_number,
-        address=customer.address,
-        visit=visit,
-        pages=visit.last_pages or (),
-        referrer=visit.referrer,
-        created_at=customer.created_at,
-        activity=latest(said) or customer.created_at,
-        statistics=customer.statistics or _NO_STATISTICS,
-        # Those of the visitor's last session are newer than those of the thread.
-        session_fields=(variables or {}) | _one_key_objects(customer.session_fields),
-        filled=filled,
-    )
+def _last_said(customer: payloads.User, said_at: datetime | None) -> datetime | None:
+    said = (said_at, customer.customer_last_event_created_at, customer.agent_last_event_created_at)
+    return latest(said) or customer.created_at
 
 
 def _record(
+    customer: payloads.User,
     *,
-    visitor_id: str | None,
-    email: str | None,
-    name: str | None,
-    name_is_default: bool,  # as far as LiveChat says so
-    phone: str | None,
-    address: payloads.Address | None,
     visit: payloads.Visit,
-    pages: Iterable[payloads.Page],
-    referrer: str | None,
-    created_at: datetime | None,
     activity: datetime | None,
-    statistics: payloads.Statistics,
     session_fields: dict[str, str],
-    filled: forms.FilledForms,
+    filled: forms.FilledForms | None = None,
+    name_is_default: bool = False,  # as far as LiveChat says so
 ) -> Record:
-    email, source = email_of(email, filled)
-    called = name_of(names.Name.of(name, is_default=name_is_default), filled)
+    filled = filled or forms.FilledForms()
+    email, source = email_of(customer.email, filled)
+    called = name_of(names.Name.of(customer.name, is_default=name_is_default), filled)
     geolocation = visit.geolocation or _NO_GEOLOCATION
-    city, region, country, country_code, postal_code = _place(address, geolocation)
-    page = _last_page(pages)
+    city, region, country, country_code, postal_code = _place(customer.address, geolocation)
+    page = _last_page(visit.last_pages or visit.pages or ())
+    statistics = customer.statistics or _NO_STATISTICS
     record = _EMPTY.copy()
-    record["visitor_id"] = visitor_id
+    record["visitor_id"] = customer.id
     record["email"] = email
     record["email_source"] = source
     record["name"] = called.name
     record["first_name"] = called.first_name
     record["last_name"] = called.last_name
     record["name_is_default"] = called.name_is_default
-    record["phone"] = phone or None
+    record["phone"] = customer.phone_number or None
     record["city"] = city or None
     record["region"] = region or None
     record["country"] = country or None
@@ -237,10 +201,10 @@ def _record(
     record["longitude"] = _number(geolocation.longitude)
     record["ip"] = visit.ip or None
     record["user_agent"] = visit.user_agent or None
-    record["referrer"] = referrer or None
+    record["referrer"] = visit.referrer or visit.page_referrer or None
     record["last_page_url"] = page.url or None
     record["last_page_title"] = page.title or None
-    record["created_at"] = created_at and render(created_at)
+    record["created_at"] = customer.created_at and render(customer.created_at)
     record["last_activity_at"] = activity and render(activity)
     record["chats_count"] = statistics.chats_count
     record["threads_count"] = statistics.threads_count
@@ -255,7 +219,7 @@ def _record(
 
 
 def is_better_email(email: str | None, than: str | None) -> bool:
-    return forms.is_plausible_email(email) and not forms.is_plausible_email(than)
+    return not forms.is_plausible_email(than) and forms.is_plausible_email(email)
 
 
 def email_of(profile: str | None, filled: forms.FilledForms) -> tuple[str | None, str | None]:
@@ -269,6 +233,8 @@ def email_of(profile: str | None, filled: forms.FilledForms) -> tuple[str | None
 
 def name_of(profile: names.Name, filled: forms.FilledForms) -> names.Name:
     """What the visitor is called: as shown to agents, unless a form knows better."""
+    if filled.name is None or names.worth(profile) == names.OF_A_PERSON:
+        return profile
     return max(profile, names.Name.of(filled.name), key=names.worth)
 
 
@@ -293,11 +259,6 @@ def custom_variables(fields: Iterable[Record] | None) -> dict[str, str]:
     listed = list(fields or ())
     pairs = [field for field in listed if field.keys() == {"key", "value"}]
     return _by_key(pairs) | _one_key_objects(field for field in listed if field not in pairs)
-
-
-def _custom_fields(customer: payloads.CdpCustomer) -> dict[str, str]:
-    of_apps = (customer.custom_fields or {}).values()
-    return _one_key_objects(fields for fields in of_apps if isinstance(fields, dict))
 
 
 def _place(

@@ -3,6 +3,8 @@
 The SDK prints a traceback for an error, several lines for wrong settings, and exits 0 when it is
 told to stop. Here an error is one line on standard error (what, where, what to do), and a signal
 ends the run with 128 + its number, after the batch in hand and its STATE have been written.
+
+The target, which is installed apart, ends otherwise: it has calls under way to wait for.
 """
 
 from __future__ import annotations
@@ -109,7 +111,10 @@ class Command(SingerCommand):
 
 
 def _flush_or_forget() -> None:
-    """What was written before an error is good; if nobody reads it, Python must not mind either."""
+    """What was written before an error is good; if nobody reads it, Python must not mind either.
+
+    As in the target: the two are installed apart.
+    """
     if sys.stdout is None:  # closed before we began
         return
     try:

@@ -1,14 +1,16 @@
-"""Mistakes in a catalog and in stream maps, each in one line that says where."""
+"""Mistakes in a catalog, a state and stream maps, each in one line that says where."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+import os
+from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import StreamMapConfigError
+from singer_sdk.helpers._util import load_json
 from singer_sdk.mapper import PluginMapper, StreamMap
 
-from tap_livechat.errors import SettingsError
+from tap_livechat.errors import SettingsError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,6 +45,66 @@ def check_maps(maps: Mapping[str, Any], streams: Iterable[str]) -> None:
             raise SettingsError(f"stream_maps: there is no stream {name}{meant(name, names)}")
 
 
+def check_state(state: Any) -> None:
+    """Of another form it would be taken for none, and everything be read, and billed, again.
+
+    Raises:
+        StateError: It is no state.
+    """
+    if isinstance(state, (str, os.PathLike)) or not state:
+        return  # a file's path, which the SDK reads
+    bookmarks = state.get("bookmarks") if isinstance(state, dict) else None
+    if not isinstance(bookmarks, dict) or not all(isinstance(b, dict) for b in bookmarks.values()):
+        raise StateError(
+            'the state is not of the form {"bookmarks": {stream: {…}}}; pass the last STATE that '
+            "the target wrote, or none to begin anew"
+        )
+
+
+# What a bookmark of ours holds, or one of version 0.1.
+OURS = {"replication_key", "replication_key_value", "open_threads", "belongs_to", "open_since"}
+_OF_THE_SDK = {
+    "starting_replication_value",
+    "replication_key_signpost",
+    "progress_markers",
+    "partitions",
+}
+
+
+def check_bookmarks(bookmarks: Mapping[str, Any], streams: Iterable[str]) -> None:
+    """What nothing reads would be taken for no bookmark at all.
+
+    Raises:
+        StateError: There is no such stream, or a bookmark has no such key.
+    """
+    names = list(streams)
+    for name, bookmark in bookmarks.items():
+        if name not in names:
+            hint = meant(name, names) or f": {', '.join(names)}"
+            raise StateError(f"state: there is no stream {name}{hint}")
+        for key in sorted(bookmark.keys() - OURS - _OF_THE_SDK):
+            raise StateError(
+                f"state of {name}: a bookmark has no {key}; it is "
+                '{"replication_key": …, "replication_key_value": "2026-01-31T00:00:00Z"}'
+            )
+
+
+def content(file: IO[str] | None, option: str) -> Any:
+    """The file's JSON.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    if file is None:
+        return None
+    try:
+        return load_json(file.read())
+    except ValueError as error:
+        line = getattr(error, "lineno", None)
+        where = f", at line {line}" if line else ""
+        raise SettingsError(f"{option}: the file is not JSON{where}") from None
+
+
 def meant(name: str, names: Iterable[str]) -> str:
     """The nearest name, as a question."""
     near = difflib.get_close_matches(name, list(names), n=1)
@@ -74,7 +136,7 @@ def _what(error: Exception) -> str:
     if unknown and type(cause).__name__ in {"NameNotDefined", "FunctionNotDefined"}:
         return f"there is no {unknown}"
     if isinstance(cause, (SyntaxError, IndexError)):
-        return "it is no expression"
+        return "it is not an expression"
     return f"it fails for a record ({type(cause).__name__})"
 
 

@@ -15,65 +15,40 @@ A pass asks, in this order:
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import UNSET
 
 from tap_livechat.api import paging, payloads, replies
 from tap_livechat.api.methods import LIST_ARCHIVES, LIST_CHATS
-from tap_livechat.errors import RefusedError
 from tap_livechat.records import schemas, thread, visitor
 from tap_livechat.streams import windows
+from tap_livechat.streams.rows import Reading, Row
 from tap_livechat.streams.stream import Batch, LiveChatStream, Record
 from tap_livechat.streams.windows import OpenThread, OpenThreads, Window
-from tap_livechat.timestamps import latest, render
+from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from datetime import datetime
     from typing import ClassVar
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.tap_base import Tap
 
     from tap_livechat.api.client import Client
+    from tap_livechat.api.methods import Method
     from tap_livechat.streams.directory import Agents, Groups
     from tap_livechat.streams.stream import Session
 
 Payload = dict[str, Any]
 
 _MICROSECOND = timedelta(microseconds=1)
-_NO_THREAD = payloads.Thread()
-_NOTICES = frozenset({"system_message", "system"})
 _OPEN_CHATS_LIMIT = 100
 _CHAT_IDS_LIMIT = 1000
-# A row that comes again within so many pages is passed over.
-_RECENT_PAGES = 10
-# Pages without anything new, one after the other, before it is an endless list. Each is billed.
-_IDLE_PAGES = 10
 _ESTIMATE_MAY_BE_OFF = 0.05
-
-
-@dataclass(slots=True)
-class Row:
-    """One row of `list_archives`, with the times that its streams need."""
-
-    chat: payloads.Chat
-    thread: payloads.Thread
-    last_activity_at: datetime | None
-    said_at: datetime | None  # the notice that the chat was closed, and the like, aside
-
-    @classmethod
-    def of(cls, chat: payloads.Chat) -> Row:
-        thread = chat.thread or _NO_THREAD
-        start, events = thread.created_at, thread.events or ()
-        said = [event.created_at for event in events if event.type not in _NOTICES]
-        noticed = [event.created_at for event in events if event.type in _NOTICES]
-        said_at = latest((start, *said))
-        return cls(chat, thread, latest((said_at, *noticed)) if noticed else said_at, said_at)
 
 
 class ArchivePass:
@@ -172,25 +147,25 @@ class ArchivePass:
         """The window's rows in order, each batch with how far everything has been read."""
         since: datetime | None = window.start
         ended_with: str | None = ""
-        reading = _Reading(window.end)
+        reading = Reading(window.end)
         counted = None
         while True:
-            found, listed, last = None, 0, _NO_THREAD
+            found, listed, last = None, 0, None
             for page in self._pages(since, window.end):
                 found = page.found_chats if found is None else found
                 reading.turn_page()
                 for chats in page:
                     listed += len(chats)
-                    last = chats[-1].thread or _NO_THREAD
+                    last = chats[-1].thread
                     rows = reading.take(chats)
                     if not self._has_warned:
                         self._warn_of_partial_access(rows)
                     yield rows, reading.position
             counted = found or 0 if counted is None else counted
             # A list may end early: once more from where it ended.
-            if listed >= (found or 0) or last.id == ended_with:
+            if listed >= (found or 0) or last is None or last.id == ended_with:
                 break
-            since, ended_with = last.created_at or since, last.id
+            since, ended_with = last.created_at, last.id
         missing = counted - reading.count
         # It is an estimate, LiveChat says.
         if missing > counted * _ESTIMATE_MAY_BE_OFF:
@@ -211,12 +186,10 @@ class ArchivePass:
     def _archives(self, filters: Payload) -> Iterator[replies.ArchivesPage]:
         size = self._session.page_size
         payload = {"filters": filters, "sort_order": "asc", "limit": size}
-        return paging.follow(self._client, LIST_ARCHIVES, payload, replies.archives)
-
-    def trial(self, stream: ArchiveStream) -> Iterator[list[Record]]:
-        """One stream's records, nothing else: a trial run stops early, and requests cost."""
-        for rows, _ in self.rows(Window(stream.start, self._client.now())):
-            yield stream.records(rows)
+        # Most of a reply is what was said: it is read where somebody wants it.
+        transcribes = any(isinstance(s, ChatEvents) and s.selected for s in self.streams)
+        decode = replies.transcripts if transcribes else replies.archives
+        return paging.follow(self._client, LIST_ARCHIVES, payload, decode)
 
     def first(self, streams: Sequence[ArchiveStream], limit: int) -> None:
         """Write the first threads to all streams, and move no bookmark."""
@@ -228,11 +201,12 @@ class ArchivePass:
                     stream.write(stream.records(rows[:limit]))
             limit -= len(rows)
             if limit <= 0:
-                return
+                break
+        streams[0].write_state()  # of a trial run: that one can be written
 
     def _warn_of_partial_access(self, rows: Iterable[Row]) -> None:
-        scopes = self._client.authenticator.scopes
-        narrow = scopes is not None and not any(s.startswith("chats--all:") for s in scopes)
+        grant = self._client.authenticator.grant
+        narrow = grant is not None and grant.sees_part_of_the_chats
         hidden = any(_has_hidden_neighbour(row.thread) for row in rows)
         if narrow or hidden:
             self._has_warned = True
@@ -240,49 +214,6 @@ class ArchivePass:
                 "LiveChat shows only part of the chats: the token's scope is chats--access:ro, "
                 "which covers its owner's groups; use chats--all:ro for all"
             )
-
-
-class _Reading:
-    """How far a window has been read.
-
-    LiveChat does not say by which of a thread's times it filters and sorts. The start of the last
-    thread is safe if the threads came in that order; if ever they do not, only the end of the
-    window is.
-    """
-
-    def __init__(self, end: datetime) -> None:
-        self.count = 0
-        self._end = end
-        self._idle = 0
-        self._recent: deque[set[str | None]] = deque([set()], maxlen=_RECENT_PAGES)
-        self._start: datetime | None = None
-        self._in_order = True
-
-    @property
-    def position(self) -> datetime | None:
-        """Everything before it has been read; None where nobody knows."""
-        return min(self._start, self._end) if self._in_order and self._start else None
-
-    def turn_page(self) -> None:
-        self._idle = 0 if self._recent[-1] else self._idle + 1
-        if self._idle > _IDLE_PAGES:
-            raise RefusedError("list_archives: LiveChat's pages do not end; run again")
-        if self._recent[-1]:
-            self._recent.append(set())
-
-    def take(self, chats: Iterable[payloads.Chat]) -> list[Row]:
-        """Those that have not come of late."""
-        rows = []
-        for row in map(Row.of, chats):
-            thread_id, start = row.thread.id, row.thread.created_at
-            if any(thread_id in page for page in self._recent):
-                continue
-            self._recent[-1].add(thread_id)
-            rows.append(row)
-            self._in_order &= start is not None and start >= (self._start or start)
-            self._start = start
-        self.count += len(rows)
-        return rows
 
 
 class _Feed:
@@ -298,9 +229,9 @@ class _Feed:
         self._no_further = stream.open_since
         self._count = count
 
-    def drop(self, thread_ids: Iterable[str | None]) -> None:
+    def drop(self, thread_ids: Iterable[str]) -> None:
         for thread_id in thread_ids:
-            self.threads.pop(thread_id or "", None)
+            self.threads.pop(thread_id, None)
 
     def forget(self, before: datetime) -> None:
         outdated = [key for key, each in self.threads.items() if each.seen_at < before]
@@ -353,22 +284,22 @@ class ArchiveStream(LiveChatStream):
         """This stream's records of one page."""
 
     def batches(self) -> Iterator[Batch]:
-        """For a trial run (`--test`): this stream alone, page by page."""
-        for records in self.archives.trial(self):
-            yield Batch(records)
+        """None of its own: the pass writes them."""
+        return iter(())
 
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        if self.ABORT_AT_RECORD_COUNT is not None:
-            yield from super()._sync_records(context, write_messages=write_messages)
-        elif not self.archives.is_done:
+        del context, write_messages
+        if not self.archives.is_done:
             streams = [stream for stream in self.archives.streams if stream.selected]
-            if self.session.limit is None:
+            limit = self.ABORT_AT_RECORD_COUNT or self.session.limit
+            if limit is None:
                 self.archives.run(streams)
             else:
-                self.archives.first(streams, self.session.limit)
+                self.archives.first(streams, limit)
             self.archives.is_done = True
+        yield from ()
 
 
 class PeopleStream(ArchiveStream):
@@ -425,8 +356,16 @@ class Chats(PeopleStream):
         self._groups = groups
         super().__init__(tap, session, archives)
 
+    @property
+    def needs(self) -> dict[str, Method]:
+        lists = {"agent_names": self._agents, "group_names": self._groups}
+        named = {
+            f"{self.name}.{name}": lists[name].method for name in lists if name not in self.hidden
+        }
+        return super().needs | named
+
     def records(self, rows: Iterable[Row]) -> list[Record]:
-        rows = [row for row in rows if row.thread.id]
+        rows = list(rows)
         agents = groups = None
         # A chat names its agents; only where it does not is there something to ask for.
         if "agent_names" not in self.hidden and any(
@@ -435,7 +374,7 @@ class Chats(PeopleStream):
             agents = self._agents.names()
         if "group_names" not in self.hidden or self._groups.selected:
             groups = self._groups.names()
-        return [thread.chat_record(row.chat, row.thread, agents, groups) for row in rows]
+        return [thread.chat_record(row.chat, agents, groups) for row in rows]
 
 
 class ChatEvents(ArchiveStream):
@@ -447,7 +386,9 @@ class ChatEvents(ArchiveStream):
     fields: ClassVar[schemas.Fields] = schemas.CHAT_EVENT
 
     def records(self, rows: Iterable[Row]) -> list[Record]:
-        return [record for row in rows for record in thread.event_records(row.chat, row.thread)]
+        # The pass reads them so where this stream is selected.
+        chats = (cast("payloads.TranscribedChat", row.chat) for row in rows)
+        return [record for chat in chats for record in thread.event_records(chat)]
 
 
 def _has_hidden_neighbour(thread: payloads.Thread) -> bool:

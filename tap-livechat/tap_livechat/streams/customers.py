@@ -69,11 +69,8 @@ class VisitorStream(LiveChatStream):
     primary_keys = ("visitor_id",)
     replication_key = "last_activity_at"
     fields: ClassVar[schemas.Fields] = schemas.VISITOR
+    obeys_limit = True
     state_of = ("visitor_source", "group_ids", "include_customers_without_chats")
-
-    @property
-    def most_records(self) -> int | None:
-        return self.session.limit
 
     def timed(self) -> Iterator[tuple[datetime, Record]]:
         """The visitors from `start` on, in the order of the time that put them there."""

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 class DirectoryStream(LiveChatStream):
     payload: ClassVar[dict[str, Any]] = {}
-    rows: ClassVar[replies.Decoder[list[Any]]]
 
     _found: list[Record] | ScopeError | None = None
     _names: dict[Any, str] | None = None
@@ -48,7 +47,7 @@ class DirectoryStream(LiveChatStream):
         """
         if self._found is None:
             try:
-                rows = self.session.client.call(self.method, self.payload, self.rows)
+                rows = self.session.client.call(self.method, self.payload, replies.listed)
             except ScopeError as error:
                 self._found = error
             else:
@@ -70,11 +69,12 @@ class DirectoryStream(LiveChatStream):
         return self._names
 
     @classmethod
-    def record(cls, row: payloads.Payload) -> Record:
-        """Its fields are those of the payload."""
-        return {name: _plain(getattr(row, name)) for name in cls.fields}
+    def record(cls, row: payloads.Object) -> Record:
+        """The fields are called as LiveChat calls them."""
+        fields = cls.fields.items()
+        return {name: _fitting(row.get(name), kind) for name, (kind, _) in fields}
 
-    def _records(self, rows: list[Any]) -> list[Record]:
+    def _records(self, rows: list[payloads.Object]) -> list[Record]:
         """One per row that has its key."""
         records = [self.record(row) for row in rows]
         keys = self.primary_keys
@@ -103,7 +103,6 @@ class Agents(DirectoryStream):
             "last_logout",
         ]
     }
-    rows = replies.Decoder(list[payloads.Agent])
 
 
 class Groups(DirectoryStream):
@@ -112,7 +111,6 @@ class Groups(DirectoryStream):
     fields: ClassVar[schemas.Fields] = schemas.GROUP
     method = LIST_GROUPS
     payload: ClassVar[dict[str, Any]] = {"fields": ["agent_priorities", "routing_status"]}
-    rows = replies.Decoder(list[payloads.Group])
 
 
 class Tags(DirectoryStream):
@@ -120,7 +118,6 @@ class Tags(DirectoryStream):
     primary_keys = ("name",)
     fields: ClassVar[schemas.Fields] = schemas.TAG
     method = LIST_TAGS
-    rows = replies.Decoder(list[payloads.Tag])
 
 
 class Bots(DirectoryStream):
@@ -132,7 +129,6 @@ class Bots(DirectoryStream):
         "all": True,
         "fields": ["groups", "job_title", "max_chats_count", "timezone"],
     }
-    rows = replies.Decoder(list[payloads.Bot])
     selected_by_default = False
 
 
@@ -143,9 +139,20 @@ class CustomerBans(DirectoryStream):
     primary_keys = ("ip", "created_at")
     fields: ClassVar[schemas.Fields] = schemas.CUSTOMER_BAN
     method = LIST_CUSTOMER_BANS
-    rows = replies.Decoder(list[payloads.CustomerBan])
     selected_by_default = False
 
 
-def _plain(value: Any) -> Any:
-    return render(value) if isinstance(value, datetime) else value
+_KINDS = {
+    schemas.STRING: payloads.Text,
+    schemas.INTEGER: payloads.Whole,
+    schemas.BOOLEAN: payloads.Flag,
+    schemas.MOMENT: payloads.Moment,
+    schemas.INTEGERS: list[payloads.Whole],
+    schemas.TEXTS: payloads.Texts,
+    schemas.FREE_LIST: list[payloads.Object],
+}
+
+
+def _fitting(value: Any, kind: Any) -> Any:
+    mended = payloads.mended(value, _KINDS[kind])
+    return render(mended) if isinstance(mended, datetime) else mended

@@ -53,7 +53,7 @@ class QueuedVisitorsLeft(ReportStream):
         while page <= pages:
             asked = question | {"page": page}
             found = self.session.client.call(self.method, asked, replies.queued_visitors_left)
-            yield Batch([queued.record(key, row) for key, row in (found.records or {}).items()])
+            yield Batch([queued.record(key, row) for key, row in found.records.items()])
             # An empty page ends it too, whatever is said of how many there are.
             pages = (found.summary.total_pages or 1) if found.summary and found.records else 1
             page += 1
@@ -79,7 +79,7 @@ class DailyReports(ReportStream):
             asked = self.question(since, until)
             found = self.session.client.call(method, asked, replies.report)
             report = method.name.partition("/")[2]
-            days = sorted((found.records or {}).items())
+            days = sorted(found.records.items())
             yield Batch(
                 [{"report": report, "date": day, "values": each} for day, each in days if each]
             )

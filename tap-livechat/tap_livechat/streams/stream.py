@@ -26,7 +26,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from tap_livechat.errors import ScopeError, SettingsError, StateError
 from tap_livechat.records import schemas
 from tap_livechat.streams import windows
-from tap_livechat.timestamps import is_plausible, latest, parse, render
+from tap_livechat.timestamps import CLOCK_TOLERANCE, is_plausible, latest, parse, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -73,6 +73,7 @@ class LiveChatStream(Stream):
     method: ClassVar[Method]
     smallest: ClassVar[dict[str, Any]] = {}  # what to send for the smallest reply
     on_request: ClassVar[tuple[str, ...]] = ()  # fields that are not selected by default
+    obeys_limit: ClassVar[bool] = False  # `--limit` counts its records
     # The settings that say what is among the stream's records.
     state_of: ClassVar[tuple[str, ...]] = ()
 
@@ -87,9 +88,9 @@ class LiveChatStream(Stream):
         return self._make_session()
 
     @property
-    def most_records(self) -> int | None:
-        """What `--limit` leaves of this stream."""
-        return None
+    def needs(self) -> dict[str, Method]:
+        """What calls which method: the stream, or a property that a run can do without."""
+        return {self.name: self.method}
 
     @abstractmethod
     def batches(self) -> Iterator[Batch]:
@@ -142,7 +143,7 @@ class LiveChatStream(Stream):
     ) -> Generator[Record, Any, Any]:
         """Instead of the SDK's loop over records: one over batches."""
         del context, write_messages
-        limit = self.ABORT_AT_RECORD_COUNT or self.most_records
+        limit = self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None)
         written = 0
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self.batches():
@@ -228,8 +229,8 @@ class LiveChatStream(Stream):
         moment = parse(value)
         if not is_plausible(moment):
             raise StateError(
-                f"state of {self.name}: replication_key_value is no time; mend it, or remove it "
-                "to start from start_date"
+                f"state of {self.name}: replication_key_value is not a time; correct it, or remove "
+                "it to start from start_date"
             )
         return moment
 
@@ -262,7 +263,7 @@ class LiveChatStream(Stream):
         Raises:
             LiveChatError: It was to begin in the future, and would read nothing until then.
         """
-        soon = now + windows.CLOCK_TOLERANCE
+        soon = now + CLOCK_TOLERANCE
         if (bookmark := self.bookmark) and bookmark > soon:
             raise StateError(
                 f"state of {self.name}: its bookmark {render(bookmark)} lies in the future "

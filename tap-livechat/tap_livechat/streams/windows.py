@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # What is written now may be listed a moment later.
 SAFETY_LAG = timedelta(seconds=15)
-# Two of LiveChat's own servers may differ so much.
-CLOCK_TOLERANCE = timedelta(minutes=1)
 # Such a chat was deleted, or went where the token does not see it. Asking for it is billed.
 FORGOTTEN_AFTER = timedelta(days=30)
 

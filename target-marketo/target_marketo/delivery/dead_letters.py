@@ -14,8 +14,8 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from target_marketo.delivery.settlement import Rejection
+from target_marketo.mapping.attachments import part_of
 from target_marketo.mapping.plan import Mapped
-from target_marketo.marketo.codes import family_of, of_row
 from target_marketo.privacy import mask, printable
 from target_marketo.store.error_log import PERSON, Delivery, Failure
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from target_marketo.delivery.entry import Attached, Entry, Received
-    from target_marketo.delivery.interface import Kind
+    from target_marketo.delivery.interface import Attachment, Kind
     from target_marketo.delivery.summary import Summary
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.refusals import Refused
@@ -65,6 +65,7 @@ class Rejections:
         error_log: Where they go.
         summary: Counts them.
         settle: Called with the tickets of records that are stored.
+        class_of: What the error log calls a code of a part of a record.
         stores: False in a dry run, which leaves no trace.
         kinds: Told of what was refused, in the transaction that stores it.
         plans: How the records of each stream are read.
@@ -76,11 +77,13 @@ class Rejections:
         summary: Summary,
         settle: Callable[[Iterable[int]], None],
         *,
+        class_of: Callable[[str, str], str],
         stores: bool = True,
         kinds: Collection[Kind] = (),
         plans: Mapping[str, StreamPlan] | None = None,
     ) -> None:
         self._kinds = kinds
+        self._class_of = class_of
         self._error_log = error_log
         self._summary = summary
         self._settle = settle
@@ -124,9 +127,12 @@ class Rejections:
 
     def values_of(self, received: Received) -> Mapping[str, Any]:
         """What a record says of its person; it is read once more."""
+        return self._read(received).values
+
+    def _read(self, received: Received) -> Mapped:
         plan = self._plans.get(received.stream)
         mapped = plan.map(received.record) if plan is not None else None
-        return mapped.values if isinstance(mapped, Mapped) else {}
+        return mapped if isinstance(mapped, Mapped) else Mapped("", {})
 
     def arrived(self, entry: Entry) -> None:
         """A person is in Marketo as the records of `entry` want it."""
@@ -160,15 +166,24 @@ class Rejections:
         received = [record.received for record in item.records]
         for stream in {each.stream for each in received}:
             if self._people.may_have(printable(stream), key_hash):
-                part = self._part(item.what.part or item.what.kind, item.what.once)
                 self._made_good.append(
                     Delivery(
                         printable(stream),
                         key_hash,
                         self._records(received, stream),
-                        frozenset({part}),
+                        self._parts(item.what, [r for r in received if r.stream == stream]),
+                        frozenset({item.what.part}),
                     )
                 )
+
+    def _parts(self, what: Attachment, received: Iterable[Received]) -> frozenset[str]:
+        """An attachment, and each of the values that these records gave it."""
+        names, part = {""}, what.part or what.kind
+        for each in received:
+            for attached in self._read(each).attachments:
+                if (part_of(attached.lane), attached.once or None) == (part, what.once):
+                    names.update(f".{name}" for name in attached.values)
+        return frozenset(self._part(f"{part}{name}", what.once) for name in names)
 
     def _records(self, received: Iterable[Received], stream: str) -> tuple[tuple[int, str], ...]:
         return tuple(
@@ -225,7 +240,7 @@ class Rejections:
     def _failure(self, rejection: Rejection) -> Failure:
         return Failure(
             stream=printable(rejection.received.stream),
-            kind=of_row(rejection.code, family_of(rejection.part)).kind.name.lower(),
+            kind=self._class_of(rejection.code, rejection.part),
             code=rejection.code,
             field=rejection.field,
             advice=printable(rejection.advice),

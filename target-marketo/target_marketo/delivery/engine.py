@@ -109,26 +109,23 @@ class Engine:
         mapped: Mapped,
         received: Received,
         attachments: Sequence[Attachment] = (),
-        *,
-        creates: bool = True,
     ) -> None:
         """Takes in one mapped record; may start a call.
 
-        `attachments` follow once its person is there; `creates` tells whether a person is made of
-        this record alone.
+        `attachments` follow once its person is there.
         """
         person = plan.person(mapped.key)
         if plan is not self._served:
             self._serve(plan)
         active = self._active.get(person)
         if active is not None:
-            self._add_to_active(active, plan, mapped, received, attachments, creates=creates)
+            self._add_to_active(active, plan, mapped, received, attachments)
             return
         buffer = self._buffers[plan.key]
         entry = buffer.entries.get(person)
         if entry is None:
             entry = self._new(person, mapped.key, buffer)
-        self._settlement.bytes += entry.add(plan, mapped, received, attachments, creates)
+        self._settlement.bytes += entry.add(plan, mapped, received, attachments)
         if attachments and not entry.steps and person in self._known:
             self._know_already(buffer, entry)
         elif buffer.full:
@@ -141,14 +138,12 @@ class Engine:
         mapped: Mapped,
         received: Received,
         attachments: Sequence[Attachment],
-        *,
-        creates: bool,
     ) -> None:
         entry = self._open_for_more(active, plan)
         waiting = entry.phase is Phase.WAITING
         if waiting:
             self._steps.take_back(entry)
-        self._settlement.bytes += entry.add(plan, mapped, received, attachments, creates)
+        self._settlement.bytes += entry.add(plan, mapped, received, attachments)
         if waiting:
             self._steps.decide([entry])
 
@@ -182,7 +177,7 @@ class Engine:
 
     def _know_already(self, buffer: Buffer, entry: Entry) -> None:
         """Nothing is to be written to the person, and who that is is known."""
-        del buffer.entries[entry.person]
+        buffer.drop(entry)
         self._active[entry.person] = entry
         entry.lead_id = self._known[entry.person]
         entry.decision = Decision()

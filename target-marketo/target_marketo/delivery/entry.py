@@ -160,6 +160,7 @@ class Entry(Item):
     gone: list[Attached] | None = None  # of earlier records: whose person is not under its id
     may_create: bool = False
     asked_again: bool = False  # after nobody was there
+    doubted: bool = False  # held, for a field of theirs may have gone
     known_fields: frozenset[str] = frozenset()  # what the last lookup asks for
     leads: list[dict[str, Any]] | None = None  # what the lookup found; None before it
     decision: Decision | None = None
@@ -174,7 +175,6 @@ class Entry(Item):
         mapped: Mapped,
         received: Received,
         attachments: Sequence[Attachment] = (),
-        creates: bool = True,  # noqa: FBT001, FBT002 - a keyword costs time for each record
     ) -> int:
         """Applies one more record, after those that are here; what it takes of memory."""
         written = received.written
@@ -186,7 +186,7 @@ class Entry(Item):
                 steps[-1] = Step(rules, fold(rules, steps[-1].values, mapped.values))
             else:
                 steps.append(Step(rules, mapped.values))
-        if creates:
+        if plan.entry.create:
             self.may_create = True
         if attachments:
             weight += self._attach(attachments, received, weight)

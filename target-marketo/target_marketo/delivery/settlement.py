@@ -175,9 +175,19 @@ class Settlement:
                 self.value_left_out(received, entry.key, why._replace(field=field), position)
 
     def value_left_out(
-        self, received: Received, key: str, why: Why, position: int | None = None
+        self,
+        received: Received,
+        key: str,
+        why: Why,
+        position: int | None = None,
+        *,
+        part: str = "",
+        once: str | None = None,
     ) -> None:
-        """A record goes on without `why.field`, with a ticket more until that is stored."""
+        """A record goes on without `why.field`, with a ticket more until that is stored.
+
+        `part` and `once` are of what is not attached; without them it is a field of the person.
+        """
         self._dead_letters.leave_out(
             [
                 Rejection(
@@ -188,7 +198,8 @@ class Settlement:
                     why.advice,
                     why.request_id,
                     position,
-                    part=f"field:{why.field}",
+                    part=part or f"field:{why.field}",
+                    once=once,
                 )
             ]
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -68,9 +69,10 @@ class Steps:
         self._ending = means.ending
         self._dispatch = means.dispatch
         self._now = means.now
-        self._size = means.options.size
         self._standstill = Standstill(means.options.outage_patience)
-        self._pending: dict[tuple[str, str], Pending[Entry]] = {}
+        self._pending: dict[tuple[str, str], Pending[Entry]] = defaultdict(
+            lambda: Pending(means.options.size)
+        )
         self._addresses = Addresses()
         self._never: dict[str, Why] = {}  # fields that are refused whatever their value
         self._asked_at = -math.inf  # for the fields
@@ -174,9 +176,8 @@ class Steps:
             if not entry.leads and not entry.may_create:
                 self._nobody(entry)
                 continue
-            decision = Decision()
-            if entry.steps:
-                decision = decide(entry.steps, entry.leads or (), duplicates)
+            steps, leads = entry.steps, entry.leads or ()
+            decision = decide(steps, leads, duplicates) if steps else Decision()
             entry.decision = decision
             if decision.create is not None:
                 self._put(CREATE, entry, [decision.create])
@@ -232,7 +233,7 @@ class Steps:
             return
         entry.take_rows([_encode(row) for row in rows])
         move([entry], Phase.WAITING)
-        self._lane(action, entry.person[0]).put(entry)
+        self._pending[action, entry.person[0]].put(entry)
 
     def _objection(self, rows: Sequence[Mapping[str, Any]]) -> Why | None:
         """Why rows would be refused, as far as that is known before they are sent."""
@@ -256,16 +257,10 @@ class Steps:
         entry.go_without(why.without)
         return True
 
-    def _lane(self, action: str, key_field: str) -> Pending[Entry]:
-        lane = action, key_field
-        if lane not in self._pending:
-            self._pending[lane] = Pending(self._size)
-        return self._pending[lane]
-
     def _pending_of(self, entry: Entry) -> Pending[Entry]:
         assert entry.decision is not None  # noqa: S101 - callers ask only for decided entries
         action = CREATE if entry.decision.create is not None else UPDATE
-        return self._lane(action, entry.person[0])
+        return self._pending[action, entry.person[0]]
 
     def send_ripe(self, *, all_of_it: bool = False) -> None:
         """Sends what need not wait any longer."""
@@ -317,9 +312,9 @@ class Steps:
         self._home.over(found.done)
         for error in found.ends:
             self._ending.because(error)
-        if found.doubted and not self._has_its_fields(call):
-            doubted = [entry for each in found.doubted.values() for entry, _ in each]
-            self._hold(doubted, self._until_asked_again())
+        doubted = [entry for each in found.doubted.values() for entry, _ in each]
+        if doubted and not self._has_its_fields(call, doubted):
+            self._hold_in_doubt(doubted)
         else:
             found.refused |= found.doubted
         for why, entries in found.refused.items():
@@ -340,11 +335,11 @@ class Steps:
             self._outcome_unknown(call, failure)
             return
         refused = failure.fate is Fate.REFUSED
-        if failure.doubts and not self._has_its_fields(call):
+        if failure.doubts and not self._has_its_fields(call, call.items):
             if self._ending.has_come:
                 return
             if not refused or len(call.items) == 1:
-                self._hold(call.items, self._until_asked_again())
+                self._hold_in_doubt(call.items)
                 return
         if refused:
             self._send_fewer(call, failure)
@@ -376,12 +371,16 @@ class Steps:
             action, key_field = call.lane
             self._send(action, key_field, entries, call.started)
 
-    def _has_its_fields(self, call: Call) -> bool:
-        """Whether Marketo, asked since the call was made, has every field of it.
+    def _has_its_fields(self, call: Call, entries: Sequence[Entry]) -> bool:
+        """Whether Marketo has every field of these people of a call.
 
-        If not, the run ends, or it is too early to ask once more.
+        Asked since they were answered, for a field may go while a call is under way; of people who
+        are in doubt once more it is enough that it was asked since their call was made. If not, the
+        run ends, or it is too early to ask once more.
         """
-        if self._asked_at > call.started:
+        if self._ending.has_come:
+            return False  # maybe because Marketo, asked since then, lacks one of them
+        if self._asked_at > call.started and all(entry.doubted for entry in entries):
             return True
         if self._until_asked_again():
             return False
@@ -391,6 +390,12 @@ class Steps:
         if lost is not None:
             self._ending.because(lost)
         return lost is None
+
+    def _hold_in_doubt(self, entries: list[Entry]) -> None:
+        """A field of theirs may have gone, and it is too early to ask."""
+        for entry in entries:
+            entry.doubted = True
+        self._hold(entries, self._until_asked_again())
 
     def _until_asked_again(self) -> float:
         return max(0.0, self._asked_at + _ASKED_AGAIN_SECONDS - self._now())

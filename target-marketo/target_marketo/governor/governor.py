@@ -1,7 +1,7 @@
 """One budget for every process that calls the same instance of the API.
 
 lease = governor.acquire()
-lease.check()
+governor.check(lease)
 ... send, wait for the reply ...
 governor.release(lease, Outcome.OK)
 """
@@ -134,14 +134,18 @@ class Governor:
         return lease
 
     def check(self, lease: Lease) -> None:
-        """As `Lease.check`."""
+        """To be called just before the call is sent.
+
+        Raises:
+            LeaseLost: this process was frozen for too long; the lease is given back.
+        """
         late = self._clock.monotonic() - lease.send_before
         if late > 0:
             self.release(lease, Outcome.NOT_SENT)
             raise LeaseLost(f"a call was granted, but could not be sent for {late:.1f} s too long")
 
     def seconds_left(self, lease: Lease) -> float:
-        """As `Lease.seconds_left`."""
+        """How long the call may still be at work, should nobody hear of its end."""
         return max(0.0, lease.until - self._clock.monotonic())
 
     def release(self, lease: Lease, outcome: Outcome, *, at_work: bool = False) -> None:
@@ -292,7 +296,7 @@ class Governor:
             row = self._row(secrets.token_hex(8), now.store, wanted.seconds)
             ledger.put(row)
             send_before, until = asked + self.limits.grace_seconds, asked + wanted.seconds
-            answers.append(Lease(row.id, row.granted, wanted.seconds, send_before, until, self))
+            answers.append(Lease(row.id, row.granted, wanted.seconds, send_before, until))
             waiting = {who: at for who, at in state.waiting.items() if who != self._process}
             return granted(
                 replace(state, waiting=waiting),

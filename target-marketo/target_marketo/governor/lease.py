@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from target_marketo.governor.decisions import Why
-    from target_marketo.governor.governor import Governor
     from target_marketo.governor.limits import Outcome
 
 
@@ -23,19 +22,6 @@ class Lease:
     seconds: float
     send_before: float
     until: float
-    _governor: Governor = field(repr=False, compare=False)
-
-    def check(self) -> None:
-        """To be called just before the call is sent.
-
-        Raises:
-            LeaseLost: this process was frozen for too long; the lease is given back.
-        """
-        self._governor.check(self)
-
-    def seconds_left(self) -> float:
-        """How long the call may still be at work, should nobody hear of its end."""
-        return self._governor.seconds_left(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ import msgspec
 
 from target_marketo.governor.clock import Clock, SystemClock
 from target_marketo.governor.errors import AnotherWrites, StoreUnavailable
+from target_marketo.governor.retries import Patience
 from target_marketo.store.database import StoreError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ PATIENCE_SECONDS = 900.0
 """How long a run waits for its turn; the tap waits with it, as its pipe is full."""
 
 _LOOK_SECONDS = 1.0
+_STORE_PATIENCE_SECONDS = 30.0
 
 logger = logging.getLogger("target-marketo")
 
@@ -115,7 +117,7 @@ class Writer:
     def _wait_for_turn(self) -> None:
         give_up_at = self._clock.monotonic() + self._patience
         told = False
-        while (other := self._take()) is not None:
+        while (other := self._take_patiently()) is not None:
             if self._clock.monotonic() >= give_up_at:
                 raise AnotherWrites(
                     f"{_who(other)} writes to {self._instance} since {other.since}, and one run "
@@ -132,12 +134,23 @@ class Writer:
                 told = True
             self._clock.wait(threading.Event(), _LOOK_SECONDS)
 
+    def _take_patiently(self) -> Term | None:
+        """As `_take`; a server that goes away in its midst is asked again."""
+        patience = Patience(_STORE_PATIENCE_SECONDS)
+        while True:
+            try:
+                return self._take()
+            except StoreError as error:
+                if not error.is_away or patience.lost(self._clock.monotonic()):
+                    raise
+
     def _take(self) -> Term | None:
         """Begins a term, unless another's has not ended; whose."""
         asked = self._clock.monotonic()
         with self._leases.transaction(self._name) as ledger:
             last = _read(ledger.document)
-            if last is not None and last.until > ledger.now:
+            # One of our own: of a commit whose reply was lost.
+            if last is not None and last.until > ledger.now and last.process != self._process:
                 return last
             ledger.keep(self._written(ledger.now + self._term))
         self._good_until = asked + self._term

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     )
 
 ATTRIBUTES_BYTES = 65_536  # of all attributes of an activity as JSON (Adobe, error 1049)
-_STRING = Limit(characters=STRING_CHARACTERS, truncate=True)
-_TEXT = Limit(bytes=TEXT_BYTES, truncate=True)
+_STRING, _TEXT = Limit(characters=STRING_CHARACTERS), Limit(bytes=TEXT_BYTES)
 
 
 class AttachmentKind(StrEnum):
@@ -63,6 +62,32 @@ class Lane:
         return ": ".join(self.key)
 
 
+_LABELS = {
+    AttachmentKind.LIST: "list",
+    AttachmentKind.PROGRAM: "program",
+    AttachmentKind.ACTIVITY: "activity",
+    AttachmentKind.OBJECT: "object",
+}
+
+
+def part_of(lane: Lane, value: str = "") -> str:
+    """What the error log calls that which goes to a lane, or one value of it.
+
+    `list:Customers`, `program:LiveChat`, `activity:livechatChat`, `object:livechatChat_c.rating`.
+    The error log adds a `#` and the hash of the key, where there is one.
+    """
+    part = f"{_LABELS[lane.kind]}:{lane.key[0]}"
+    return f"{part}.{value}" if value else part
+
+
+def whole_of(part: str) -> str:
+    """What goes out again to make a part good: without its key, and with all of its values."""
+    label, _, name = part.partition(":")
+    if label not in {_LABELS[AttachmentKind.ACTIVITY], _LABELS[AttachmentKind.OBJECT]}:
+        return part
+    return f"{label}:{name.partition('#')[0].partition('.')[0]}"
+
+
 class Attachment(msgspec.Struct, frozen=True, gc=False):
     """One thing for one person. `values` are attributes or fields; those without value are absent.
 
@@ -92,11 +117,7 @@ def lanes(entry: StreamEntry) -> Iterator[tuple[Lane, tuple[str, ...]]]:
 
 
 def attached_to(entry: StreamEntry, label: str, name: str) -> StreamEntry:
-    """The entry with one of its attachments alone, as the error log names it: `list` and its name.
-
-    Of an activity or an object the name is followed by what tells it from others, after a `#`.
-    """
-    name_alone = name.partition("#")[0]
+    """The entry with one of its attachments alone, as `whole_of` names it: `list` and its name."""
     activity, thing = entry.activity, entry.object
     return replace(
         entry,
@@ -106,10 +127,8 @@ def attached_to(entry: StreamEntry, label: str, name: str) -> StreamEntry:
             for program, status in entry.programs.items()
             if (label, name) == ("program", program)
         },
-        activity=activity
-        if activity and (label, name_alone) == ("activity", activity.type)
-        else None,
-        object=thing if thing and (label, name_alone) == ("object", thing.name) else None,
+        activity=activity if activity and (label, name) == ("activity", activity.type) else None,
+        object=thing if thing and (label, name) == ("object", thing.name) else None,
     )
 
 
@@ -146,7 +165,7 @@ class Attaching:
     def __init__(
         self, entry: StreamEntry, properties: Properties, types: Mapping[str, str]
     ) -> None:
-        self._makers: list[Callable[[Row, list[Refused]], Attachment]] = []
+        self._makers: list[tuple[Lane, Callable[[Row, list[Refused]], Attachment]]] = []
         if (activity := entry.activity) is not None:
             lane = _activity_lane(activity)
             read = {
@@ -158,49 +177,65 @@ class Attaching:
 
             def make_activity(row: Row, refused: list[Refused]) -> Attachment:
                 once = _once(read["once"](row))
-                values = _values("activity.attributes", attributes, row, refused)
+                values = _values("activity.attributes", lane, attributes, row, refused)
                 # By it the activity is known again: it is written just as the ledger has it.
                 if str(values.get(lane.once)) != once:
                     values[lane.once] = once
-                return Attachment(
-                    lane,
-                    _within(values, lane.once),
-                    once=once,
-                    at=_needed(_converted("activity.date", as_datetime, read["date"](row))),
-                    primary=str(_part("activity.primary", primary, row) or ""),
-                )
+                try:
+                    return Attachment(
+                        lane,
+                        _within(values, lane.once),
+                        once=once,
+                        at=_needed(_converted("activity.date", as_datetime, read["date"](row))),
+                        primary=str(_part("activity.primary", primary, row) or ""),
+                    )
+                except _PartUnfit as unfit:
+                    raise unfit.of(once) from None
 
-            self._makers.append(make_activity)
+            self._makers.append((lane, make_activity))
         if (thing := entry.object) is not None:
             of_object = _object_lane(thing)
             fields = _readers(thing.fields, properties, {})
 
             def make_object(row: Row, refused: list[Refused]) -> Attachment:
-                values = _values("object.fields", fields, row, refused)
+                values = _values("object.fields", of_object, fields, row, refused)
                 if thing.dedupe not in values:
                     raise _PartUnfit(
                         f"object.{thing.dedupe}", Refusal.MISSING, "the record has no value"
                     )
                 return Attachment(of_object, values, once=str(values[thing.dedupe]))
 
-            self._makers.append(make_object)
+            self._makers.append((of_object, make_object))
 
     def of(self, row: Row) -> tuple[list[Attachment], list[Refused]]:
         """The attachments of a record, and those that cannot be made."""
         made: list[Attachment] = []
         refused: list[Refused] = []
-        for make in self._makers:
+        for lane, make in self._makers:
+            left_out: list[Refused] = []
             try:
-                made.append(make(row, refused))
+                attachment = make(row, left_out)
             except _PartUnfit as unfit:
-                refused.append(Refused(unfit.code, unfit.part, str(unfit)))
+                part = part_of(lane)
+                refused.append(Refused(unfit.code, unfit.what, str(unfit), part, unfit.once))
+            else:
+                made.append(attachment)
+                refused += (replace(each, once=attachment.once) for each in left_out)
         return made, refused
 
 
 class _PartUnfit(Unfit):
-    def __init__(self, part: str, code: Refusal, reason: str) -> None:
+    """The attachment cannot be made, for `what`; `once` is its key, if that could be read."""
+
+    once: str | None = None
+
+    def __init__(self, what: str, code: Refusal, reason: str) -> None:
         super().__init__(code, reason)
-        self.part = part
+        self.what = what
+
+    def of(self, once: str) -> _PartUnfit:
+        self.once = once
+        return self
 
 
 def _readers(
@@ -224,7 +259,8 @@ def _reader(source: Source, properties: Properties, data_type: str) -> Callable[
 
 
 def _values(
-    part: str,
+    what: str,
+    lane: Lane,
     readers: Mapping[str, Callable[[Row], Any]],
     row: Row,
     refused: list[Refused],
@@ -235,7 +271,8 @@ def _values(
         try:
             value = read(row)
         except Unfit as unfit:
-            refused.append(Refused(unfit.code, f"{part}.{name}", str(unfit)))
+            part = part_of(lane, name)
+            refused.append(Refused(unfit.code, f"{what}.{name}", str(unfit), part))
             continue
         if value is not None:
             found[name] = value

@@ -18,8 +18,8 @@ from target_marketo.problems import SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from target_marketo.mapping.field_types import Field
     from target_marketo.mapping.schema_check import StreamSchema
-    from target_marketo.marketo.replies import Field
 
 KEY = "email"
 _SHOWN = 12
@@ -86,7 +86,8 @@ def _chosen(stream: str, fitting: Mapping[str, list[str]], left: dict[str, str])
     for field, names in fitting.items():
         if len(names) > 1 and field not in names:
             raise SettingError(
-                f"Stream {stream} goes by names, and {', '.join(f'`{name}`' for name in names)} "
+                f"Stream {stream} is mapped by names, and "
+                f"{', '.join(f'`{name}`' for name in names)} "
                 f"fit `{field}` equally well: name one in `streams.{stream}.fields`"
             )
         chosen[field] = field if field in names else names[0]

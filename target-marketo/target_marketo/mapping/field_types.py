@@ -15,6 +15,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from target_marketo.mapping.moments import as_date, as_datetime
 from target_marketo.mapping.refusals import Refusal, Unfit
 from target_marketo.mapping.texts import STRING_CHARACTERS, Limit
@@ -43,6 +45,17 @@ _KINDS = {
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1", "1.0"})
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0", "0.0"})
 _MAX_INTEGER = 2**31 - 1
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of a person as Marketo describes it."""
+
+    name: str
+    data_type: str
+    length: int | None = None
+    read_only: bool = False
+    searchable: bool = False
+    display_name: str = ""
 
 
 def kind_of(data_type: str) -> Kind:

@@ -26,10 +26,10 @@ from target_marketo.problems import SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from target_marketo.mapping.field_types import Field
     from target_marketo.mapping.refusals import Refused
     from target_marketo.mapping.streams_setting import Tell
     from target_marketo.mapping.values import Value
-    from target_marketo.marketo.replies import Field
 
 _KEY_TYPES = frozenset({"email", "integer", "string", "phone", "text", "url"})
 _MEASURED = frozenset({Kind.NUMBER, Kind.DATE, Kind.DATETIME})
@@ -113,7 +113,7 @@ class Mapper:
         if plan is None:
             found = by_names(stream, schema, self._fields)
             plan = self._from_entry(found.entry, raise_first)
-            notes = [f"Stream {stream} goes by names: {found.told}"]
+            notes = [f"Stream {stream} is mapped by names: {found.told}"]
         return replace(
             plan,
             key_properties=tuple(key_properties),
@@ -131,7 +131,7 @@ class Mapper:
     def _left_out(self, stream: str, schema: StreamSchema) -> str:
         """Why a stream without an entry is left out; empty if it goes by names."""
         if self._is_default and OTHER_STREAMS.get(stream) in schema.properties:
-            return f"Stream {stream} is left out: without `streams`, people come of visitors alone"
+            return f"Stream {stream} is left out: without `streams`, only visitors become people"
         if self._others_by_names:
             return ""
         return (
@@ -261,8 +261,9 @@ class Mapper:
         where, known = f"streams.{plan.stream}", schema.names
         appending = {rule.field for rule in plan.rules.all if rule.write is Write.APPEND}
         warnings = []
-        for source, option in ({plan.key_source: "key"} | plan.entry.sources).items():
-            is_key = source == plan.key_source
+        key = {plan.key_source: "key"} if plan.key_constant is None else {}
+        for source, option in (key | plan.entry.sources).items():
+            is_key = source in key
             near = _near(source, known, is_key=is_key)
             said = f"`{where}.{option}`: the stream has no property `{source}`{near}"
             declared = schema.types(source)

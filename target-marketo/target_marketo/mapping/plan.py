@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from target_marketo.mapping.attachments import Attaching, attached_to, shared
+from target_marketo.mapping.attachments import Attaching, attached_to, shared, whole_of
 from target_marketo.mapping.record_reader import Properties
 from target_marketo.mapping.refusals import Refusal, Refused, Skip, Unfit
 from target_marketo.mapping.rules import Rules
@@ -52,17 +51,6 @@ class PlannedField(NamedTuple):
     clear: bool
 
 
-class _Taken(NamedTuple):
-    """A planned field, and where a row has its value."""
-
-    name: str
-    place: int
-    dig: Callable[[Row], Any] | None  # for a path into nested values
-    convert: Callable[[Any], Value]
-    fits: int
-    clear: bool
-
-
 @dataclass(frozen=True)
 class StreamPlan:
     """How the records of one stream become steps. `entry` is what the setting says of them."""
@@ -89,7 +77,8 @@ class StreamPlan:
     key_is_doubtful: bool = False  # the SCHEMA does not have it, though records may
     properties: Properties = field(init=False)
     _read_key: Callable[[Row], Any] = field(init=False)
-    _taken: tuple[_Taken, ...] = field(init=False)
+    _read_fields: Callable[[Row], Row] = field(init=False)
+    _columns: tuple[tuple[Any, ...], ...] = field(init=False)  # of the planned fields
     _marks: Callable[[Row], tuple[Any, ...]] = field(init=False)
     _unmarked: tuple[Any, ...] = field(init=False)
     _screens: bool = field(init=False)  # whether any record may be skipped but for its marks
@@ -107,16 +96,14 @@ class StreamPlan:
             *markers,
         )
         found = Properties(self.stream, () if self.is_left_out else sources, self.key_properties)
-        taken = (
-            _Taken(each.name, found.place(each.source), found.digger(each.source), *each[2:])
-            for each in self.planned
-        )
+        columns = zip(*((each.name, *each[2:]) for each in self.planned), strict=True)
         differs = entry.activity is not None or entry.object is not None
         for name, value in (
             ("properties", found),
             ("_read_key", (lambda _: None) if self.is_left_out else found.getter(self.key_source)),
-            ("_taken", tuple(taken)),
-            ("_marks", itemgetter(*map(found.place, markers)) if markers else _no_marks),
+            ("_read_fields", found.reader([each.source for each in self.planned])),
+            ("_columns", tuple(columns)),
+            ("_marks", found.reader(markers)),
             ("_unmarked", (None,) * len(markers)),
             ("_screens", self.is_left_out or bool(entry.only_if)),
             ("_asked_for", tuple((found.getter(n), each) for n, each in entry.only_if.items())),
@@ -175,13 +162,14 @@ class StreamPlan:
     def _fill(self, values: dict[str, Value], row: Row) -> tuple[Refused, ...]:
         """Takes the fields' values; returns what does not fit."""
         left_out: tuple[Refused, ...] = ()
-        for name, place, dig, convert, fits, clear in self._taken:
-            value = row[place] if dig is None else dig(row)
-            if type(value) is str and len(value) <= fits:
-                value = value.strip() or None
-            elif value is not None:
+        fields = zip(self._read_fields(row), *self._columns, strict=True)
+        for given, name, convert, fits, clear in fields:
+            value: Value = None
+            if type(given) is str and len(given) <= fits:
+                value = given.strip() or None
+            elif given is not None:
                 try:
-                    value = convert(value)
+                    value = convert(given)
                 except Unfit as unfit:
                     left_out = (*left_out, Refused(unfit.code, name, str(unfit)))
                     continue
@@ -200,6 +188,7 @@ class StreamPlan:
         That is one field, together with its group, or one thing that is attached. Nobody is made
         of a part, and what `streams` does not ask for any more is nothing.
         """
+        part = whole_of(part)
         kind, _, name = part.partition(":")
         rules = _group_of(self.rules, name) if kind == _FIELD else ()
         names = {rule.field for rule in rules}
@@ -222,10 +211,6 @@ def _group_of(rules: Rules, field: str) -> tuple[Rule, ...]:
     """The rule of a field, and those that are decided together with it."""
     groups = {rule.group for rule in rules.all if rule.field == field and rule.group}
     return tuple(rule for rule in rules.all if rule.field == field or rule.group in groups)
-
-
-def _no_marks(_: Row) -> tuple[Any, ...]:
-    return ()
 
 
 def _says_yes(value: Any) -> bool:

@@ -78,6 +78,13 @@ class Properties:
         """A function from a row to what a source stands for."""
         return self.digger(source) or itemgetter(self.place(source))
 
+    def reader(self, sources: Sequence[str]) -> Callable[[Row], Row]:
+        """A function from a row to what each of some sources stands for."""
+        if len(sources) > 1 and not any(map(self.digger, sources)):
+            return itemgetter(*map(self.place, sources))
+        getters = [self.getter(source) for source in sources]
+        return lambda row: tuple([get(row) for get in getters])
+
     def place(self, source: str) -> int:
         """Where a row has the property of this name, or else the one that the path begins with."""
         return self.names.index(paths.properties(source)[0])

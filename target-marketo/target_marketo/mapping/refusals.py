@@ -100,11 +100,17 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What cannot be written as it is. `reason` holds no value of the record."""
+    """What cannot be written as it is. `reason` holds no value of the record.
+
+    `part` is what is not written, as the error log names it, where that is no field of the person;
+    `once` is the key of its own, if the part has one.
+    """
 
     code: Refusal
     field: str
     reason: str
+    part: str = ""
+    once: str | None = None
 
 
 class Skip(StrEnum):

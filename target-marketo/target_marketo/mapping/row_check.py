@@ -19,7 +19,7 @@ from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from target_marketo.marketo.replies import Field
+    from target_marketo.mapping.field_types import Field
 
 _TYPES: dict[str, dict[str, Any]] = {
     "boolean": {"type": ["boolean", "null"]},

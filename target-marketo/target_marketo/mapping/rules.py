@@ -329,11 +329,15 @@ def chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[M
 
 
 def _creation(steps: Sequence[Step]) -> Decision:
-    # To a person who is not there yet the first step brings all its values: none has a rival. Steps
-    # that create nobody wait for one that does.
-    first = next((step for step in steps if step.rules.creates), None)
-    if first is None:
-        return Decision(nobody=True)
+    """Steps that create nobody wait for one that does."""
+    for step in steps:
+        if step.rules.creates:
+            return _created(steps, step)
+    return Decision(nobody=True)
+
+
+def _created(steps: Sequence[Step], first: Step) -> Decision:
+    # To a person who is not there yet the first step brings all its values: none has a rival.
     person: Person = dict(first.values)
     for rule in first.rules.lists:
         if rule.field in person:

@@ -285,7 +285,7 @@ def _known(where: str, given: Mapping[Any, Any], options: Mapping[str, Any], tel
     for name, value in given.items():
         if name not in options:
             known = ", ".join(f"`{each}`" for each in options)
-            tell(f"`{where}` knows {known}, not `{name}`{hint(str(name), options)}")
+            tell(f"`{where}` takes {known}, not `{name}`{hint(str(name), options)}")
             continue
         wanted, meaning = options[name]
         kinds = wanted if isinstance(wanted, tuple) else (wanted,)
@@ -410,7 +410,7 @@ def _activity(where: str, given: Any, tell: Tell) -> ActivityEntry | None:
     if not problems and good and once not in {each.path for each in attributes.values()}:
         problems.append(
             f"`{where}.attributes` must have one from {once}, which is what `once` says: by it an "
-            "activity is known again"
+            "activity is recognised"
         )
     for problem in problems:
         tell(problem)

@@ -174,7 +174,7 @@ class Watch:
             if first_key != plan.key:
                 raise SettingError(
                     f"streams {first} and {other} have different keys, `{first_key}` and "
-                    f"`{plan.key}`, by which one person might be written twice at a time: send "
+                    f"`{plan.key}`, by which one person might be written twice at once: send "
                     "them in two runs, or give both the same `key`"
                 )
         seen = self._seen.get(plan.stream)
@@ -197,10 +197,8 @@ class Watch:
         seen.records += 1
         if type(mapped) is Mapped:
             seen.keyed += 1
-            for name in seen.never:
-                if mapped.values.get(name) is not None:
-                    seen.never -= mapped.values.keys()
-                    break
+            if not mapped.values.keys().isdisjoint(seen.never):
+                seen.never -= {name for name, each in mapped.values.items() if each is not None}
             if mapped.left_out:
                 self._note_unfit(seen, mapped.left_out)
         elif mapped is None:
@@ -236,11 +234,14 @@ class Watch:
         return next(map(_no_key, self._without_key()), "")
 
     def warnings(self) -> Iterator[str]:
-        """What to tell when all has come: entries and sources that nothing came of."""
+        """What to say at the end: entries that no stream used, sources that no record had."""
         if self._elsewhere():
             return
+        if self._entries and not self._seen:
+            yield "`streams` was not used: the tap sent no stream at all"
+            return
+        sent = ", ".join(f"`{each}`" for each in self._seen)
         for name in sorted(self._entries - self._seen.keys()):
-            sent = ", ".join(f"`{each}`" for each in self._seen) or "none"
             yield f"`streams.{name}` was not used: the tap sent no stream of that name, but {sent}"
         for seen in self._seen.values():
             for source, option in seen.never_there():

@@ -209,7 +209,7 @@ class Caller:
             self.before_write()
         body = request.body() if callable(request.body) else request.body
         try:
-            lease.check()
+            self.governor.check(lease)
         except LeaseLost:
             raise Throttled("the lease ran out before the call was sent") from None
         with self._guards_counts:
@@ -225,7 +225,7 @@ class Caller:
             raise OutcomeUnknown(
                 f"Marketo's answer to {request.kind} is lost: {error}{cure}",
                 after_timeout=is_late,
-                at_work_seconds=lease.seconds_left(),
+                at_work_seconds=self.governor.seconds_left(lease),
             ) from None
         self.clock.note(reply.date)
         return reply
@@ -266,7 +266,7 @@ class Caller:
         raised = error_of(code, advice, writes=request.writes)
         request_id = replies.request_id(head)
         if raised is OutcomeUnknown:
-            at_work = lease.seconds_left() if advice.at_work else 0.0
+            at_work = self.governor.seconds_left(lease) if advice.at_work else 0.0
             raise OutcomeUnknown(text, code=code, request_id=request_id, at_work_seconds=at_work)
         raise raised(text, code=code, request_id=request_id)
 
@@ -276,7 +276,7 @@ def _read(understand: Callable[[bytes], T], content: bytes) -> T:
         return understand(content)
     except replies.UNREADABLE:
         raise OutcomeUnknown(
-            "Marketo's reply is not of the shape it must have; if it stays: report it",
+            "Marketo's reply does not have the shape it must have; if that stays so, report it",
             request_id=replies.request_id(replies.head(content)),
         ) from None
 

@@ -11,7 +11,8 @@ from target_marketo.marketo.leads import Leads
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from target_marketo.marketo.replies import Answer, Field
+    from target_marketo.mapping.field_types import Field
+    from target_marketo.marketo.replies import Answer
 
 _LOOK_SECONDS = 0.5
 _TOLD_SECONDS = 5.0

@@ -384,6 +384,11 @@ def of_row(code: str, family: Family = Family.PEOPLE) -> Advice:
     return _UNDOCUMENTED_ROW if found is None else _advice(found, found.row)
 
 
+def class_of(code: str, part: str) -> str:
+    """The same, as one word for the error log: why this part of a record was refused."""
+    return of_row(code, family_of(part)).kind.name.lower()
+
+
 def of_response(code: str, family: Family = Family.PEOPLE) -> Advice:
     """What a code in `errors`, or an HTTP status, asks for."""
     found = _INDEX.get((code, family))

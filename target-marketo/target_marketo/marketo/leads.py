@@ -14,8 +14,9 @@ from target_marketo.marketo.call import FORM, MAX_ROWS, Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from target_marketo.mapping.field_types import Field
     from target_marketo.marketo.call import Caller
-    from target_marketo.marketo.replies import Answer, Field
+    from target_marketo.marketo.replies import Answer
 
 WRITE_SECONDS = 90  # how long Marketo may be at work on a sync (Adobe: "Leads")
 

@@ -36,7 +36,7 @@ _NOT_SENT = (ConnectTimeoutError, NameResolutionError, NewConnectionError, Proxy
 _OTHER_NAME = "its certificate is for another host name: check `endpoint` and `identity`"
 
 _NOT_TRUSTED = (
-    "nobody whom this host trusts has signed its certificate: where a proxy opens TLS, set "
+    "nobody this host trusts has signed its certificate: if a proxy intercepts TLS, set "
     "SSL_CERT_FILE to the file with the proxy's own"
 )
 

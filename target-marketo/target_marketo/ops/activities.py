@@ -46,7 +46,7 @@ def decide(settings: Settings, database: Database, entry_id: int, *, written: bo
             if hashed and error_log.hash(once).startswith(hashed)
         ]
         if len(found) != 1:
-            raise OpsError(f"entry {entry_id} is no undecided activity")
+            raise OpsError(f"entry {entry_id} is not an undecided activity")
         ledger.decide(*found[0], written=written)
         if not written:
             return "It may be sent: marketo-ops replay | target-marketo"

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from singer_sdk.metrics import Metric, Point, Status, Tag, get_metrics_logger, log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from target_marketo.marketo.call import Calls
+    Counts = Callable[[], Mapping[str, int]]
 
 
 class Metrics:
     """Records by stream, calls by kind, and in the end how long it took.
 
-    `records` and `calls` go on counting while this looks at them.
+    `records` and `calls` tell how many there have been.
     """
 
-    def __init__(self, records: Counter[str], calls: Calls) -> None:
+    def __init__(self, records: Counts, calls: Counts) -> None:
         self._sources = (
             (Metric.RECORD_COUNT, Tag.STREAM, records),
-            (Metric.HTTP_REQUEST_COUNT, Tag.ENDPOINT, calls.by_kind),
+            (Metric.HTTP_REQUEST_COUNT, Tag.ENDPOINT, calls),
         )
         self._told: dict[Metric, Counter[str]] = {metric: Counter() for metric, *_ in self._sources}
         self._began = monotonic()
@@ -32,9 +32,10 @@ class Metrics:
     def tell(self) -> None:
         """Logs what came since it was last called."""
         for metric, tag, counts in self._sources:
-            for name, value in (Counter(counts) - self._told[metric]).items():
+            now = Counter(counts())
+            for name, value in (now - self._told[metric]).items():
                 _log("counter", metric, value, {tag: name})
-            self._told[metric] = Counter(counts)
+            self._told[metric] = now
 
     def end(self, *, succeeded: bool) -> None:
         """The last of it."""

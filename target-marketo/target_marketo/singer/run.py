@@ -29,6 +29,7 @@ from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refusal, Refused, Skip
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.watch import Watch
+from target_marketo.marketo.codes import class_of
 from target_marketo.marketo.errors import MarketoError, QuotaSpent
 from target_marketo.privacy import printable
 from target_marketo.problems import SettingError
@@ -42,7 +43,8 @@ from target_marketo.writes.people import People
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from target_marketo.delivery.interface import Kind
+    from target_marketo.delivery.interface import Attachment, Kind
+    from target_marketo.mapping.attachments import Attachment as Brought
     from target_marketo.mapping.mapper import Mapper
     from target_marketo.mapping.plan import StreamPlan
     from target_marketo.mapping.record_reader import Row
@@ -113,8 +115,7 @@ class Run:
     ) -> None:
         self.summary = Summary(settings.dry_run, str(settings.duplicates))
         self._messages: Counter[str] = Counter()
-        self._records: Counter[str] = Counter()  # by stream
-        self._metrics = Metrics(self._records, marketo.calls)
+        self._metrics = Metrics(self._records, lambda: marketo.calls.by_kind)
         self.every_minute: Callable[[], None] = lambda: None
         self._settings = settings
         self._marketo = marketo
@@ -135,6 +136,7 @@ class Run:
             stores=not settings.dry_run,
             kinds=self._kinds.values(),
             plans=self._plans,
+            class_of=class_of,
         )
         self._settlement = Settlement(self._checkpoint, self.summary, self._rejections)
         self._people = People(marketo, self._described, settings.partition_name)
@@ -370,7 +372,7 @@ class Run:
         try:
             schema = StreamSchema.of(message.schema)
         except ValueError:
-            raise Malformed("is a SCHEMA whose properties are no object") from None
+            raise Malformed("is a SCHEMA whose properties are not an object") from None
         except RecursionError:
             raise Malformed("is nested too deeply") from None
         plan = self._mapper.plan_of(message.stream, schema, message.key_properties or ())
@@ -406,7 +408,6 @@ class Run:
     def _record(self, plan: StreamPlan, row: Row, line: bytes) -> None:
         summary = self.summary
         summary.received += 1
-        self._records[plan.stream] += 1
         received = Received(
             self._checkpoint.received(), plan.stream, line, summary.received, plan.part
         )
@@ -418,21 +419,25 @@ class Run:
         if isinstance(mapped, Mapped):
             for each in mapped.left_out:
                 why = Why(each.code, each.reason, field=each.field)
-                self._settlement.value_left_out(received, mapped.key, why)
-            kinds, brought = self._kinds, mapped.attachments
-            self._engine.add(
-                plan,
-                mapped,
-                received,
-                [kinds[each.lane.kind].attachment(each) for each in brought],
-                creates=plan.entry.create,
-            )
+                self._settlement.value_left_out(
+                    received, mapped.key, why, part=each.part, once=each.once
+                )
+            brought = mapped.attachments
+            attachments = list(map(self._attachment, brought)) if brought else ()
+            self._engine.add(plan, mapped, received, attachments)
         elif mapped is None or isinstance(mapped, Skip):
             if mapped is not None:
                 summary.skipped_because[str(mapped)] += 1
             self._settlement.skipped(received.ticket)
         else:
             self._settlement.refused_unread(self._rejections.refuse(plan, received, mapped))
+
+    def _attachment(self, brought: Brought) -> Attachment:
+        return self._kinds[brought.lane.kind].attachment(brought)
+
+    def _records(self) -> dict[str, int]:
+        """How many came of each stream."""
+        return {seen.plan.stream: seen.records for seen in self.watch.seen}
 
     # The error log
 

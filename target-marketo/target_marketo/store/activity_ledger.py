@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -45,11 +45,12 @@ from target_marketo.store.database import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
 
     from target_marketo.store.database import Database
+
+T = TypeVar("T")
 
 ACTIVITIES = Table(
     "activities",
@@ -174,8 +175,12 @@ class ActivityLedger:
 
     def states(self, type_id: int, onces: Iterable[str]) -> dict[str, State]:
         """The state of each that is known. Moves nothing."""
-        with self._database.read() as connection:
-            return {row.once: State(row.state) for row in self._rows(connection, type_id, onces)}
+        wanted = list(onces)
+        return self._read(
+            lambda connection: {
+                row.once: State(row.state) for row in self._rows(connection, type_id, wanted)
+            }
+        )
 
     def pending(self, *, of_earlier_runs: bool = False) -> list[Pending]:
         """Those whose fate nobody knows yet, oldest first."""
@@ -185,18 +190,14 @@ class ActivityLedger:
         )
         if of_earlier_runs:
             query = query.where(ACTIVITIES.c.run != self._run)
-        with self._database.read() as connection:
-            rows = connection.execute(query.order_by(ACTIVITIES.c.sent_at))
-            return [Pending(*row) for row in rows]
+        query = query.order_by(ACTIVITIES.c.sent_at)
+        return self._read(lambda connection: [Pending(*row) for row in connection.execute(query)])
 
     def newest_done(self, type_id: int) -> str | None:
         """The date of the newest activity that is certainly written; None if there is none."""
-        with self._database.read() as connection:
-            return connection.execute(
-                select(func.max(ACTIVITIES.c.date)).where(
-                    *self._of(type_id), ACTIVITIES.c.state == State.DONE
-                )
-            ).scalar()
+        done = (*self._of(type_id), ACTIVITIES.c.state == State.DONE)
+        newest = select(func.max(ACTIVITIES.c.date)).where(*done)
+        return self._read(lambda connection: connection.execute(newest).scalar())
 
     def since(self, type_id: int, proposal: str) -> str:
         """From when on activities of a type are written: what the first run proposed."""
@@ -210,25 +211,28 @@ class ActivityLedger:
             ACTIVITY_TYPES.c.instance == self._instance,
             ACTIVITY_TYPES.c.type_id == type_id,
         )
-        with self._write() as connection:
+
+        def note(connection: Connection) -> str:
             connection.execute(first)
             return str(connection.execute(select(ACTIVITY_TYPES.c.since).where(*mine)).scalar_one())
+
+        return self._write(note)
 
     def since_or(self, type_id: int, proposal: str) -> str:
         """As `since`, for who only looks: what a first run would propose is not kept."""
         query = select(func.nullif(ACTIVITY_TYPES.c.since, _NO_RUN_YET)).where(
             ACTIVITY_TYPES.c.instance == self._instance, ACTIVITY_TYPES.c.type_id == type_id
         )
-        with self._database.read() as connection:
-            return connection.execute(query).scalar() or proposal
+        return self._read(lambda connection: connection.execute(query).scalar()) or proposal
 
     def undecided(self) -> list[tuple[int, str]]:
         """Type and once value of those that only a person can tell of."""
         query = select(ACTIVITIES.c.type_id, ACTIVITIES.c.once).where(
             ACTIVITIES.c.instance == self._instance, ACTIVITIES.c.state == State.UNDECIDED
         )
-        with self._database.read() as connection:
-            return [(row.type_id, row.once) for row in connection.execute(query)]
+        return self._read(
+            lambda connection: [(row.type_id, row.once) for row in connection.execute(query)]
+        )
 
     def adopted(self, type_id: int) -> Adopted | None:
         """What a person had taken over last; None if nobody did."""
@@ -237,8 +241,7 @@ class ActivityLedger:
             ACTIVITY_TYPES.c.type_id == type_id,
             ACTIVITY_TYPES.c.adopted_at.is_not(None),
         )
-        with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+        row = self._read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else Adopted(*row)
 
     # What moves it
@@ -248,10 +251,8 @@ class ActivityLedger:
         values = {"adopted_since": since, "adopted_at": self._now()}
         row = {"instance": self._instance, "type_id": type_id, "since": _NO_RUN_YET, **values}
         insert = self._database.insert(ACTIVITY_TYPES).values(row)
-        with self._write() as connection:
-            connection.execute(
-                insert.on_conflict_do_update(index_elements=["instance", "type_id"], set_=values)
-            )
+        note = insert.on_conflict_do_update(index_elements=["instance", "type_id"], set_=values)
+        self._write(lambda connection: connection.execute(note))
 
     def claim(self, type_id: int, claims: Sequence[Claim]) -> Claimed:
         """None -> pending, all in one commit; what is in any other state is not handed out.
@@ -261,28 +262,33 @@ class ActivityLedger:
         wanted: dict[str, Claim] = {}
         for each in claims:
             wanted.setdefault(each.once, each)
-        with self._write() as connection:
+        asked: list[Claimed] = []
+
+        def claim(connection: Connection) -> Claimed:
             known = {row.once: row for row in self._rows(connection, type_id, wanted)}
+            if asked and all(_is_pending(known.get(once)) for once in asked[-1].attempts):
+                return asked[-1]  # the commit took effect, although its reply was lost
             refused = {
                 once: State(row.state) for once, row in known.items() if row.state != State.NONE
             }
             before = {once: known[once].attempts if once in known else 0 for once in wanted}
+            free = {once: before[once] for once in wanted if once not in refused}
+            asked.append(Claimed(free, refused))
             rows = [
                 {
                     "instance": self._instance,
                     "type_id": type_id,
                     "once": once,
                     "state": State.PENDING,
-                    "attempts": before[once] + 1,
+                    "attempts": tried + 1,
                     "run": self._run,
                     "sent_at": self._now(),
-                    "lead_id": claim.lead_id,
-                    "date": claim.date,
+                    "lead_id": wanted[once].lead_id,
+                    "date": wanted[once].date,
                     "guid": None,
-                    "key_hash": claim.key_hash or None,
+                    "key_hash": wanted[once].key_hash or None,
                 }
-                for once, claim in wanted.items()
-                if once not in refused
+                for once, tried in free.items()
             ]
             if rows:
                 insert = self._database.insert(ACTIVITIES)
@@ -291,7 +297,9 @@ class ActivityLedger:
                 connection.execute(
                     insert.on_conflict_do_update(index_elements=keys, set_=again), rows
                 )
-        return Claimed({once: before[once] for once in wanted if once not in refused}, refused)
+            return asked[-1]
+
+        return self._write(claim)
 
     def settle(
         self,
@@ -321,10 +329,13 @@ class ActivityLedger:
                 [{"which": once} for once in unsent],
             ),
         )
-        with self._write() as connection:
+
+        def settle(connection: Connection) -> None:
             for statement, rows in moves:
                 if rows:
                     connection.execute(statement, rows)
+
+        self._write(settle)
 
     def adopt(self, type_id: int, found: Iterable[Found]) -> int:
         """Takes over activities that Marketo has and this ledger lacks; how many.
@@ -344,8 +355,9 @@ class ActivityLedger:
             }
             for each in {each.once: each for each in found}.values()
         ]
-        adopted = 0
-        with self._write() as connection:
+
+        def adopt(connection: Connection) -> int:
+            adopted = 0
             for batch in _batches(rows):
                 onces = [row["once"] for row in batch]
                 known = {row.once: row.state for row in self._rows(connection, type_id, onces)}
@@ -358,7 +370,9 @@ class ActivityLedger:
                     ),
                     batch,
                 )
-        return adopted
+            return adopted
+
+        return self._write(adopt)
 
     def undecide(self, connection: Connection, type_id: int, onces: Iterable[str]) -> None:
         """Pending -> undecided, in the transaction that stores the records in the error log."""
@@ -375,7 +389,7 @@ class ActivityLedger:
 
     def decide(self, type_id: int, once: str, *, written: bool) -> bool:
         """Undecided -> done or none, as a person says; False if it is not undecided."""
-        with self._write() as connection:
+        with self._database.write_through() as connection:
             moved = connection.execute(
                 update(ACTIVITIES)
                 .where(
@@ -392,15 +406,12 @@ class ActivityLedger:
     def forget_older(self, kept: timedelta = KEPT) -> int:
         """Deletes what is older than Marketo keeps it; how many. The rest is kept for ever."""
         before = (datetime.fromtimestamp(self._now(), UTC) - kept).isoformat(timespec="seconds")
-        with self._write() as connection:
-            done = connection.execute(
-                delete(ACTIVITIES).where(
-                    ACTIVITIES.c.instance == self._instance,
-                    ACTIVITIES.c.state.in_((State.DONE, State.NONE)),
-                    ACTIVITIES.c.date < before,
-                )
-            )
-            return int(done.rowcount)
+        old = delete(ACTIVITIES).where(
+            ACTIVITIES.c.instance == self._instance,
+            ACTIVITIES.c.state.in_((State.DONE, State.NONE)),
+            ACTIVITIES.c.date < before,
+        )
+        return self._write(lambda connection: int(connection.execute(old).rowcount))
 
     def purge(self, key_hash: str) -> Purged:
         """Clears what leads to a person, of every instance; key and state stay.
@@ -409,7 +420,7 @@ class ActivityLedger:
         """
         theirs = ACTIVITIES.c.key_hash == key_hash
         pending = ACTIVITIES.c.state == State.PENDING
-        with self._write() as connection:
+        with self._database.write_through() as connection:
             self._database.delete_securely(connection)
             cleared = connection.execute(
                 update(ACTIVITIES)
@@ -429,8 +440,15 @@ class ActivityLedger:
             query = select(*columns).where(*self._of(type_id), ACTIVITIES.c.once.in_(batch))
             yield from connection.execute(query)
 
-    def _write(self) -> AbstractContextManager[Connection]:
-        return self._database.write_through()
+    def _read(self, do: Callable[[Connection], T]) -> T:
+        return self._database.repeat(self._database.read, do)
+
+    def _write(self, do: Callable[[Connection], T]) -> T:
+        return self._database.repeat(self._database.write_through, do)
+
+
+def _is_pending(row: Any) -> bool:
+    return row is not None and row.state == State.PENDING
 
 
 def _batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:

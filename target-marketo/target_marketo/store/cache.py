@@ -13,6 +13,8 @@ from target_marketo.store.database import METADATA
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
+
     from target_marketo.store.database import Database
 
 CACHE = Table(
@@ -34,10 +36,10 @@ class Cache:
 
     def get(self, name: str, max_age: float) -> Any | None:
         """The document, unless it is older than `max_age` seconds or from the future."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(CACHE.c.stored_at, CACHE.c.document).where(CACHE.c.name == name)
-            ).first()
+        wanted = select(CACHE.c.stored_at, CACHE.c.document).where(CACHE.c.name == name)
+        row = self._database.repeat(
+            self._database.read, lambda connection: connection.execute(wanted).first()
+        )
         if row is None or not 0 <= self._now() - row.stored_at < max_age:
             return None
         try:
@@ -52,6 +54,9 @@ class Cache:
             "stored_at": self._now(),
             "document": msgspec.json.encode(document).decode(),
         }
-        with self._database.write() as connection:
+
+        def replace(connection: Connection) -> None:
             connection.execute(delete(CACHE).where(CACHE.c.name == name))
             connection.execute(CACHE.insert(), values)
+
+        self._database.repeat(self._database.write, replace)

@@ -12,6 +12,8 @@ A write transaction is committed when its block ends, and on disk by then (SQLit
 PostgreSQL: synchronous_commit as the server has it). On SQLite it takes the file's write lock at
 its start (BEGIN IMMEDIATE), so what it reads cannot change before it writes.
 
+A server that goes away in the midst of a block is a `StoreError`; `repeat()` does a block again.
+
 `exclusively()` is for the few statements that run for each call to the API: SQLAlchemy's connection
 without SQLAlchemy's handling of each statement, which costs more than the statement.
 """
@@ -43,6 +45,7 @@ from target_marketo.store.filesystem import network_filesystem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import PoolProxiedConnection
 
@@ -86,7 +89,14 @@ _LOCK_NOT_DURABLE = f"{_LOCK}, set_config('synchronous_commit', 'off', true)"
 
 
 class StoreError(Exception):
-    """The store cannot be opened, read or written; one line, for the person on call."""
+    """The store cannot be opened, read or written; one line, for the person on call.
+
+    `is_away` tells that its server was there before, and went away.
+    """
+
+    def __init__(self, text: str, *, is_away: bool = False) -> None:
+        super().__init__(text)
+        self.is_away = is_away
 
 
 class Database:
@@ -133,6 +143,25 @@ class Database:
             yield connection
             connection.commit()
 
+    def repeat(
+        self,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        do: Callable[[Connection], T],
+    ) -> T:
+        """Does something in a transaction, and again if the server goes away in its midst.
+
+        Whether a commit whose reply is lost took effect nobody knows. So what is done has to come
+        to the same when it is done twice; where it would not, it looks for what is there already.
+        """
+        give_up_at = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                with transaction() as connection:
+                    return do(connection)
+            except StoreError as error:
+                if not error.is_away or time.monotonic() > give_up_at:
+                    raise
+
     @contextmanager
     def exclusively(self, number: int, *, durable: bool = True) -> Iterator[PoolProxiedConnection]:
         """As `write`, and alone among all transactions of that number; the driver's connection.
@@ -169,11 +198,14 @@ class Database:
 
     def create_tables(self, *tables: Table) -> None:
         """Create what is missing; safe when several processes start at once."""
-        with self.write() as connection:
+
+        def create(connection: Connection) -> None:
             if not self.is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CREATE_TABLES_LOCK})")
             METADATA.create_all(connection, tables=tables)
             add_missing_columns(connection, tables)
+
+        self.repeat(self.write, create)
 
     def insert(self, table: Table) -> Any:
         """An INSERT that can be told what to do ON CONFLICT: each database has its own."""
@@ -282,7 +314,8 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
-            raise StoreError(f"store {self.name}: {_one_line(error)}") from None
+            is_away = self._was_there and _is_away(error)
+            raise StoreError(f"store {self.name}: {_one_line(error)}", is_away=is_away) from None
 
 
 def open_database(store_url: str | None = None, store_key: str | None = None) -> Database:

@@ -41,7 +41,7 @@ from target_marketo.store.hash_key import hash_key
 from target_marketo.store.run_ledger import RUNS, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection, Row
 
@@ -102,13 +102,15 @@ class Failure(NamedTuple):
 class Delivery(NamedTuple):
     """Parts of a person that are in Marketo as the records of a stream want them.
 
-    `records` are these records: their number in this run, and their hash.
+    `records` are these records: their number in this run, and their hash. What could be told by no
+    key is a part `of_records`: it is good for these very records alone.
     """
 
     stream: str
     key_hash: str
     records: tuple[tuple[int, str], ...]
     parts: frozenset[str] = frozenset({PERSON})
+    of_records: frozenset[str] = frozenset()
 
 
 class Hashes:
@@ -164,7 +166,8 @@ class ErrorLog:
     ) -> None:
         """Stores failures, and resolves what deliveries have made good, in one transaction.
 
-        `also` is done in it: what must not be so unless the failures are stored.
+        `also` is done in it: what must not be so unless the failures are stored. It comes to the
+        same when it is done twice.
 
         A delivery resolves what is older than itself and nothing newer. The age of a record is its
         number in this run; entries of earlier runs are older than all of it. A delivered record
@@ -178,10 +181,19 @@ class ErrorLog:
         made_good = list(deliveries)
         if not rows and not made_good:
             return
-        with self._database.write() as connection:
+
+        tries: list[dict[str, Any]] = []  # the last row of each
+
+        def keep(connection: Connection) -> None:
             self._exclude_writers(connection)
+            # All of it is there, or nothing: what was stored by a commit whose reply was lost is
+            # not counted again.
+            upsert = self._upsert(
+                0 if any(self._is_stored(connection, row) for row in tries) else 1
+            )
+            tries.extend(rows[-1:])
             for batch in _batches(rows):
-                connection.execute(self._upsert(), batch)
+                connection.execute(upsert, batch)
             also(connection)
             done = [each for delivery in made_good for each in self._older(connection, delivery)]
             for ids in _batches(sorted(set(done))):
@@ -190,6 +202,8 @@ class ErrorLog:
                     .where(ERRORS.c.id.in_(ids), ERRORS.c.resolved_at.is_(None))
                     .values(resolved_at=at, resolution_reported=0)
                 )
+
+        self._database.repeat(self._database.write, keep)
 
     def open_people(self) -> Iterator[tuple[str, str]]:
         """Stream and hash of the key of each open entry. They are not held in memory."""
@@ -217,7 +231,16 @@ class ErrorLog:
         ages = {row.id: self._age(row, len(found), place) for place, row in enumerate(found)}
         before = {row.record_hash: ages[row.id] for row in found if ages[row.id] < 0}
         age = max(before.get(record_hash, number) for number, record_hash in delivery.records)
-        return [row.id for row in found if row.part in delivery.parts and ages[row.id] <= age]
+        hashes = {record_hash for _, record_hash in delivery.records}
+        return [
+            row.id
+            for row in found
+            if ages[row.id] <= age
+            and (
+                row.part in delivery.parts
+                or (row.part in delivery.of_records and row.record_hash in hashes)
+            )
+        ]
 
     def _age(self, row: Row[Any], entries: int, place: int) -> int:
         """The record's number in this run; below zero for those of earlier ones."""
@@ -337,18 +360,22 @@ class ErrorLog:
             "mapping": self._mapping,
         }
 
-    def _upsert(self) -> Any:
+    def _upsert(self, times: int) -> Any:
         statement = self._database.insert(ERRORS)
         again = ("last_at", "run", "number", "advice", "request_id", "position", "mapping")
         return statement.on_conflict_do_update(
             index_elements=["fingerprint"],
             set_={name: statement.excluded[name] for name in again}
             | {
-                "times_seen": ERRORS.c.times_seen + 1,
+                "times_seen": ERRORS.c.times_seen + times,
                 "resolved_at": None,
                 "resolution_reported": 0,
             },
         )
+
+    def _is_stored(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        same = (ERRORS.c[name] == row[name] for name in ("fingerprint", "run", "number", "last_at"))
+        return connection.execute(select(ERRORS.c.id).where(*same)).first() is not None
 
     def _delete(self, condition: Any) -> int:
         with self._database.write() as connection:

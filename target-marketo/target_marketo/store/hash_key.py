@@ -179,14 +179,17 @@ def _another(database: Database, path: Path) -> StoreError:
 
 
 def _read(database: Database, name: str) -> str | None:
-    with database.read() as connection:
-        return connection.execute(select(SECRETS.c.value).where(SECRETS.c.name == name)).scalar()
+    wanted = select(SECRETS.c.value).where(SECRETS.c.name == name)
+    return database.repeat(database.read, lambda connection: connection.execute(wanted).scalar())
 
 
 def _note(database: Database, name: str, value: str) -> str:
     """Keeps the value unless there is one already; what is there now."""
     insert = database.insert(SECRETS).values(name=name, value=value).on_conflict_do_nothing()
-    with database.write() as connection:
+    wanted = select(SECRETS.c.value).where(SECRETS.c.name == name)
+
+    def note(connection: Connection) -> str:
         connection.execute(insert)
-        wanted = select(SECRETS.c.value).where(SECRETS.c.name == name)
         return str(connection.execute(wanted).scalar_one())
+
+    return database.repeat(database.write, note)

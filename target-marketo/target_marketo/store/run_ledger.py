@@ -16,6 +16,8 @@ from target_marketo.store.database import METADATA
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sqlalchemy import Executable
+
     from target_marketo.store.database import Database
 
 COUNTS = (
@@ -74,8 +76,8 @@ class RunLedger:
         """Adds the row."""
         at = moment(self._now())
         row = {"run": self._run, "instance": self._instance, "started_at": at, "alive_at": at}
-        with self._database.write() as connection:
-            connection.execute(RUNS.insert(), row)
+        insert = self._database.insert(RUNS).values(row).on_conflict_do_nothing()
+        self._execute(insert)
 
     def alive(self, counts: Mapping[str, Any]) -> None:
         """Refreshes the row with the counts so far."""
@@ -98,20 +100,18 @@ class RunLedger:
     def forget_older(self, days: int) -> None:
         """Deletes runs that started more than `days` ago."""
         before = moment(self._now() - timedelta(days=days))
-        with self._database.write() as connection:
-            connection.execute(delete(RUNS).where(RUNS.c.started_at < before))
+        self._execute(delete(RUNS).where(RUNS.c.started_at < before))
 
     def _write(self, values: Mapping[str, Any]) -> None:
         stored = {
             name: msgspec.json.encode(value).decode() if isinstance(value, dict) else value
             for name, value in values.items()
         }
-        with self._database.write() as connection:
-            connection.execute(
-                update(RUNS)
-                .where(RUNS.c.run == self._run)
-                .values(**stored, alive_at=moment(self._now()))
-            )
+        row = update(RUNS).where(RUNS.c.run == self._run)
+        self._execute(row.values(**stored, alive_at=moment(self._now())))
+
+    def _execute(self, statement: Executable) -> None:
+        self._database.repeat(self._database.write, lambda found: found.execute(statement))
 
 
 def moment(at: datetime) -> str:

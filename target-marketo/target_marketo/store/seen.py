@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Column, Table, Text, delete, select
+from sqlalchemy import Column, Table, Text, and_, delete, select
 
 from target_marketo.store.database import METADATA
 from target_marketo.store.run_ledger import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from sqlalchemy import Connection
 
     from target_marketo.store.database import Database
 
@@ -58,10 +60,14 @@ class SeenStreams:
             for stream, document in documents.items()
         ]
         before = moment(self._now() - timedelta(days=days))
-        with self._database.write() as connection:
-            connection.execute(delete(SEEN).where(SEEN.c.at < before))
+        mine = (SEEN.c.instance == self._instance, SEEN.c.run == run)
+
+        def replace(connection: Connection) -> None:
+            connection.execute(delete(SEEN).where((SEEN.c.at < before) | and_(*mine)))
             if rows:
                 connection.execute(SEEN.insert(), rows)
+
+        self._database.repeat(self._database.write, replace)
 
     def latest(self) -> dict[str, Any]:
         """Stream -> what the last run that had it saw; what cannot be read is not there."""

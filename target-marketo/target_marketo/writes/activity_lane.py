@@ -178,7 +178,7 @@ def open_lane(
         EndsLane: Nothing can be added to it.
     """
     if described.id is None:
-        raise EndsLane(f"{lane}: Marketo tells no id of this activity type", code="1013")
+        raise EndsLane(f"{lane}: Marketo gives no id for this activity type", code="1013")
     once = _once_attribute(described, lane)
     type_id = described.id
     since = since_of(lane, now, lambda proposal: ledger.since(type_id, proposal))
@@ -192,8 +192,8 @@ def _once_attribute(described: ActivityType, lane: Lane) -> OnceAttribute:
     if found is None or found.data_type not in _KEEPS_THE_ONCE_VALUE:
         what = "no attribute" if found is None else f"the data type {found.data_type} for"
         raise EndsLane(
-            f"activity type `{lane}` has {what} `{lane.once}`, by which an activity is known "
-            "again: make it a string",
+            f"activity type `{lane}` has {what} `{lane.once}`, by which an activity is "
+            "recognised: make it a string",
             code="1006",
         )
     return OnceAttribute(found)

@@ -27,14 +27,13 @@ if TYPE_CHECKING:
     from target_marketo.mapping.attachments import Attachment as Mapped
     from target_marketo.mapping.attachments import Lane
     from target_marketo.marketo.attachments import Rows
-    from target_marketo.writes.kinds import Parts
+    from target_marketo.writes.parts import Parts
 
 
 class CustomObjects(Repeatable):
     """Writes records of custom objects."""
 
     name = AttachmentKind.OBJECT
-    label = "object"
     family = Family.OBJECTS
     # Two keys that differ to us and are one to Marketo: the later one is in another call then.
     but_rows: ClassVar[Mapping[str, Fate]] = {"1036": Fate.LATER}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
-from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Described:
             try:
                 return self._made_of(msgspec.convert(cached, list[Field]))
             except (SettingError, msgspec.ValidationError):
-                logger.info("The mapping does not fit the fields of yesterday: asking anew")
+                logger.info("The mapping does not fit the fields as last described: asking again")
         return self._ask()
 
     def check(self) -> None:

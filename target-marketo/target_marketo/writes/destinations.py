@@ -38,6 +38,7 @@ TO_WRITE = {
     AttachmentKind.ACTIVITY: "Read-Write Activity",
     AttachmentKind.OBJECT: "Read-Write Custom Object",
 }
+_WRITTEN_BY_ID = frozenset({AttachmentKind.PROGRAM, AttachmentKind.ACTIVITY})
 APPROVED = frozenset({"approved", "approved with draft"})
 
 _SETUP = "`marketo-ops setup --apply`"
@@ -53,16 +54,16 @@ class NotThere(EndsLane):
 
 
 class MemberStatuses(msgspec.Struct, frozen=True):
-    """A program, and what its members can have reached."""
+    """A program, and what its members can have reached; without channel where nobody may look."""
 
     id: int
     name: str
-    channel: str
-    statuses: tuple[Status, ...]
+    channel: str = ""
+    statuses: tuple[Status, ...] = ()
 
-    def step(self, status: str) -> int:
-        """How far a status is; nobody goes back."""
-        return next(each.step for each in self.statuses if each.name == status)
+    def step(self, status: str) -> int | None:
+        """How far a status is; nobody goes back. None where that is not known."""
+        return next((each.step for each in self.statuses if each.name == status), None)
 
 
 class Destinations:
@@ -92,20 +93,29 @@ class Destinations:
         return self._found(AttachmentKind.LIST, named, StaticList, ask)
 
     def program(self, named: str, status: str) -> MemberStatuses:
-        """The program of this id or name, whose members can have this status."""
+        """The program of this id or name, whose members can have this status.
+
+        An id is taken at its word where programs may not be looked at: setting a status asks for
+        less. Which status comes after which Marketo alone knows then.
+        """
 
         def ask() -> MemberStatuses:
             cure = (
                 "make it under Marketing Activities > New > New Program, with a channel that has "
                 f"the status `{status}`"
             )
-            found = _only("program", named, self._programs_of(named), cure)
-            statuses = self._programs.statuses(found.channel)
+            try:
+                found = _only("program", named, self._programs_of(named), cure)
+                statuses = self._programs.statuses(found.channel)
+            except EndsKind as error:
+                if _may_not_look(named, error):
+                    return MemberStatuses(int(named), named)
+                raise
             return MemberStatuses(found.id, found.name, found.channel, tuple(statuses))
 
         def judge(found: MemberStatuses) -> None:
             names = [each.name for each in found.statuses if not each.hidden]
-            if status not in names:
+            if found.channel and status not in names:
                 raise EndsLane(
                     f"program `{found.name}` has no status `{status}`{hint(status, names)}; its "
                     f"channel `{found.channel}` has {', '.join(names)}, and Admin > Tags > Channel "
@@ -131,7 +141,7 @@ class Destinations:
                     )
                 return self._activities.describe(found.api_name)
             except EndsKind as error:
-                if named.isdecimal() and error.code == _DENIED:
+                if _may_not_look(named, error):
                     return ActivityType(api_name="", id=int(named))
                 raise
 
@@ -249,7 +259,15 @@ class Destinations:
         try:
             return ask()
         except EndsKind as error:
-            raise EndsKind(refusal(error, TO_FIND[kind]), code=error.code) from None
+            text = refusal(error, TO_FIND[kind])
+            if error.code == _DENIED and kind in _WRITTEN_BY_ID:
+                text += "; or put its id in place of the name"
+            raise EndsKind(text, code=error.code) from None
+
+
+def _may_not_look(named: str, error: EndsKind) -> bool:
+    """Whether an id has to do, as what it is the id of may not be looked at."""
+    return named.isdecimal() and error.code == _DENIED
 
 
 def refusal(error: MarketoError, permission: str) -> str:

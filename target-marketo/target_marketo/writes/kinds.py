@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from target_marketo.mapping import attachments, streams_setting
 from target_marketo.mapping.attachments import AttachmentKind
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
 from target_marketo.writes import custom_activities
 from target_marketo.writes.custom_objects import CustomObjects
+from target_marketo.writes.parts import Parts
 from target_marketo.writes.program_members import ProgramMembers
 from target_marketo.writes.static_lists import StaticLists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from target_marketo.delivery.interface import Kind
-    from target_marketo.mapping.attachments import Lane
     from target_marketo.marketo.client import Marketo
     from target_marketo.settings import Settings
     from target_marketo.store.database import Database
-
-
-class Parts(NamedTuple):
-    """What a kind may be made of. `lanes` are its own, each with the fields that its rows have.
-
-    `run` is the run's number, `key_hash` what the store keeps in place of a person's key.
-    """
-
-    settings: Settings
-    marketo: Marketo
-    database: Database
-    lanes: Mapping[Lane, tuple[str, ...]]
-    run: str = ""
-    key_hash: Callable[[str], str] = lambda _: ""
 
 
 KINDS: dict[AttachmentKind, Callable[[Parts], Kind]] = {

@@ -22,10 +22,13 @@ _NOT_THERE = "1013"  # what Marketo answers for what our names do not lead to
 
 
 class Known(NamedTuple):
-    """The id of a list or program, and the step of a status. Objects go by their names."""
+    """The id of a list or program, and the step of a status, if that may be looked at.
+
+    Objects go by their names.
+    """
 
     id: int = 0
-    step: int = 0
+    step: int | None = None
 
 
 class Lanes:

@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from target_marketo.delivery.interface import Attachment, Fate
 from target_marketo.mapping.attachments import AttachmentKind
@@ -24,14 +25,15 @@ if TYPE_CHECKING:
     from target_marketo.delivery.interface import Row
     from target_marketo.mapping.attachments import Lane
     from target_marketo.marketo.attachments import Rows
-    from target_marketo.writes.kinds import Parts
+    from target_marketo.writes.parts import Parts
+
+logger = logging.getLogger("target-marketo")
 
 
 class ProgramMembers(Repeatable):
     """Gives people a status."""
 
     name = AttachmentKind.PROGRAM
-    label = "program"
     family = Family.STATUS
     # There is nothing in such a call that could be invalid but its program or its status.
     but_calls: ClassVar[Mapping[str, Fate]] = {"1003": Fate.ENDS_LANE}
@@ -46,6 +48,12 @@ class ProgramMembers(Repeatable):
         """The program, and the step of the status."""
         program, status = lane.key
         found = self.destinations.program(program, status)
+        if not found.channel:
+            logger.info(
+                "Program %s is taken by its id: without Read-Only Asset its statuses may not be "
+                "looked at, and Marketo alone sees to it that nobody goes back",
+                program,
+            )
         return Known(found.id, found.step(status))
 
     def row(self, lead_id: int, payload: bytes) -> bytes:
@@ -54,13 +62,23 @@ class ProgramMembers(Repeatable):
         return b'{"leadId":%d}' % lead_id
 
     def identity(self, lead_id: int, attachment: Attachment) -> Hashable:
-        """One program may have two names: its own, and its id."""
-        return lead_id, self.lanes.about(attachment.lane)
+        """One program may have two names: its own, and its id.
+
+        Where steps are not known each status is said: Marketo keeps the one of the greater step.
+        """
+        lane: Any = attachment.lane
+        known = self.lanes.peek(lane)
+        status = lane.key[1] if known is not None and known.step is None else ""
+        return lead_id, self.lanes.about(lane), status
 
     def replaces(self, lane: Lane, before: Lane) -> bool:
-        """A later step does. Where steps are not known Marketo itself sees to that."""
-        this, that = self.lanes.peek(lane), self.lanes.peek(before)
-        return this is not None and that is not None and this.step > that.step
+        """A later step does."""
+        this, that = self._step(lane), self._step(before)
+        return this is not None and that is not None and this > that
+
+    def _step(self, lane: Lane) -> int | None:
+        known = self.lanes.peek(lane)
+        return None if known is None else known.step
 
     def write(self, lane: Lane, known: Known, rows: Sequence[Row]) -> Rows:
         """Sets the status."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
-
 from target_marketo.delivery.interface import (
     Answer,
     Attachment,
@@ -19,6 +17,7 @@ from target_marketo.delivery.interface import (
     OnUnknown,
 )
 from target_marketo.governor import Cancelled
+from target_marketo.mapping.attachments import part_of
 from target_marketo.marketo.errors import EndsKind, MarketoError
 from target_marketo.store.cache import Cache
 from target_marketo.writes.destinations import TO_WRITE, Destinations, refusal
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     from target_marketo.mapping.attachments import AttachmentKind, Lane
     from target_marketo.marketo.attachments import Rows
     from target_marketo.marketo.codes import Family
-    from target_marketo.writes.kinds import Parts
     from target_marketo.writes.lanes import Known
+    from target_marketo.writes.parts import Parts
 
 _INVALID = "1003"  # some of Marketo's calls say so of what is not there
 
@@ -46,7 +45,6 @@ class Repeatable(ABC):
     """
 
     name: ClassVar[AttachmentKind]
-    label: ClassVar[str]  # of a lane: `list`, in `list:LiveChat visitors`
     family: ClassVar[Family]
     but_rows: ClassVar[Mapping[str, Fate]] = {}
     but_calls: ClassVar[Mapping[str, Fate]] = {}
@@ -67,15 +65,12 @@ class Repeatable(ABC):
         self.lanes.find()
 
     def attachment(self, mapped: Mapped) -> Attachment:
-        """What a record brings, as the engine takes it."""
-        payload = msgspec.json.encode(mapped.values) if mapped.values else b""
-        return Attachment(
-            self.name, mapped.lane, payload, mapped.once or None, self.part(mapped.lane)
-        )
+        """The person in the lane: nothing else is said of them."""
+        return Attachment(self.name, mapped.lane, b"", None, self.part(mapped.lane))
 
     def part(self, lane: Lane) -> str:
         """What the error log calls what goes to this lane."""
-        return f"{self.label}:{lane.key[0]}"
+        return part_of(lane)
 
     def skips(self, lane: Lane) -> bool:
         """Whether what belongs to a lane that has ended is counted, and no error."""

@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from target_marketo.delivery.interface import Row
     from target_marketo.mapping.attachments import Lane
     from target_marketo.marketo.attachments import Rows
-    from target_marketo.writes.kinds import Parts
+    from target_marketo.writes.parts import Parts
 
 
 class StaticLists(Repeatable):
     """Adds people to lists."""
 
     name = AttachmentKind.LIST
-    label = "list"
     family = Family.LISTS
     # There is nothing in such a call that could be invalid but its list.
     but_calls: ClassVar[Mapping[str, Fate]] = {"1003": Fate.ENDS_LANE}

@@ -34,7 +34,7 @@ class AgentChat:
         self._store = store
         self._pages = Pages()
         # One thread's JSON, with what it depends on: the customer's state at that time.
-        self._encoded: dict[tuple[int, str], tuple[CustomerState, bool, bytes]] = {}
+        self._encoded: dict[tuple[int, str, bool], tuple[CustomerState, bool, bytes]] = {}
         crowd = store.crowd
         self._stencils = Stencils(crowd) if isinstance(crowd, LightCrowd) else None
 
@@ -301,7 +301,7 @@ class AgentChat:
         visitor = self._store.crowd.visitor_of(position)
         state = self._store.customer(visitor, call.now)
         kept = _fields_kept(state, call)
-        key = (position, call.version)
+        key = (position, call.version, call.options.threads_of_old)
         if (held := self._encoded.get(key)) and held[0] is state and held[1] is kept:
             return held[2]
         encoded = msgspec.json.encode(self._chat(position, call))
@@ -337,7 +337,7 @@ class AgentChat:
     def _thread(self, position: int, call: Call, thread: Thread | None = None) -> wire.Json:
         thread = thread or self._store.crowd.threads[position]
         begun = self._store.begun(thread.visitor, call.now)
-        return wire.thread(
+        served = wire.thread(
             thread,
             self._store.events(thread, call.now),
             self._user_ids(thread),
@@ -345,6 +345,9 @@ class AgentChat:
             following=bool(begun) and begun[-1] != position,
             version=call.version,
         )
+        if call.options.threads_of_old:
+            served |= wire.of_old(served, self._store.crowd.visitors[thread.visitor])
+        return served
 
     def _user_ids(self, thread: Thread) -> list[str]:
         return [self._store.crowd.visitors[thread.visitor].id, *thread.agent_ids]

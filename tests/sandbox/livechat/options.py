@@ -74,6 +74,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         False  # answer `limit_reached`, as a plan's limit may [facts 3.4]
     )
 
+    # Whether threads look as old ones do: answers under `value`, a form's kind in `lc2.form_type`,
+    # forms of tickets, and the visitor's custom variables. [facts, added November 2026]
+    threads_of_old: bool = False
+
     # Customers of version 3.5.
     include_customers_without_chats: bool = True  # the default is not documented
     two_bound_ranges: bool = True  # whether a range may have both ends

@@ -10,7 +10,7 @@ from tests.sandbox.crowd import AGENTS, BOTS, microseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tests.sandbox.crowd import Event, Thread, Visit
+    from tests.sandbox.crowd import Event, Thread, Visit, Visitor
     from tests.sandbox.livechat.store import CustomerState
 
 Json = dict[str, Any]
@@ -96,6 +96,32 @@ def thread(
                 "updated_at": stamp(shown.closed_at + timedelta(seconds=8)),
             }
     return served
+
+
+def of_old(served: Json, visitor: Visitor) -> Json:
+    """What old threads have in the place of what `thread` serves.
+
+    Where nobody answered, what the visitor left is a ticket.
+    """
+    kind = "ticket" if served["properties"]["routing"]["unassigned"] else "prechat"
+    variables = [{"key": key, "value": value} for key, value in visitor.session_fields]
+    found: Json = {"custom_variables": variables} if variables else {}
+    if "events" in served:
+        found["events"] = [
+            _form_of_old(each, kind) if each["type"] == "filled_form" else each
+            for each in served["events"]
+        ]
+    return found
+
+
+def _form_of_old(form: Json, kind: str) -> Json:
+    fields = [
+        {"value" if name == "answer" else name: value for name, value in each.items()}
+        for each in form["fields"]
+    ]
+    lc2 = {"form_type": form.get("form_type", kind).replace("prechat", kind)}
+    rest = {name: value for name, value in form.items() if name != "form_type"}
+    return rest | {"fields": fields, "properties": form.get("properties", {}) | {"lc2": lc2}}
 
 
 def queue(shown: Thread) -> Json | None:

@@ -83,6 +83,7 @@ class CustomType:
     id: int | None = None
     approved: Version | None = None
     draft: Version | None = None
+    shows_from: float = 0.0
 
     @property
     def status(self) -> str:
@@ -126,7 +127,11 @@ class ActivityTypes:
         self._instance = instance
         self.types: dict[str, CustomType] = {}
         self._next_id = FIRST_ID
-        for seeded in instance.options.activity_types:
+        self.seed()
+
+    def seed(self) -> None:
+        """Has the types of the options as they say; what else there is stays."""
+        for seeded in self._instance.options.activity_types:
             self._seed(seeded)
 
     def approved(self, number: object) -> tuple[CustomType, Version] | None:
@@ -160,12 +165,16 @@ class ActivityTypes:
     def _list(self, _: Call) -> Finish:
         return lambda: {
             "result": [
-                each.described(each.versions[0], attributes=False) for each in self.types.values()
+                each.described(each.versions[0], attributes=False)
+                for each in self.types.values()
+                if each.shows_from <= self._instance.clock.now()
             ]
         }
 
     def _describe(self, call: Call) -> Finish:
         found = self._find(call)
+        if found.shows_from > self._instance.clock.now():
+            raise ResponseError("1013", "Activity type")
         # What is approved, unless the draft is asked for, or is all there is.
         version = found.versions[-1 if call.query.get("draft") == "true" else 0]
         return lambda: {"result": [found.described(version)]}
@@ -204,7 +213,9 @@ class ActivityTypes:
                 raise ResponseError("1017")
             self._check_names(version, api_name)
             now = self._now()
-            created = self.types[api_name] = CustomType(api_name, now, now, draft=version)
+            shows_from = self._instance.clock.now() + self._instance.options.made_lag
+            created = CustomType(api_name, now, now, draft=version, shows_from=shows_from)
+            self.types[api_name] = created
             return {"result": [created.described(version)]}
 
         return finish
@@ -342,13 +353,13 @@ class ActivityTypes:
             attributes={each.api_name or "": each for each in attributes},
         )
         now = self._now()
-        found = CustomType(seeded.api_name, now, now)
+        found = self.types.setdefault(seeded.api_name, CustomType(seeded.api_name, now, now))
         if seeded.draft:
             found.draft = version
-        else:
-            found.id, found.approved = self._next_id, version
-            self._next_id += 1
-        self.types[seeded.api_name] = found
+            return
+        found.approved = version
+        if found.id is None:
+            found.id, self._next_id = self._next_id, self._next_id + 1
 
 
 def _seeded(attribute: Attribute) -> AttributeBody:

@@ -94,6 +94,7 @@ class Instance:
         self.options = options
         self.limits.options = options
         self.database.configure(options)
+        self.rooms.configure(changes)
 
     def reset_counts(self) -> None:
         """Begin the figures and the journal anew; leads, quota and rate window stay."""
@@ -115,8 +116,12 @@ class Instance:
         kind = "identity" if call.path == IDENTITY_PATH else self._route(call)[0]
         call.entry.kind = kind
         call.fault = self.script.draw(kind, call.body)
-        if call.fault is not None:
-            call.entry.fault = call.fault.what
+        if call.fault is None:
+            return
+        call.entry.fault = call.fault.what
+        if call.fault.what == "changes":
+            self.configure(call.fault.options)
+            call.fault = None
 
     def begin(self, call: Call) -> Finish:
         """The call arrives: authenticate it, admit it, start it. What it holds from now on, such

@@ -88,8 +88,10 @@ class LeadDatabase:
             raise ResponseError("1011", name)
 
     def check_fields(self, names: Sequence[str]) -> None:
-        """Raise 1003 for requested fields that REST does not know."""
+        """Refuse requested fields that REST does not know."""
         unknown = [name for name in names if name not in self.schema.by_name]
+        if unknown and self.options.unknown_lookup_field == "1006":
+            raise ResponseError("1006", unknown[0])
         if unknown:
             raise ResponseError("1003", f"Invalid fields [{', '.join(unknown)}]")
 

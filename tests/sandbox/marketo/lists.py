@@ -73,6 +73,16 @@ class Lists:
             if seeded.program:
                 folder = FolderId(programs.named(seeded.program).id, "Program")
             self._make(seeded.name, folder, None)
+        self._seeded = frozenset(self.lists)
+
+    def _shown(self) -> list[StaticList]:
+        """Those that show by now."""
+        lag, now = self._instance.options.made_lag, self._instance.clock.now()
+        return [
+            each
+            for each in self.lists.values()
+            if each.id in self._seeded or each.created + lag <= now
+        ]
 
     def find(self, text: str) -> StaticList:
         """The list of this id, or 1013."""
@@ -129,7 +139,7 @@ class Lists:
         programs, workspaces = split(asked.get("programName")), split(asked.get("workspaceName"))
         found = [
             each.id
-            for each in self.lists.values()
+            for each in self._shown()
             if (ids is None or str(each.id) in ids)
             and (names is None or each.name in names)
             and (programs is None or self._program_of(each) in programs)
@@ -259,7 +269,7 @@ class Lists:
 
     def _by_name(self, call: Call) -> Finish:
         name = required(call, "name")
-        found = [each for each in self.lists.values() if each.name == name]
+        found = [each for each in self._shown() if each.name == name]
         return lambda: answered([_answered(each) for each in found])
 
     def _asset(self, call: Call) -> Finish:
@@ -269,7 +279,7 @@ class Lists:
     def _browse(self, call: Call) -> Finish:
         text = call.query.get("folder")
         folder = FolderId.of(text, "folder") if text else None
-        found = [each for each in self.lists.values() if folder in {None, each.folder}]
+        found = [each for each in self._shown() if folder in {None, each.folder}]
         return lambda: page(call, [_answered(each) for each in found])
 
     def _create(self, call: Call) -> Finish:

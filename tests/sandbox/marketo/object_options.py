@@ -1,7 +1,7 @@
 """What can be set about the objects around a person: activities, lists, programs, custom objects.
 
 A part of `Options`. What is in Marketo before anybody calls comes first, then the API user's role
-and what the subscription lacks, then the open questions (`tests/sandbox/object_questions.py`).
+and what the subscription lacks, then the open questions (`tests/sandbox/questions/objects.py`).
 """
 
 from __future__ import annotations
@@ -131,6 +131,8 @@ class ObjectOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     denied_permissions: tuple[Permission, ...] = ()
     # What the subscription lacks, and the code that says so: 616, 703 or 1026.
     missing_features: dict[Feature, str] = {}
+
+    made_lag: float = 0.0  # an activity type or a list shows only so long after it was made
 
     # --- activities ---
     activity_id: Literal["unique", "absent", "repeated"] = "unique"

@@ -166,7 +166,11 @@ class ObjectTypes:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self.types: dict[str, ObjectType] = {}
-        for seeded in instance.options.custom_objects:
+        self.seed()
+
+    def seed(self) -> None:
+        """Has the types of the options as they say; what else there is stays."""
+        for seeded in self._instance.options.custom_objects:
             self._seed(seeded)
 
     def routes(self) -> Iterator[Route]:
@@ -356,4 +360,5 @@ class ObjectTypes:
                 related_to=related,
             )
         now = self._now()
-        self.types[seeded.name] = ObjectType(seeded.name, now, now, approved=version)
+        found = self.types.setdefault(seeded.name, ObjectType(seeded.name, now, now))
+        found.approved = version

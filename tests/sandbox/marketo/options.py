@@ -114,9 +114,10 @@ class Options(ObjectOptions, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     # Whether the journal keeps whom each call was about, and what each row of a sync wrote.
     journal_values: bool = False
 
-    # The open questions; where each comes from stands in `tests/sandbox/questions.py`.
+    # The open questions; where each comes from stands in `tests/sandbox/questions`.
     same_key_twice: Literal["create_twice", "last_wins", "error_1036"] = "create_twice"
     unknown_field_level: Literal["record", "response"] = "record"
+    unknown_lookup_field: Literal["1003", "1006"] = "1003"
     too_long: Literal["1003", "1077", "truncate"] = "1003"
     # What a text's limit counts; Adobe's 30,000 of a text field are bytes whatever this says.
     text_measure: Literal["characters", "utf16", "bytes"] = "characters"

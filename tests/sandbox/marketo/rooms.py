@@ -20,7 +20,7 @@ from .programs import Programs
 from .routes import Router
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .call import Call
     from .instance import Finish, Instance
@@ -62,6 +62,13 @@ class Rooms:
         found = route or next(iter(methods.values()))
         options = self._instance.options
         return found.kind, lambda call: found.enter(call, options), route is not None
+
+    def configure(self, changes: Mapping[str, object]) -> None:
+        """Somebody has changed what types there are, or what they have."""
+        if "activity_types" in changes:
+            self.activity_types.seed()
+        if "custom_objects" in changes:
+            self.object_types.seed()
 
     def snapshot(self, name: str) -> Any:
         """What one of them holds, for a test."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,9 @@ from target_marketo.delivery.engine import Engine, Options
 from target_marketo.delivery.entry import Received
 from target_marketo.delivery.settlement import Settlement
 from target_marketo.delivery.summary import Summary
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
-from target_marketo.marketo.replies import Field
 from target_marketo.writes.people import People
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from target_marketo.delivery.interface import Attachment, Kind
     from target_marketo.delivery.settlement import Rejection
     from target_marketo.delivery.workers import Workers
+    from target_marketo.mapping.plan import StreamPlan
 
 FIELDS = [
     Field("email", "email", 255, searchable=True),
@@ -171,7 +172,7 @@ class Bench:
         mapped = self.plan.map(record)
         assert isinstance(mapped, Mapped)
         received = Received(self.checkpoint.received(), "visitors", record, self.records)
-        self.loader.add(self.plan, mapped, received, attachments, creates=creates)
+        self.loader.add(self._plan(creates=creates), mapped, received, attachments)
         self.records += 1
         if not self.keeps_state_back:
             self.state()
@@ -179,9 +180,12 @@ class Bench:
     def record_without_fields(self, email: str, *, attachments: Sequence[Attachment]) -> None:
         """One of a stream that says nothing of the person."""
         received = Received(self.checkpoint.received(), "chats", {"email": email}, self.records)
-        self.loader.add(self.plan, Mapped(email, {}), received, attachments, creates=False)
+        self.loader.add(self._plan(creates=False), Mapped(email, {}), received, attachments)
         self.records += 1
         self.state()
+
+    def _plan(self, *, creates: bool) -> StreamPlan:
+        return replace(self.plan, entry=replace(self.plan.entry, create=creates))
 
     def state(self) -> None:
         """A STATE comes."""

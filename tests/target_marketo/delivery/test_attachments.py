@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -469,6 +470,42 @@ def test_a_person_in_doubt_keeps_what_is_attached_back() -> None:
     assert bench.everything_settled_once()
 
 
+def test_what_may_pass_is_tried_six_times_with_longer_and_longer_rests() -> None:
+    kind = FakeKind(fates={"add": [Result(Fate.LATER, code="1016", cure="wait")] * 9})
+    bench = bench_with(kind)
+    sent_at: list[float] = []
+    kind.before = lambda *_: sent_at.append(bench.time)
+    bench.record("a@example.com", first_name="Ann", attachments=[on("news")])
+    bench.finish()
+
+    assert [later - before for before, later in pairwise(sent_at)] == [5, 10, 20, 40, 80]
+    assert [(each.code, each.part) for each in bench.rejected] == [("1016", "lists")]
+    assert bench.everything_settled_once()
+
+
+def test_what_is_to_rest_rests_as_long_as_was_said() -> None:
+    later = Result(Fate.LATER, code="store", wait_seconds=30.0)
+    kind = FakeKind(fates={"add": [later]})
+    bench = bench_with(kind)
+    sent_at: list[float] = []
+    kind.before = lambda *_: sent_at.append(bench.time)
+    bench.record("a@example.com", first_name="Ann", attachments=[on("news")])
+    bench.finish()
+
+    assert sent_at[1] - sent_at[0] == 30.0
+    assert bench.rejected == []
+
+
+def test_a_row_that_is_refused_is_an_error_though_its_lane_might_be_missing() -> None:
+    kind = FakeKind(missing_is_skipped=True, fates={"add": [Result(Fate.REFUSED, code="1003")]})
+    bench = bench_with(kind)
+    bench.record("a@example.com", first_name="Ann", attachments=[on("news")])
+    bench.finish()
+
+    assert [each.code for each in bench.rejected] == ["1003"]
+    assert bench.summary.attachments["lists", "rejected"] == 1
+
+
 def test_a_dry_run_sends_none() -> None:
     kind = FakeKind()
     bench = bench_with(kind, dry_run=True)
@@ -477,6 +514,33 @@ def test_a_dry_run_sends_none() -> None:
 
     assert kind.sent == []
     assert bench.everything_settled_once()
+
+
+def test_a_dry_run_sends_none_to_who_is_there_already_either() -> None:
+    kind, marketo = FakeKind(), FakeMarketo()
+    marketo.add(email="a@example.com", firstName="Ann")
+    bench = bench_with(kind, marketo, dry_run=True)
+    bench.record("a@example.com", first_name="Ann", attachments=[on("news")])
+    bench.finish()
+
+    assert kind.sent == []
+    assert bench.everything_settled_once()
+
+
+def test_that_reading_works_does_not_show_that_writing_does() -> None:
+    kind = FakeKind(unknown=OnUnknown.READ_BACK)
+    bench = bench_with(kind)
+
+    def down(lane: Hashable, rows: list[dict[str, Any]]) -> None:
+        raise lost()
+
+    kind.before = down
+    bench.record("a@example.com", first_name="Ann", attachments=[on("chat", once="t1")])
+    bench.finish()
+
+    assert len(kind.read) > 1
+    assert "no write has got through" in str(bench.failure)
+    assert (bench.rejected, bench.settled) == ([], [])
 
 
 def test_what_waits_counts_for_back_pressure() -> None:

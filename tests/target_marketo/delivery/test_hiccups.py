@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_marketo.delivery import standstill
 from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import record, schema, state
 from tests.target_marketo.in_process import InProcess
@@ -31,6 +32,7 @@ def test_whoever_is_under_way_meanwhile_arrives(
 ) -> None:
     target = InProcess(marketo, tmp_path, monkeypatch.setattr)
     target.hold_for(0.6)
+    monkeypatch.setattr(standstill, "LONGEST_REST_SECONDS", 0.2)
     marketo.set_faults([fault])
     people: list[dict[str, Any]] = [record(f"p{number}@example.com") for number in range(2)]
 

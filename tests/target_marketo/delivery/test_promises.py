@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,10 @@ import pytest
 
 from target_marketo.delivery.engine import CREATE, UPDATE
 from target_marketo.delivery.interface import Unavailable
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.marketo.errors import OutcomeUnknown, Rejected, SendFewer
-from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 from tests.target_marketo.delivery.bench import FIELDS, Bench
 from tests.target_marketo.fake_marketo import FakeMarketo
@@ -272,6 +273,73 @@ def test_a_request_refused_for_a_field_asks_too(kind: str, error: Exception) -> 
 
     assert asked == [0.0]
     assert (bench.rejected, bench.settled) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["lookup", CREATE])
+def test_nobody_is_given_up_for_a_field_that_was_found_gone_while_the_call_was_under_way(
+    kind: str,
+) -> None:
+    marketo = FakeMarketo(skips=["1006"] * 3)
+    asked: list[float] = []
+    under_way = threading.Barrier(3)
+    bench = Bench(marketo, batch_size=1)
+
+    def answer(asked_for: str, rows: Sequence[Any]) -> None:
+        if asked_for == kind:
+            under_way.wait(10)
+            bench.time = 5.0
+            if kind == "lookup":
+                raise SendFewer("invalid fields", code="1003")
+
+    def gone() -> Exception:
+        asked.append(bench.time)
+        return SettingError("there is no such field")
+
+    marketo.before, bench.described.gone = answer, gone
+    for number in range(3):
+        bench.record(f"p{number}@example.com", first_name="Ann")
+    bench.finish()
+
+    assert asked == [5.0]
+    assert isinstance(bench.failure, SettingError)
+    assert (bench.rejected, bench.settled) == ([], [])
+
+
+def test_a_field_that_was_there_while_the_call_was_under_way_may_be_gone_when_it_is_answered() -> (
+    None
+):
+    marketo = FakeMarketo()
+    asked: list[float] = []
+    written, looked_up = threading.Event(), threading.Event()
+    bench = Bench(marketo, batch_size=1)
+    bench.described.gone = lambda: _asked(asked, bench, after=5.0)
+
+    def answer(kind: str, keys: Sequence[Any]) -> None:
+        if kind == CREATE:
+            written.set()
+            looked_up.wait(10)
+            marketo.skips = ["1006"]
+        elif keys == ["b@example.com"]:
+            written.wait(10)
+            raise SendFewer("too many match", code="1003")
+
+    marketo.before = answer
+    bench.record("a@example.com", first_name="Ann")
+    bench.loader.handle(bench.inbox.get(timeout=10))
+    bench.loader.tick(ending=True)
+    bench.time = 5.0
+    bench.record("b@example.com", first_name="Bob")
+    bench.loader.tick(ending=True)
+    bench.loader.handle(bench.inbox.get(timeout=10))
+    assert asked == [5.0], "for the lookup, and it is there"
+    assert bench.loader.flying == 1
+    bench.time = 6.0
+    looked_up.set()
+    bench.finish()
+
+    assert asked == [5.0, 65.0]
+    assert isinstance(bench.failure, SettingError)
+    assert [each.key for each in bench.rejected] == ["b@example.com"]
 
 
 # 1005 without end.

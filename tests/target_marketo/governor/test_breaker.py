@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from random import Random
 
-from target_marketo.governor.breaker import FAILURES_TO_OPEN, PROBE_SECONDS, Breaker
+from target_marketo.governor.breaker import FAILURES_TO_OPEN, Breaker
 from target_marketo.governor.retries import RetryBudget
 
 
@@ -18,6 +18,15 @@ def test_it_opens_after_failures_in_a_row() -> None:
     assert opened().is_open
 
 
+def test_five_failures_in_a_row_open_it_and_four_do_not() -> None:
+    breaker = Breaker()
+    opens = []
+    for _ in range(5):
+        breaker = breaker.after_failure("call", 100.0, Random(1))
+        opens.append(breaker.is_open)
+    assert opens == [False] * 4 + [True]
+
+
 def test_an_answer_in_between_starts_the_count_anew() -> None:
     breaker = Breaker()
     for _ in range(20):
@@ -28,15 +37,17 @@ def test_an_answer_in_between_starts_the_count_anew() -> None:
 
 
 def test_probes_are_at_most_twelve_seconds_apart() -> None:
-    breaker, now, waits = opened(), 100.0, []
-    for _ in range(8):
-        waits.append(breaker.probe_at - now)
-        now = breaker.probe_at
-        breaker = breaker.send_probe("probe", now + 130.0)
-        breaker = breaker.after_failure("probe", now, Random(1))
-    assert 1.6 <= waits[0] <= 2.0
-    assert waits[0] < waits[1] < waits[2]
-    assert all(0.8 * PROBE_SECONDS <= wait <= PROBE_SECONDS for wait in waits[3:])
+    for seed in range(20):
+        breaker, now, waits = opened(), 100.0, []
+        for _ in range(8):
+            waits.append(breaker.probe_at - now)
+            now = breaker.probe_at
+            breaker = breaker.send_probe("probe", now + 130.0)
+            breaker = breaker.after_failure("probe", now, Random(seed))
+        longest = [2.0, 4.0, 8.0, *[12.0] * 5]
+        assert [0.8 * most <= wait <= most for most, wait in zip(longest, waits, strict=True)] == [
+            True
+        ] * 8
 
 
 def test_failures_of_calls_that_were_under_way_do_not_put_the_probe_off() -> None:
@@ -51,6 +62,7 @@ def test_the_probe_closes_it() -> None:
 def test_an_answer_to_a_call_from_before_does_not_close_it() -> None:
     breaker = opened(now=100.0)
     assert breaker.after_answer("old", 99.0) == breaker
+    assert breaker.after_answer("of that very moment", 100.0) == breaker
 
 
 def test_a_probe_whose_process_was_killed_ends_with_its_lease() -> None:

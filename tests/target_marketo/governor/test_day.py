@@ -172,3 +172,28 @@ def test_near_the_end_of_a_small_quota_ten_calls_of_others_are_worth_a_reading()
         for seconds in (9.9, 10.0)
     ]
     assert wants == [False, True]
+
+
+def test_a_wall_clock_that_was_two_days_ahead_is_not_believed_either() -> None:
+    day = replace(Day().at(utc("2026-07-13T12:00")), ours=5)
+    assert day.at(utc("2026-07-11T12:00")).date == "2026-07-11"
+    assert day.at(utc("2026-07-12T12:00")) == day
+
+
+def test_a_count_that_began_anew_counts_all_that_we_do_from_then_on() -> None:
+    day = at_work("2026-07-10T12:00", 40_000, early=7).note(45_000, utc("2026-07-10T12:00"))
+    day = replace(day.note(0, utc("2026-07-10T12:10")), ours=1)
+    assert day.everybody == 1
+
+
+def test_without_a_reading_nobody_knows_of_others() -> None:
+    day = at_work("2026-07-10T12:00", 39_999)
+    later = utc("2026-07-10T18:00")
+    assert not day.wants_reading(later, daily=40_000, others_at_most=5.0)
+
+
+def test_a_wall_clock_that_is_set_back_asks_for_no_reading() -> None:
+    now = utc("2026-07-10T12:00")
+    day = Day(noted_at=now.timestamp(), noted_total=95)
+    before = now - timedelta(seconds=30)
+    assert not day.wants_reading(before, daily=100, others_at_most=20.0)

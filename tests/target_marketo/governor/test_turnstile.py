@@ -89,7 +89,7 @@ def test_threads_share_a_governor_in_real_time() -> None:
     def work() -> None:
         for _ in range(5):
             lease = governor.acquire()
-            lease.check()
+            governor.check(lease)
             governor.release(lease, Outcome.OK)
 
     threads = [Thread(target=work) for _ in range(8)]

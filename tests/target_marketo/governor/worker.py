@@ -91,7 +91,7 @@ def main() -> None:
             while not over():
                 try:
                     lease = governor.acquire(over)
-                    lease.check()
+                    governor.check(lease)
                 except LeaseLost:
                     lost[thread] += 1
                     continue

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_marketo.delivery import standstill
 from target_marketo.delivery.standstill import MAX_ATTEMPTS
 from target_marketo.marketo.codes import of_response, of_row
 from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED
 from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import record, schema, state
 from tests.target_marketo.in_process import Ended, InProcess, Logged
-from tests.target_marketo.test_error_codes import (
+from tests.target_marketo.marketo.test_error_codes import (
     EVERYBODY_WAITED,
     FEWER_AT_ONCE,
     LOOKED_UP_AGAIN,
@@ -56,6 +57,7 @@ SETTINGS: dict[str, Any] = {
     "rate_limit_calls": 100,
     "rate_limit_seconds": 1,
     "max_batch_age_seconds": 1,
+    "request_timeout_seconds": 3,  # for as long, and a second, a lost call may be at work
 }
 EVERY_WAITED = [*WAITED, *REQUEST_WAITED]
 EVERY_SPLIT = [*SPLIT, *REQUEST_SPLIT]
@@ -131,7 +133,10 @@ def walker(
     marketo_instance: MarketoSandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Walker]:
     with pytest.MonkeyPatch.context() as patch:
-        yield Walker(marketo_instance, tmp_path_factory.mktemp("walk"), patch)
+        walker = Walker(marketo_instance, tmp_path_factory.mktemp("walk"), patch)
+        for rest in ("AFTER_TRANSIENT_SECONDS", "REST_SECONDS", "LONGEST_REST_SECONDS"):
+            patch.setattr(standstill, rest, getattr(standstill, rest) / 5)
+        yield walker
 
 
 # What refuses a whole call, and passes

@@ -67,7 +67,7 @@ def test_what_is_not_set_up_is_grey_and_not_red(ops: Ops) -> None:
 @pytest.mark.parametrize(
     ("variables", "subject", "said"),
     [
-        ({"CLIENT_SECRET": "planted-client-secret"}, "Marketo credentials", "copy both anew"),
+        ({"CLIENT_SECRET": "planted-client-secret"}, "Marketo credentials", "copy both again"),
         ({"CLIENT_SECRET": ""}, "target settings", "`client_secret` is missing"),
         ({"ENDPOINT": "http://marketo.example.com"}, "target settings", "https://"),
         ({"ENDPOINT": "{url}/wrong"}, "Marketo endpoint and quota", "610"),
@@ -76,7 +76,7 @@ def test_what_is_not_set_up_is_grey_and_not_red(ops: Ops) -> None:
          "fields of visitors", "cannot search"),
         ({"STREAMS": "{"}, "target settings", "must be a JSON object"),
         ({"RATE_LIMIT_CALLS": "many"}, "target settings", "must be a whole number"),
-        ({"PARTITION_NAME": "Europe"}, "partition", "none of the instance's: Default"),
+        ({"PARTITION_NAME": "Europe"}, "partition", "not one of the instance's: Default"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_red_with_its_cure(
@@ -190,7 +190,7 @@ def test_a_tap_that_is_not_there_or_says_nothing_is_told(
     mute = lines(ops, **nowhere)["LiveChat"]
 
     assert (absent[0], "tap-livechat is neither beside" in absent[1]) == ("grey", True)
-    assert (mute[0], "--check=json says nothing that can be read" in mute[1]) == ("red", True)
+    assert (mute[0], "--check=json says nothing readable" in mute[1]) == ("red", True)
 
 
 def test_a_store_that_others_may_read_is_mended_or_told(ops: Ops, store: Store) -> None:

@@ -16,6 +16,7 @@ from target_marketo.delivery.dead_letters import Rejections
 from target_marketo.delivery.entry import Entry, Received
 from target_marketo.delivery.settlement import Rejection
 from target_marketo.delivery.summary import Summary
+from target_marketo.marketo.codes import class_of
 from target_marketo.privacy import mask, masked, shape
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ERRORS, ErrorLog
@@ -121,7 +122,7 @@ class Desk:
         self.database = store.open()
         self.log = ErrorLog(self.database, "this-run", instance=store.instance)
         self.settled: list[int] = []
-        self.rejections = Rejections(self.log, Summary(), self.settled.extend)
+        self.rejections = Rejections(self.log, Summary(), self.settled.extend, class_of=class_of)
 
     def received(self, number: int, **values: Any) -> Received:
         return Received(0, "visitors", {"email": "jane.doe@planted.example", **values}, number)
@@ -310,9 +311,9 @@ def test_a_long_error_log_takes_no_memory_of_a_run(store: Store) -> None:
     store.add(*(failure(f"p{number}@planted.example") for number in range(20_000)))
     with closing(store.open()) as database:
         log = ErrorLog(database, "this-run", instance=store.instance)
-        Rejections(log, Summary(), lambda _: None)  # what is loaded once stays loaded
+        Rejections(log, Summary(), lambda _: None, class_of=class_of)
         tracemalloc.start()
-        rejections = Rejections(log, Summary(), lambda _: None)
+        rejections = Rejections(log, Summary(), lambda _: None, class_of=class_of)
         kept, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
 

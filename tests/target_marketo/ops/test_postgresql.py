@@ -13,6 +13,7 @@ from target_marketo.delivery.dead_letters import Rejections
 from target_marketo.delivery.entry import Entry, Received
 from target_marketo.delivery.settlement import Rejection
 from target_marketo.delivery.summary import Summary
+from target_marketo.marketo.codes import class_of
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
 from target_marketo.store.run_ledger import RunLedger
@@ -87,14 +88,14 @@ def test_processes_that_reject_the_same_people_do_not_lock_each_other_out(shared
 def test_control_characters_in_names_and_keys_are_stored_as_marks(shared: Store) -> None:
     with closing(shared.open()) as database:
         error_log, summary = ErrorLog(database, "run"), Summary()
-        rejections = Rejections(error_log, summary, settle=lambda _: None)
+        rejections = Rejections(error_log, summary, settle=lambda _: None, class_of=class_of)
         received = Received(0, "a\0b\n", {"email": "\0a@b.co"})
 
         rejections.take([Rejection(received, "\0a@b.co", "x", "", "no `i\0d`", "", None)])
         rejections.store()
 
         assert [stream for stream, _ in error_log.open_people()] == ["a?b?"]
-        again = Rejections(error_log, summary, settle=lambda _: None)
+        again = Rejections(error_log, summary, settle=lambda _: None, class_of=class_of)
         again.arrived(Entry(("email", "x"), "\0a@b.co", since=0.0, received=[received]))
         again.store()
         assert list(error_log.open_people()) == []

@@ -99,7 +99,7 @@ def test_healthy_since_the_first_good_run_after_the_last_that_failed(
     [
         ([(1.1, 0, ""), (0.1, 1, "`client_id` is wrong")], r"The last run failed at .*`client_id`"),
         ([(9.1, 0, "")], "Nothing has run for 9 h 6 min"),
-        ([(30, 0, ""), (0.1, 75, "no calls are left")], "No run has come to its end since .*calls"),
+        ([(30, 0, ""), (0.1, 75, "no calls are left")], "No run has finished since .*calls"),
     ],
 )
 def test_what_is_wrong_is_the_first_line_with_its_cure(

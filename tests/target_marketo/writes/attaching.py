@@ -19,6 +19,7 @@ OBJECT = {
     "fields": {"threadId": "thread_id", "rating": "rating"},
 }
 PROPERTIES = ("email", "first_name", "thread_id", "rating")
+PEOPLE = [f"p{number}" for number in range(12)]
 FIELDS = {"email": "email", "firstName": "first_name"}
 
 
@@ -72,6 +73,11 @@ def messages(
 ) -> list[dict[str, Any]]:
     """A SCHEMA each, and a STATE at the end."""
     return [*(schema(each, PROPERTIES) for each in streams), *records, state({"done": 1})]
+
+
+def everybody() -> list[dict[str, Any]]:
+    """A record of each of `PEOPLE`."""
+    return messages(visitor(name) for name in PEOPLE)
 
 
 def ids(marketo: MarketoSandbox, *names: str) -> list[int]:

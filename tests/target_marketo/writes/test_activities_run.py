@@ -4,42 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.sandbox.faults import Fault
-from tests.sandbox.marketo_examples import CHAT_ID, EXAMPLES
-from tests.sandbox.object_questions import MARKETO_OBJECTS
-from tests.sandbox.questions import cases
-from tests.target_marketo.conftest import record, schema, state
+from tests.sandbox.marketo_examples import EXAMPLES
 from tests.target_marketo.in_process import InProcess
+from tests.target_marketo.writes.chatting import (
+    ADD,
+    CHATS,
+    NOW,
+    PEOPLE,
+    QUICK,
+    READ,
+    about,
+    messages,
+    states,
+    streams,
+    wrong,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.sandbox.marketo.client import MarketoSandbox
-
-ACTIVITY = {
-    "type": "livechatChat",
-    "once": "thread_id",
-    "date": "created_at",
-    "since": "everything",
-    "primary": {"from": "topic", "otherwise": "Chat"},
-    "attributes": {"threadId": "thread_id", "durationSeconds": "seconds", "transcript": "text"},
-}
-FIELDS = {"email": "email", "firstName": "first_name"}
-PROPERTIES = ("email", "first_name", "thread_id", "created_at", "topic", "seconds", "text")
-NOW = datetime.now(UTC).replace(microsecond=0)
-PEOPLE, CHATS = 6, 12
-ADD, READ = "add_activities", "activities"
-QUICK = {
-    "request_timeout_seconds": 1,
-    "rate_limit_seconds": 1,
-    "activity_visibility_seconds": 1,
-}
 
 
 @pytest.fixture
@@ -51,55 +41,6 @@ def marketo(marketo: MarketoSandbox) -> MarketoSandbox:
 @pytest.fixture
 def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
     return InProcess(marketo, tmp_path, monkeypatch.setattr)
-
-
-def streams(*names: str, **more: Any) -> dict[str, Any]:
-    entry = {"key": "email", "fields": FIELDS, "activity": ACTIVITY | more}
-    return dict.fromkeys(names or ("chats",), entry)
-
-
-def when(number: int) -> str:
-    return (NOW - timedelta(minutes=number, seconds=7)).isoformat().replace("+00:00", "Z")
-
-
-def chat(number: int, stream: str = "chats", **values: Any) -> dict[str, Any]:
-    name = f"p{number % PEOPLE}"
-    own = {
-        "first_name": name,
-        "thread_id": f"T{number}",
-        "created_at": when(number),
-        "seconds": number,
-    }
-    return record(f"{name}@example.com", stream, **own | values)
-
-
-def messages(*names: str, chats: int = CHATS, **values: Any) -> list[dict[str, Any]]:
-    found = names or ("chats",)
-    return [
-        *(schema(each, PROPERTIES) for each in found),
-        *(chat(number, each, **values) for number in range(chats) for each in found),
-        state({"done": 1}),
-    ]
-
-
-def wrong(marketo: MarketoSandbox, chats: int = CHATS) -> list[str]:
-    """What is not as it should be: each chat once, on the right person, on the right date."""
-    names = {int(lead["id"]): lead["firstName"] for lead in marketo.leads()}
-    kept = [each for each in marketo.activities() if each["activityTypeId"] == CHAT_ID]
-    times = Counter(each["attributes"]["threadId"] for each in kept)
-    found = [f"T{n} is there {times[f'T{n}']} times" for n in range(chats) if times[f"T{n}"] != 1]
-    for each in kept:
-        number = int(each["attributes"]["threadId"][1:])
-        if names[each["leadId"]] != f"p{number % PEOPLE}":
-            found.append(f"T{number} is of somebody else")
-        if each["activityDate"] != when(number):
-            found.append(f"T{number} is of another date")
-    return found
-
-
-def states(folder: Path) -> Counter[str]:
-    with contextlib.closing(sqlite3.connect(folder / "store.sqlite")) as connection:
-        return Counter(row[0] for row in connection.execute("SELECT state FROM activities"))
 
 
 def test_each_chat_is_there_once_and_a_second_run_adds_and_reads_nothing(
@@ -165,11 +106,6 @@ TROUBLES: dict[str, tuple[Fault, ...]] = {
 }
 
 
-def about(fault: Fault, call: str) -> Fault:
-    fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
-    return Fault(**fields | {"calls": (call,)})
-
-
 TELLING = {"partly, 604", "late", "502, applied", "cut", "606", "413", "1004 to some", "reordered"}
 
 
@@ -191,29 +127,6 @@ def test_no_trouble_writes_a_chat_twice_or_loses_it(
     assert wrong(marketo) == []
     assert target.logged() == {}
     assert states(tmp_path) == {"done": CHATS}
-
-
-OPEN = [
-    (question, position)
-    for question, position in cases(MARKETO_OBJECTS)
-    if question.name.startswith(("activity_", "date_", "null_attr", "no_attr", "long_attr"))
-]
-
-
-@pytest.mark.parametrize(("question", "position"), OPEN, ids=[position for _, position in OPEN])
-def test_at_either_answer_to_an_open_question_each_chat_is_there_once(
-    marketo: MarketoSandbox, target: InProcess, question: Any, position: str
-) -> None:
-    options = dict(question.positions[position])
-    if "activity_lag" in options:
-        options["activity_lag"] = min(options["activity_lag"], 0.9)
-    marketo.set_options(**options)
-    if question.name.startswith("activity_"):  # what is read back
-        marketo.set_faults([Fault(what="partly", share=0.5, calls=(ADD,), at_most=1)])
-    ended = target.run(messages(text="x" * 400), streams=streams(), **QUICK)
-
-    assert (ended.code, ended.states) == (0, [{"done": 1}])
-    assert wrong(marketo) == []
 
 
 def test_what_only_a_person_can_tell_stands_in_the_error_log_and_is_never_sent(
@@ -283,3 +196,18 @@ def test_an_old_chat_is_skipped(marketo: MarketoSandbox, target: InProcess, tmp_
     assert (ended.code, ended.states) == (0, [{"done": 1}])
     assert ADD not in marketo.counts().calls
     assert states(tmp_path) == {}
+
+
+def test_when_it_was_sent_is_told_by_marketos_clock(
+    marketo: MarketoSandbox, target: InProcess, tmp_path: Path
+) -> None:
+    """This host's may be wrong by days: what rests would then rest for days, or not at all."""
+    marketo.reset(**EXAMPLES, clock_start=(NOW + timedelta(days=3)).isoformat())
+    before = marketo.now()
+    target.run(messages(chats=2), streams=streams())
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as connection:
+        sent = [row[0] for row in connection.execute("SELECT sent_at FROM activities")]
+    assert len(sent) == 2
+    for each in sent:
+        assert before - 1 <= each <= marketo.now()

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from msgspec import structs
 
 from target_marketo.delivery.interface import CallFailed, Fate
-from target_marketo.mapping.attachments import Lane
+from target_marketo.mapping.attachments import Attachment, Lane
 from target_marketo.marketo.activities import ActivityType, Attribute
 from target_marketo.marketo.errors import EndsKind, EndsLane, Unavailable
-from target_marketo.store.activity_ledger import State
+from target_marketo.store.activity_ledger import Found, State
 from target_marketo.store.database import open_database
+from target_marketo.writes.custom_activities import of
 from target_marketo.writes.destinations import NotThere
 from tests.target_marketo.writes.model_marketo import (
     CHAT,
+    CHAT_TYPE,
     LANE,
     START,
     TIMEOUT,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
     from target_marketo.delivery.interface import Result
     from target_marketo.store.database import Database
+    from target_marketo.writes.parts import Parts
 
 DAY = 86_400.0
 
@@ -145,6 +151,45 @@ def test_a_store_that_is_too_slow_sends_nothing(run: Delivery, marketo: ModelMar
     assert marketo.times() == {"a": 1, "b": 1}
 
 
+def test_rows_leave_within_five_seconds_of_the_commit_that_claims_them(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    waits, claimed, left = iter([6.0, 5.5]), [0.0], []
+
+    def store(at: str) -> None:
+        if at == "before claim":
+            claimed.append(marketo.clock.now)
+        elif at == "after claim":
+            marketo.clock.sleep(next(waits, 4.0))
+
+    def sends(at: str) -> None:
+        if at == "sent":
+            left.append(marketo.clock.now - claimed[-1])
+
+    run.ledger.instant, marketo.instant = store, sends
+    assert fates(run.deliver(run.chats("a"))) == {"a": "delivered"}
+    assert left == [4.0]
+
+
+def test_what_may_be_at_work_is_not_read_back_before_twice_the_time_out(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    marketo.acts = deque([Act("lost", after=2 * TIMEOUT - 5)])
+    rows = run.chats("a")
+    with pytest.raises(CallFailed) as lost:
+        run.kind.send(LANE, rows)
+    assert lost.value.at_work_seconds == 2 * TIMEOUT - 1, "a second was spent on waiting for it"
+
+    reads = len(marketo.reads)
+    marketo.clock.sleep(TIMEOUT + 9)
+    (early,) = run.kind.read_back(LANE, rows).results
+    assert (early.fate, early.wait_seconds) == (Fate.UNKNOWN, TIMEOUT - 10)
+    assert len(marketo.reads) == reads
+    marketo.clock.sleep(early.wait_seconds)
+    (found,) = run.kind.read_back(LANE, rows).results
+    assert found.fate is Fate.DONE
+
+
 def test_what_an_earlier_run_left_is_read_back_before_it_is_sent(
     run: Delivery, marketo: ModelMarketo, database: Database
 ) -> None:
@@ -168,6 +213,40 @@ def test_an_activity_that_went_over_to_another_person_is_found(
     assert [set(each) for each in marketo.reads[-2:]] == [{1}, set()]
 
 
+@pytest.mark.parametrize("merged", [False, True], ids=["it stayed", "a merge moved it"])
+def test_it_is_read_back_of_whom_it_was_sent_for_and_of_who_has_the_key_now(
+    run: Delivery,
+    marketo: ModelMarketo,
+    merged: bool,  # noqa: FBT001
+) -> None:
+    marketo.acts = deque([Act("lost")])
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, run.chats("a", lead=1))
+    if merged:
+        marketo.merge(1, 2)
+    marketo.clock.sleep(2 * TIMEOUT)
+    before = len(marketo.reads)
+    (found,) = run.kind.read_back(LANE, run.chats("a", lead=2)).results
+
+    assert found.fate is Fate.DONE
+    assert marketo.reads[before:] == [{1, 2}], "and nobody else's were read"
+
+
+def test_an_activity_that_is_there_twice_is_told_and_done(
+    run: Delivery, marketo: ModelMarketo, caplog: pytest.LogCaptureFixture
+) -> None:
+    marketo.acts = deque([Act("lost")])
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, run.chats("a", "b"))
+    marketo.kept.append(marketo.kept[0])
+    marketo.clock.sleep(2 * TIMEOUT)
+    found = run.kind.read_back(LANE, run.chats("a", "b")).results
+
+    assert [each.fate for each in found] == [Fate.DONE] * 2
+    told = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert told == ["1 activities of type livechatChat are in Marketo twice"]
+
+
 def test_the_activities_of_many_people_are_read_together(
     run: Delivery, marketo: ModelMarketo
 ) -> None:
@@ -180,6 +259,67 @@ def test_the_activities_of_many_people_are_read_together(
     assert set(marketo.times().values()) == {1}
     # The type, since `since`; everybody; once more those of whom nothing was found.
     assert [len(each) for each in marketo.reads] == [0, 0, 20]
+
+
+def test_where_everybodys_are_too_many_those_of_thirty_people_are_read_at_a_time(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    marketo.leads = set(range(1, 41))
+    rows = [row for lead in marketo.leads for row in run.chats(f"t{lead}", lead=lead)]
+    marketo.acts = deque([Act("lost")])
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, rows)
+    marketo.kept += [Kept(99, f"other {n}", "2026-11-28T11:59:30Z", START) for n in range(101)]
+    marketo.page_rows = 1
+    marketo.clock.sleep(2 * TIMEOUT)
+    marketo.reads.clear()
+
+    results = run.kind.read_back(LANE, rows).results
+    assert {result.fate for result in results} == {Fate.DONE}
+    assert [len(each) for each in marketo.reads] == [0, 30, 10]
+
+
+def test_what_somebody_else_wrote_just_before_is_done_and_not_sent(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    def somebody_else(at: str) -> None:
+        if at == "before claim":
+            run.ledger.adopt(CHAT, [Found("a", "2026-11-28T10:00:00Z")])
+
+    run.ledger.instant = somebody_else
+    (first, second) = run.kind.send(LANE, run.chats("a", "b")).results
+
+    assert (first.fate, first.counted, second.fate) == (Fate.DONE, "the same", Fate.DONE)
+    assert marketo.adds == [["b"]]
+
+
+def test_whether_people_are_there_still_is_asked_three_hundred_at_a_time(
+    database: Database,
+) -> None:
+    asked: list[int] = []
+
+    def lookup(by: str, keys: list[str], fields: list[str]) -> list[dict[str, Any]]:
+        assert (by, fields) == ("id", ["id"])
+        asked.append(len(keys))
+        return [{"id": key} for key in keys if key != "7"]
+
+    marketo = SimpleNamespace(lookup=lookup, clock=SimpleNamespace(now=lambda: START), timeout=1.0)
+    settings = SimpleNamespace(instance="one", activity_visibility_seconds=60.0)
+    kind = of(
+        cast(
+            "Parts",
+            SimpleNamespace(
+                marketo=marketo,
+                settings=settings,
+                database=database,
+                run="",
+                lanes={},
+                key_hash=lambda _: "",
+            ),
+        )
+    )
+    assert kind._means.still_there(range(1, 602)) == set(range(1, 602)) - {7}
+    assert asked == [300, 300, 1]
 
 
 def test_a_person_who_has_gone_is_looked_up_once_more(run: Delivery, marketo: ModelMarketo) -> None:
@@ -200,6 +340,58 @@ def test_texts_that_marketo_finds_too_long_are_shortened_and_sent_again(
     assert marketo.times() == {"a": 1, "b": 1}
     marketo.longest = 10
     assert fates(run.deliver(run.chats("c"))) == {"c": "1049"}
+
+
+def test_the_once_value_is_never_shortened(run: Delivery, marketo: ModelMarketo) -> None:
+    marketo.longest = 200
+    once = "T" * 200
+    assert fates(run.deliver(run.chats(once))) == {once: "1049"}
+    assert not marketo.times()
+
+
+def test_an_activity_is_known_by_type_and_once_value_alone(run: Delivery) -> None:
+    def identity(lead: int, once: str, text: str, lane: Lane = LANE) -> Any:
+        mapped = Attachment(lane, {"threadId": once, "text": text}, once=once, at="", primary="")
+        return run.kind.identity(lead, run.kind.attachment(mapped))
+
+    other_stream = replace(LANE, since="everything")
+    other_type = replace(LANE, key=("mail",))
+    assert identity(1, "a", "hi") == identity(2, "a", "ho", other_stream)
+    assert identity(1, "a", "hi") != identity(1, "b", "hi")
+    assert identity(1, "a", "hi") != identity(1, "a", "hi", other_type)
+
+
+class NotOursAnyMore(Exception):
+    """Another run has the turn to write."""
+
+
+@pytest.mark.parametrize("act", [Act(), Act("unavailable"), Act("lost"), Act("lost", share=0.0)])
+def test_a_run_that_may_no_longer_write_moves_nothing(
+    run: Delivery, marketo: ModelMarketo, act: Act
+) -> None:
+    lost_turn = [False]
+
+    def before_move() -> None:
+        if lost_turn[0]:
+            raise NotOursAnyMore
+
+    run.kind._means = replace(run.kind._means, before_move=before_move)
+    marketo.acts = deque([act])
+    marketo.instant = lambda at: lost_turn.__setitem__(0, at == "sent" or lost_turn[0])
+    with pytest.raises((NotOursAnyMore, CallFailed)):
+        run.kind.send(LANE, run.chats("a"))
+    assert run.ledger.states(CHAT, ["a"]) == {"a": State.PENDING}
+
+    if act.says == "lost":
+        for _ in range(2):
+            marketo.clock.sleep(2 * TIMEOUT + VISIBILITY)
+            try:
+                run.kind.read_back(LANE, run.chats("a"))
+            except NotOursAnyMore:
+                break
+        else:
+            pytest.fail("nobody asked whether this run may still write")
+        assert run.ledger.states(CHAT, ["a"]) == {"a": State.PENDING}
 
 
 def test_a_row_that_is_refused_may_be_sent_once_it_is_mended(
@@ -273,6 +465,19 @@ def test_a_store_of_yesterday_does_not_write_an_older_chat_twice(
     assert marketo.times() == {"short": 1, "long": 1}
 
 
+def test_an_older_chat_than_was_read_for_is_read_for_before_it_is_added(
+    run: Delivery, marketo: ModelMarketo, database: Database
+) -> None:
+    run.deliver(run.chats("a"))
+    older = "2026-11-10T10:00:00Z"
+    marketo.kept.append(Kept(1, "theirs", older, START - DAY))  # by whom the store knows nothing of
+    later = Delivery(marketo, database, run="run-2")
+    later.deliver(later.chats("b"))
+
+    assert fates(later.deliver(later.chats("theirs", date=older))) == {"theirs": "the same"}
+    assert marketo.times()["theirs"] == 1
+
+
 def test_older_and_older_chats_are_read_for_in_ever_greater_steps(
     run: Delivery, marketo: ModelMarketo
 ) -> None:
@@ -301,6 +506,11 @@ def test_too_much_to_be_read_ends_the_lane_with_the_way_out(
     run.ledger.note_adopted(CHAT, "2026-10-31T23:00:00Z")
     again = Delivery(marketo, run.database, run="run-2")
     assert fates(again.deliver(again.chats("a"))) == {"a": "delivered"}
+
+    marketo.clock.sleep(DAY + 1.0)
+    late = Delivery(marketo, run.database, run="run-3")
+    late.deliver(late.chats("b", date="2026-11-20T10:00:00Z"))
+    assert late.failure is not None, "what was taken over counts for a day"
 
 
 # --- from when on --------------------------------------------------------------------------------
@@ -399,6 +609,26 @@ def test_a_type_that_is_not_as_it_was_is_asked_for_again_by_the_next_run(
 ) -> None:
     marketo.acts = deque([Act(skips="1013")])
     assert {r.fate for r in run.deliver(run.chats("c")).values()} == {Fate.ENDS_LANE}
+    assert marketo.forgotten == ["livechatChat"]
+
+
+def test_a_type_that_was_made_anew_takes_the_chats_of_the_same_run(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    run.deliver(run.chats("a"))
+    marketo.there = structs.replace(CHAT_TYPE, id=CHAT + 1)
+    marketo.acts = deque([Act(skips="1003")])
+
+    assert fates(run.deliver(run.chats("b"))) == {"b": "delivered"}
+    assert run.ledger.states(CHAT + 1, ["b"]) == {"b": State.DONE}
+
+
+def test_chats_that_are_refused_for_themselves_have_their_type_asked_for_once_a_run(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    for once in "abc":
+        marketo.acts = deque([Act(skips="1003")])
+        assert fates(run.deliver(run.chats(once))) == {once: "1003"}
     assert marketo.forgotten == ["livechatChat"]
 
 

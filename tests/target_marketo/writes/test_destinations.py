@@ -156,6 +156,18 @@ def test_an_id_is_taken_at_its_word_where_types_may_not_be_looked_at(
     assert (found.id, found.attributes) == (CHAT_ID, ())
 
 
+def test_the_id_of_a_program_is_taken_at_its_word_where_programs_may_not_be_looked_at(
+    caller: Marketo, marketo: MarketoSandbox
+) -> None:
+    marketo.set_options(denied_permissions=LOOKS[1][1])
+
+    found = Destinations(caller).program("1001", "Engaged")
+
+    assert (found.id, found.step("Engaged")) == (1001, None)
+    with pytest.raises(EndsKind, match="or put its id in place of the name"):
+        Destinations(caller).program("LiveChat", "Engaged")
+
+
 def test_what_was_found_is_kept_for_a_day_unless_it_no_longer_does(
     caller: Marketo, marketo: MarketoSandbox, tmp_path: Path
 ) -> None:

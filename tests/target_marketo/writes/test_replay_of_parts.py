@@ -17,7 +17,7 @@ from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_api import MarketoApi
 from tests.sandbox.marketo_examples import EXAMPLES
 from tests.target_marketo.in_process import InProcess
-from tests.target_marketo.test_mapping import FIELDS as DESCRIBED
+from tests.target_marketo.mapping.test_streams_setting import FIELDS as DESCRIBED
 from tests.target_marketo.writes.attaching import FIELDS, KINDS, Kept, ids, messages, visitor
 
 if TYPE_CHECKING:

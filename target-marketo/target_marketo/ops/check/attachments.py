@@ -60,7 +60,7 @@ def _verdict(each: _Try) -> tuple[Colour, str, str]:
         text, write = each.find()
     except (MarketoError, GovernorError) as error:
         if each.is_optional and isinstance(error, NotThere | EndsKind):
-            skipped = "until then the records bring none, which is no error (`if_missing: skip`)"
+            skipped = "until then no record brings one, which is not an error (`if_missing: skip`)"
             return Colour.AMBER, each.subject, f"{error}; {skipped}"
         return Colour.RED, each.subject, str(error)
     try:
@@ -105,6 +105,8 @@ def _program(name: str, status: str, find: Destinations, marketo: Marketo) -> Ca
     def look() -> _Found:
         found = find.program(name, status)
         text = f"id {found.id}, status {status} is step {found.step(status)}"
+        if not found.channel:
+            text = f"id {found.id}; whether it has the status may not be looked at"
         return text, lambda: Programs(marketo).set_status(found.id, status, [_NOBODY])
 
     return look

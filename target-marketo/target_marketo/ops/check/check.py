@@ -112,7 +112,7 @@ def show(results: Results, *, as_json: bool) -> None:
     red = sum(line.colour is Colour.RED for line in results.lines)
     console().print()
     print_line(
-        f"{'All is well' if not red else f'{red} to mend'}. This check used "
+        f"{'All is well' if not red else f'{red} to fix'}. This check used "
         f"{counted(results.marketo_calls, 'call')} to Marketo and "
         f"{counted(results.livechat_requests, 'billed request')} to LiveChat."
     )
@@ -265,7 +265,9 @@ def _partition(results: Results, marketo: Marketo, settings: Settings) -> None:
         return
     if wanted and wanted not in names:
         known = ", ".join(names)
-        results.add(Colour.RED, "partition", f"`partition_name` is none of the instance's: {known}")
+        results.add(
+            Colour.RED, "partition", f"`partition_name` is not one of the instance's: {known}"
+        )
     elif not wanted and len(names) > 1:
         text = f"new people go to the default one; `partition_name` may be {', '.join(names)}"
         results.add(Colour.AMBER, "partition", text)

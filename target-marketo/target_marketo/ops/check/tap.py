@@ -73,7 +73,7 @@ def ask(files: Sequence[str], variables: Mapping[str, str] | None = None) -> Rep
         raise OpsError(f"{_COMMAND} --check did not end in {_TIMEOUT_SECONDS} s") from None
     except (OSError, IndexError, msgspec.MsgspecError):
         raise OpsError(
-            f"{command} --check=json says nothing that can be read: run it by hand, and install "
+            f"{command} --check=json says nothing readable: run it by hand, and install "
             "tap and target of one version"
         ) from None
 

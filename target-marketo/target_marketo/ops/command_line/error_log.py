@@ -197,7 +197,7 @@ def rekey(files: tuple[str, ...]) -> None:
 
     with closing(configuration.store(files)) as database:
         done = renew(database)
-    lost = f"; of {done.unknown} the person is not known any more" if done.unknown else ""
+    lost = f"; for {done.unknown} the person is no longer known" if done.unknown else ""
     entries = counted(done.entries, "entry has", "entries have")
     console().print(f"{entries} the new key{lost}.", markup=False)
 

@@ -347,4 +347,4 @@ def _ascii_domain(name: str, domain: str) -> str:
     try:
         return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
-        raise OpsError(f"`{PREFIX}{name}` has a domain that is none") from None
+        raise OpsError(f"`{PREFIX}{name}` has an invalid domain") from None

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import OWN, Refused
 from target_marketo.marketo.codes import Replay, family_of, is_documented, of_row
-from target_marketo.marketo.replies import Field
 from target_marketo.ops.errors_log import entries
 from target_marketo.ops.errors_log.shape import explained, is_ours
 from target_marketo.problems import SettingError

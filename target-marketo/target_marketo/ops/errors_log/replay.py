@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 from sqlalchemy import select
 
+from target_marketo.mapping.attachments import whole_of
 from target_marketo.ops.console import console, counted, is_piped, print_json, print_table
 from target_marketo.ops.errors import OpsError
 from target_marketo.ops.errors_log import entries
@@ -156,9 +157,7 @@ def _schema(stream: str, properties: Iterable[str], mapped: frozenset[str]) -> d
 
 def _part(entry: LoggedError) -> str:
     """What is to be delivered of the record: empty for all of it. Its key is the record's own."""
-    label, _, name = entry.part.partition(":")
-    keyed = label in {"activity", "object"}
-    return "" if entry.part == PERSON else f"{label}:{name.partition('#')[0] if keyed else name}"
+    return "" if entry.part == PERSON else whole_of(entry.part)
 
 
 def _line(message: dict[str, Any]) -> str:

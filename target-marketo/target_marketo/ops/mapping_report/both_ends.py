@@ -12,10 +12,10 @@ import msgspec
 
 from target_marketo import assembly
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.streams_setting import ANY_STREAM, hint
-from target_marketo.marketo.replies import Field
 from target_marketo.problems import SettingError
 from target_marketo.store.cache import Cache
 

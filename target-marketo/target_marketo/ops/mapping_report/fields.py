@@ -14,8 +14,8 @@ from target_marketo.store.seen import SeenStreams
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from target_marketo.mapping.field_types import Field
     from target_marketo.mapping.plan import StreamPlan
-    from target_marketo.marketo.replies import Field
     from target_marketo.settings import Settings
     from target_marketo.store.database import Database
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.streams_setting import FieldEntry, nearest
 from target_marketo.marketo.lead_fields import MADE_TYPES, NewField
-from target_marketo.marketo.replies import Field
 from target_marketo.ops.mapping_report.both_ends import plans, schema_of
 from target_marketo.ops.setup.data_types import data_type, label
 from target_marketo.ops.setup.steps import MakeField, Mark, Row

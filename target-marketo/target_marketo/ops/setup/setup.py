@@ -81,14 +81,14 @@ def show_made(made: list[Made]) -> None:
         screen.print(plain(text), markup=False, soft_wrap=True)
     failed = sum(not each.ok for each in made)
     done = f"{len(made) - failed} of {len(made)} made."
-    cure = " `marketo-ops setup` shows what is missing still." if failed else ""
+    cure = " `marketo-ops setup` shows what is still missing." if failed else ""
     screen.print(done + cure, markup=False)
 
 
 def _summary(result: Result) -> str:
     plan = result.plan
     to_make, cannot = plan.count(Mark.MAKE), plan.count(Mark.CANNOT)
-    by_you = f"{counted(cannot, 'line')} marked ! {'is' if cannot == 1 else 'are'} yours to mend."
+    by_you = f"{counted(cannot, 'line')} marked ! {'is' if cannot == 1 else 'are'} yours to fix."
     if not to_make:
         return by_you if cannot else "Nothing to do: Marketo has all that `streams` names."
     there = f"{to_make} to make, {plan.count(Mark.THERE)} there."

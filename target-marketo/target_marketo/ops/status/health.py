@@ -137,7 +137,7 @@ class Health:
         if self.now - (since or first) < WAITS_AT_MOST:
             return Problem(f"the last run waits: {last.error}", red=False)
         until = f"since {show(since)}" if since else "yet"
-        return Problem(f"no run has come to its end {until}: {last.error}")
+        return Problem(f"no run has finished {until}: {last.error}")
 
     def _others(self, show: Callable[[datetime], str]) -> Iterator[Problem]:
         runs = self.runs

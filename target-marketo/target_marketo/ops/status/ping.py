@@ -36,7 +36,7 @@ def decide(health: Health, ended_with: int | None, show: Callable[[datetime], st
     last = health.runs.last
     if health.under_way_since is not None:
         since = show(health.under_way_since)
-        return Told(None, EXIT_WAITS, f"a run is still going, since {since}: nothing was told")
+        return Told(None, EXIT_WAITS, f"a run is still going, since {since}: nothing was reported")
     problem = next(iter(health.run_problems(show)), None)
     if problem is not None and problem.red:
         return Told(Signal.FAILURE, 1, problem.line)
@@ -58,7 +58,7 @@ def tell(told: Told, variables: Mapping[str, str]) -> list[str]:
     """Calls the switch; a line for what did not go as it should."""
     switch = Switch(variables, VARIABLE)
     if not switch.is_set:
-        return [f"`{VARIABLE}` is not set: nobody was told"]
+        return [f"`{VARIABLE}` is not set: nobody was notified"]
     if told.signal is not None:
         switch.call(told.signal)
     return switch.missed

@@ -1,0 +1,83 @@
+"""The rows of `list_archives`, as they are read: which are new, and how far that brings us."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tap_livechat.errors import RefusedError
+from tap_livechat.timestamps import latest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from tap_livechat.api import payloads
+
+_NOTICES = frozenset({"system_message", "system"})
+# A row that comes again within so many pages is passed over.
+_RECENT_PAGES = 10
+# Pages without anything new, one after the other, before it is an endless list. Each is billed.
+_IDLE_PAGES = 10
+
+
+@dataclass(slots=True)
+class Row:
+    """One row of `list_archives`, with the times that its streams need."""
+
+    chat: payloads.Chat
+    thread: payloads.Thread
+    last_activity_at: datetime | None
+    said_at: datetime | None  # the notice that the chat was closed, and the like, aside
+
+    @classmethod
+    def of(cls, chat: payloads.Chat) -> Row:
+        events = chat.thread.events or ()
+        said = [event.created_at for event in events if event.type not in _NOTICES]
+        noticed = [event.created_at for event in events if event.type in _NOTICES]
+        said_at = latest((chat.thread.created_at, *said))
+        return cls(chat, chat.thread, latest((said_at, *noticed)) if noticed else said_at, said_at)
+
+
+class Reading:
+    """How far a window has been read.
+
+    LiveChat does not say by which of a thread's times it filters and sorts. The start of the last
+    thread is safe if the threads came in that order; if ever they do not, only the end of the
+    window is.
+    """
+
+    def __init__(self, end: datetime) -> None:
+        self.count = 0
+        self._end = end
+        self._idle = 0
+        self._recent: deque[set[str]] = deque([set()], maxlen=_RECENT_PAGES)
+        self._start: datetime | None = None
+        self._in_order = True
+
+    @property
+    def position(self) -> datetime | None:
+        """Everything before it has been read; None where nobody knows."""
+        return min(self._start, self._end) if self._in_order and self._start else None
+
+    def turn_page(self) -> None:
+        self._idle = 0 if self._recent[-1] else self._idle + 1
+        if self._idle > _IDLE_PAGES:
+            raise RefusedError("list_archives: LiveChat's pages do not end; run again")
+        if self._recent[-1]:
+            self._recent.append(set())
+
+    def take(self, chats: Iterable[payloads.Chat]) -> list[Row]:
+        """Those that have not come of late."""
+        rows = []
+        for row in map(Row.of, chats):
+            thread_id, start = row.thread.id, row.thread.created_at
+            if any(thread_id in page for page in self._recent):
+                continue
+            self._recent[-1].add(thread_id)
+            rows.append(row)
+            self._in_order &= start >= (self._start or start)
+            self._start = start
+        self.count += len(rows)
+        return rows

@@ -1,0 +1,421 @@
+"""Paging and interruption of the one pass, against pages in memory: properties."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tap_livechat.api import replies
+from tap_livechat.api.auth import Authenticator
+from tap_livechat.api.methods import LIST_ARCHIVES, Method
+from tap_livechat.errors import UnavailableError
+from tap_livechat.streams import windows
+from tap_livechat.tap import TapLiveChat
+from tap_livechat.timestamps import parse, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tap_livechat.api.client import Client
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 1, 11, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A thread, by the minutes of its start and end after START, and whose it is."""
+
+    number: int
+    created: int
+    closed: int
+    visitor: int
+    group: int = 0  # in which it ends
+    first_group: int | None = None  # in which it is while it is open, if in another one
+
+
+@dataclass
+class Archive:
+    """list_archives and list_chats as pages in memory; `cut` fails the call of that number."""
+
+    rows: list[Row]
+    moment: datetime = NOW  # by LiveChat's clock
+    by: str = "created"
+    cut: int | None = None
+    lag: int = 0  # minutes from a chat's end to its place in the archives
+    found: Callable[[int], int] = lambda count: count + count // 37  # an estimate, they say
+    ends_after: int | None = None  # of each list; what is behind it is left out
+    repeats: bool = False  # each page begins with the row that the one before ended with
+    requests: list[str] = field(default_factory=list)
+    delivered_rows: int = 0
+    authenticator: Authenticator = field(default_factory=lambda: Authenticator("Bearer test"))
+    closing: list[Row] = field(default_factory=list)  # so they are after a request, one each
+    warnings: list[str] = field(default_factory=list)
+
+    def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
+        if self.cut is not None and len(self.requests) >= self.cut:
+            raise UnavailableError("cut here")
+        self.requests.append(method.name)
+        reply = self._archives(payload) if method is LIST_ARCHIVES else self._chats(payload)
+        if self.closing:
+            row = self.closing.pop()
+            self.rows = [row if each.number == row.number else each for each in self.rows]
+        return decode(msgspec.json.encode(reply))
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def close(self) -> None:
+        pass
+
+    def _chats(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if "page_id" in payload:
+            limit, skipped, groups = json.loads(payload["page_id"])
+        else:
+            limit, skipped = payload["limit"], 0
+            groups = payload["filters"].get("group_ids")
+        shown = [
+            {
+                "id": f"chat-{row.visitor}",
+                "last_thread_summary": {
+                    "id": f"thread-{row.number}",
+                    "active": True,
+                    "created_at": self._at(row.created),
+                },
+            }
+            for row in sorted(self.rows, key=lambda row: -row.created)
+            if self.is_open(row) and (not groups or self._group(row) in groups)
+        ]
+        reply: dict[str, Any] = {"chats_summary": shown[skipped : skipped + limit]}
+        if len(shown) > skipped + limit:
+            reply["next_page_id"] = json.dumps([limit, skipped + limit, groups])
+        return reply
+
+    def _archives(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if "page_id" in payload:
+            assert set(payload) == {"page_id"}, "LiveChat refuses filters beside a page_id"
+            filters, limit, after, passed = json.loads(payload["page_id"])
+        else:
+            filters, limit, after, passed = payload["filters"], payload["limit"], None, 0
+        assert len(filters.get("chat_ids", ())) <= 1000
+        first, last = parse(filters.get("from")), parse(filters.get("to"))
+        found = sorted(
+            (getattr(row, self.by), row.number, row)
+            for row in self.rows
+            if self.is_archived(row)
+            and (first is None or self._moment(getattr(row, self.by)) >= first)
+            and (last is None or self._moment(getattr(row, self.by)) <= last)
+            and ("chat_ids" not in filters or f"chat-{row.visitor}" in filters["chat_ids"])
+            and ("group_ids" not in filters or row.group in filters["group_ids"])
+        )
+        rest = [item for item in found if after is None or [item[0], item[1]] > after]
+        page = rest[:limit]
+        passed += len(page)
+        reply: dict[str, Any] = {
+            "chats": [self._chat(row) for _, _, row in page],
+            "found_chats": self.found(len(found)),
+        }
+        ends = self.ends_after is not None and passed >= self.ends_after
+        if len(rest) > limit and not ends:
+            last_row = page[-2] if self.repeats and len(page) > 1 else page[-1]
+            reply["next_page_id"] = json.dumps([filters, limit, last_row[:2], passed])
+        self.delivered_rows += len(page)
+        return reply
+
+    def _chat(self, row: Row) -> dict[str, Any]:
+        customer = f"visitor-{row.visitor}"
+        return {
+            "id": f"chat-{row.visitor}",
+            "users": [{"id": customer, "type": "customer", "name": f"Visitor {row.visitor}"}],
+            "thread": {
+                "id": f"thread-{row.number}",
+                "created_at": self._at(row.created),
+                "active": False,
+                "tags": [f"tag-{row.number % 5}"],
+                "access": {"group_ids": [row.group]},
+                "events": [
+                    {"id": f"{row.number}-{n}", "type": "message", "created_at": self._at(at)}
+                    for n, at in enumerate((row.created, row.closed))
+                ],
+            },
+        }
+
+    def is_open(self, row: Row) -> bool:
+        return self._moment(row.created) <= self.moment < self._moment(row.closed)
+
+    def is_archived(self, row: Row) -> bool:
+        return self._moment(row.closed + self.lag) <= self.moment
+
+    def closed_ids(self) -> set[str]:
+        return {f"thread-{row.number}" for row in self.rows if self.is_archived(row)}
+
+    def _group(self, row: Row) -> int:
+        if row.first_group is None or not self.is_open(row):
+            return row.group
+        return row.first_group
+
+    def _at(self, minute: int) -> str:
+        return render(self._moment(minute))
+
+    @staticmethod
+    def _moment(minute: int) -> datetime:
+        return START + minute * MINUTE
+
+
+@dataclass
+class Run:
+    records: dict[str, list[dict[str, Any]]]
+    state: dict[str, Any] | None
+    was_cut: bool
+
+    def ids(self, stream: str, name: str) -> set[str]:
+        return {record[name] for record in self.records[stream]}
+
+
+def run(
+    archive: Archive,
+    state: dict[str, Any] | None = None,
+    *,
+    streams: Sequence[str] = ("visitors", "chats", "chat_events"),
+    **config: Any,
+) -> Run:
+    """One run of the tap, up to its end or to where the archive cuts it."""
+    tap = TapLiveChat(
+        config={"access_token": "test", "page_size": 5, **config},
+        state=state or {},
+    )
+    session = tap.session()
+    session.client = cast("Client", archive)
+    for name, stream in tap.streams.items():
+        stream.selected = name in streams
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    stdout, sys.stdout = sys.stdout, written
+    was_cut = False
+    try:
+        tap.sync_all()
+    except UnavailableError:
+        was_cut = True
+    finally:
+        sys.stdout = stdout
+    written.flush()
+    written.seek(0)
+    records: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    last: dict[str, Any] | None = None
+    for line in written:
+        message = json.loads(line)
+        if message["type"] == "RECORD":
+            records[message["stream"]].append(message["record"])
+        elif message["type"] == "STATE":
+            last = message["value"]
+    return Run(records, last, was_cut)
+
+
+def remembered(state: dict[str, Any] | None) -> set[str]:
+    """The open threads, the same for all streams."""
+    assert state is not None
+    [each] = {
+        frozenset(state["bookmarks"][name].get("open_threads", ()))
+        for name in ("visitors", "chats", "chat_events")
+    }
+    return set(each)
+
+
+def bookmarks(state: dict[str, Any] | None) -> set[str]:
+    assert state is not None
+    return {
+        state["bookmarks"][name]["replication_key_value"]
+        for name in ("visitors", "chats", "chat_events")
+    }
+
+
+@st.composite
+def archives(draw: st.DrawFn, most: int = 40) -> list[Row]:
+    """Threads anywhere in ten days, some at the same minute, some still open at the end."""
+    spans = draw(
+        st.lists(
+            st.tuples(st.integers(0, 14_390), st.integers(0, 3000), st.integers(0, 9)),
+            max_size=most,
+        )
+    )
+    return [
+        Row(number, created, created + length, visitor)
+        for number, (created, length, visitor) in enumerate(spans)
+    ]
+
+
+quickly = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@quickly
+@given(rows=archives(), by=st.sampled_from(["created", "closed"]))
+def test_every_closed_thread_is_delivered_with_all_its_events_and_its_visitor(
+    rows: list[Row], by: str
+) -> None:
+    archive = Archive(rows, by=by)
+
+    done = run(archive, page_size=1)
+
+    closed = [row for row in rows if not archive.is_open(row)]
+    assert done.ids("chats", "thread_id") == {f"thread-{row.number}" for row in closed}
+    assert done.ids("visitors", "visitor_id") == {f"visitor-{row.visitor}" for row in closed}
+    assert len(done.ids("chat_events", "event_id")) == 2 * len(closed)
+
+
+@quickly
+@given(
+    rows=archives(),
+    by=st.sampled_from(["created", "closed"]),
+    size=st.sampled_from([1, 5]),
+    data=st.data(),
+)
+def test_a_run_cut_at_any_request_goes_on_and_in_the_end_has_delivered_it_all(
+    rows: list[Row], by: str, size: int, data: st.DataObject
+) -> None:
+    options: dict[str, Any] = {
+        "lookback_minutes": 0,
+        "page_size": size,
+    }
+    whole = run(Archive(list(rows), by=by), **options)
+    delivered: dict[str, set[str]] = defaultdict(set)
+    state: dict[str, Any] | None = None
+    cuts = 0
+    while True:
+        cut = data.draw(st.integers(0, 12)) if cuts < 4 else None
+        part = run(Archive(list(rows), by=by, cut=cut), state, **options)
+        for stream, key in (("chats", "thread_id"), ("chat_events", "event_id")):
+            delivered[stream] |= part.ids(stream, key)
+        delivered["visitors"] |= part.ids("visitors", "visitor_id")
+        state = part.state or state
+        cuts += 1
+        if not part.was_cut:
+            break
+
+    assert delivered["chats"] == whole.ids("chats", "thread_id")
+    assert delivered["chat_events"] == whole.ids("chat_events", "event_id")
+    assert delivered["visitors"] == whole.ids("visitors", "visitor_id")
+    assert state == whole.state
+
+
+@quickly
+@given(rows=archives(), later=st.integers(0, 5000))
+def test_what_was_open_is_delivered_by_a_later_run_whatever_the_bookmark(
+    rows: list[Row], later: int
+) -> None:
+    first = run(Archive(rows), lookback_minutes=0)
+    later_on = NOW + later * MINUTE
+    archive = Archive(rows, moment=later_on)
+    second = run(archive, first.state, lookback_minutes=0)
+
+    closed = {f"thread-{row.number}" for row in rows if not archive.is_open(row)}
+    assert first.ids("chats", "thread_id") | second.ids("chats", "thread_id") == closed
+    assert remembered(second.state) == {
+        f"thread-{row.number}" for row in rows if archive.is_open(row)
+    }
+    assert bookmarks(second.state) == {render(later_on - windows.SAFETY_LAG)}, "it goes on"
+
+
+@quickly
+@given(rows=archives(), arriving=archives(most=8))
+def test_threads_that_close_while_we_page_come_now_or_next_time(
+    rows: list[Row], arriving: list[Row]
+) -> None:
+    late = [
+        replace(row, number=1000 + row.number, closed=min(row.closed, 14_390)) for row in arriving
+    ]
+    archive = Archive([*rows, *(replace(row, closed=10**6) for row in late)], closing=list(late))
+    first = run(archive, lookback_minutes=0)
+    settled = Archive([*rows, *late])
+    second = run(settled, first.state, lookback_minutes=0)
+    third = run(settled, second.state, lookback_minutes=0)
+
+    delivered = first.ids("chats", "thread_id") | second.ids("chats", "thread_id")
+    assert settled.closed_ids() <= delivered
+    if not any(settled.is_open(row) for row in settled.rows):
+        assert not third.ids("chats", "thread_id"), "nothing is repeated"
+
+
+@settings(parent=quickly, max_examples=12)
+@given(count=st.integers(0, 1700))
+@example(count=395)  # full pages
+def test_requests_stay_within_the_bound(count: int) -> None:
+    rows = [Row(number, number * 8, number * 8 + 1, number % 7) for number in range(count)]
+    archive = Archive(rows)
+
+    done = run(archive)
+
+    assert len(done.ids("chats", "thread_id")) == count
+    # One for the chats that are open, and one where the estimate says that some are missing.
+    assert len(archive.requests) <= max(math.ceil(count / 5), 1) + 2
+
+
+@pytest.mark.parametrize("reply", [b"{}", b'{"chats_summary": null}', b'{"found_chats": 3}', b"[]"])
+def test_a_reply_without_its_list_is_no_reply(reply: bytes) -> None:
+    for decode in (
+        replies.archives,
+        replies.open_chats,
+        replies.customers,
+        replies.cdp_customers,
+    ):
+        with pytest.raises(msgspec.DecodeError):
+            decode(reply)
+
+
+@pytest.mark.parametrize("found", [b"[]", b"null"])
+def test_a_reply_that_says_there_is_nothing_is_one(found: bytes) -> None:
+    page = b'{"chats": %b, "chats_summary": %b, "found_chats": 0}' % (found, found)
+    people = b'{"customers": %b, "total_customers": 0, "next_page_id": ""}' % found
+
+    assert list(replies.archives(page)) == []
+    assert replies.open_chats(page).threads == []
+    assert not replies.customers(people).customers
+    assert not replies.cdp_customers(people).customers
+
+
+def test_output_is_in_order_of_time() -> None:
+    rows = [Row(number, number * 10, number * 10 + 1, number) for number in range(1200)]
+
+    done = run(Archive(rows))
+
+    times = [record["created_at"] for record in done.records["chats"]]
+    assert times == sorted(times)
+    assert len(times) == len(set(times)) == 1200
+
+
+def test_a_stream_that_is_selected_later_gets_all_and_the_others_only_what_is_new() -> None:
+    rows = [Row(number, number * 10, number * 10 + 1, number) for number in range(100)]
+    state = run(Archive(rows)).state
+    assert state is not None
+    del state["bookmarks"]["chats"]
+
+    again = run(Archive(rows), state, lookback_minutes=60)
+
+    assert len(again.ids("chats", "thread_id")) == 100
+    assert not again.records["visitors"]
+    assert not again.records["chat_events"]
+
+
+def test_an_empty_page_is_not_the_end() -> None:
+    class Sparse(Archive):
+        def _archives(self, payload: dict[str, Any]) -> dict[str, Any]:
+            if payload.get("page_id") == "more":
+                return super()._archives({"filters": {"to": render(NOW)}, "limit": 100})
+            return {"chats": [], "next_page_id": "more", "found_chats": 0}
+
+    done = run(Sparse([Row(1, 10, 20, 1)]))
+
+    assert done.ids("chats", "thread_id") == {"thread-1"}

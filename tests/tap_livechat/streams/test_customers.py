@@ -1,0 +1,214 @@
+"""The other two sources of visitors, against replies in memory: what is odd about their lists."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+import pytest
+
+from tap_livechat.api.auth import Authenticator
+from tap_livechat.api.methods import LIST_CDP_CUSTOMERS
+from tap_livechat.errors import RefusedError
+from tap_livechat.streams.customers import VisitorStream
+from tap_livechat.tap import TapLiveChat
+from tap_livechat.timestamps import parse, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_livechat.api.client import Client
+    from tap_livechat.api.methods import Method
+
+
+class Replies:
+    """Answers every request alike."""
+
+    def __init__(self, reply: dict[str, Any]) -> None:
+        self.reply = msgspec.json.encode(reply)
+        self.requests = 0
+        self.authenticator = Authenticator("Bearer test")
+
+    def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
+        del method, payload
+        self.requests += 1
+        assert self.requests < 50, "it does not end"
+        return decode(self.reply)
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 11, tzinfo=UTC)
+
+
+def visitors(source: str, replies: object, **config: Any) -> list[dict[str, Any]]:
+    tap = TapLiveChat(config={"access_token": "test", "visitor_source": source, **config})
+    session = tap.session()
+    session.client = cast("Client", replies)
+    stream = tap.streams["visitors"]
+    assert isinstance(stream, VisitorStream)
+    return [record for batch in stream.batches() for record in batch.records]
+
+
+@pytest.mark.parametrize("start_date", [None, "2026-01-01T00:00:00Z"])
+def test_a_customer_without_a_time_of_creation_comes_too(start_date: str | None) -> None:
+    said = "2026-01-02T10:00:00Z"
+    customers = [
+        {"id": "a", "type": "customer", "customer_last_event_created_at": said},
+        {"id": "b", "type": "customer", "created_at": "2026-01-03T10:00:00Z"},
+    ]
+
+    found = visitors("customers", Replies({"customers": customers}), start_date=start_date)
+
+    assert [record["visitor_id"] for record in found] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "customers",
+    [[], [{"customer_id": "a", "statistics": {"last_activity_at": "2026-01-02T10:00Z"}}]],
+)
+def test_pages_that_do_not_end_are_not_paid_for_for_ever(customers: list[dict[str, Any]]) -> None:
+    replies = Replies({"customers": customers, "next_page_id": "2"})
+
+    with pytest.raises(RefusedError, match="do not end"):
+        visitors("cdp", replies)
+
+    assert replies.requests < 8
+
+
+def test_a_cdp_customer_without_monitoring_or_a_time_of_activity_comes_too() -> None:
+    visit, chat = "2026-01-04T10:00:00Z", "2026-01-05T10:00:00Z"
+    customers: list[dict[str, Any]] = [
+        {"customer_id": "a", "monitoring": None, "statistics": None},
+        {
+            "customer_id": "b",
+            "monitoring": {"name": "Ann Lee", "created_at": "2026-01-02T10:00:00Z"},
+            "statistics": {"last_visit_at": visit, "last_chat_at": chat},
+        },
+        {"customer_id": "c", "statistics": {"last_activity_at": "2026-01-03T10:00:00Z"}},
+        {"customer_id": "d", "custom_fields": {"app1": {"tier": "gold"}, "app2": "odd"}},
+    ]
+
+    found = visitors("cdp", Replies({"customers": customers, "next_page_id": ""}))
+
+    assert [record["visitor_id"] for record in found] == ["a", "b", "c", "d"]
+    assert [record["last_activity_at"] for record in found] == [
+        None,
+        "2026-01-05T10:00:00.000000Z",
+        "2026-01-03T10:00:00.000000Z",
+        None,
+    ]
+    assert found[3]["session_fields"] == {"tier": "gold"}
+
+
+class Shifting:
+    """`list_customers` and the Platform's, paged by offset, while people go on chatting.
+
+    After each request somebody who was listed is active again, and leaves their place.
+    """
+
+    def __init__(self, count: int, *, ends_after: int | None = None) -> None:
+        self.random = random.Random(5)
+        self.is_busy = True
+        self.active = {f"c{n}": START + timedelta(minutes=n // 3) for n in range(count)}
+        self.created = {name: moment - timedelta(days=9) for name, moment in self.active.items()}
+        self.ends_after = ends_after
+        self.requests = 0
+        self.warnings: list[str] = []
+        self.authenticator = Authenticator("Bearer test")
+
+    def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
+        self.requests += 1
+        reply = self._cdp(payload) if method is LIST_CDP_CUSTOMERS else self._customers(payload)
+        if self.is_busy:
+            name = self.random.choice(list(self.active))
+            self.active[name] = NOW + timedelta(seconds=self.requests)
+        return decode(msgspec.json.encode(reply))
+
+    def now(self) -> datetime:
+        return NOW
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def _customers(self, payload: dict[str, Any]) -> dict[str, Any]:
+        asked = json.loads(payload["page_id"]) if "page_id" in payload else {**payload, "skip": 0}
+        if asked["sort_by"] == "agent_last_event":
+            return {"customers": [], "total_customers": 0}
+        time = asked["sort_by"] == "created_at"
+        times = self.created if time else self.active
+        since = parse(asked["filters"].get("created_at" if time else LAST, {}).get("gte"))
+        page, total, more = self._page(times, since, asked["skip"], asked["limit"])
+        reply: dict[str, Any] = {"customers": [self._customer(name) for name in page]}
+        reply["total_customers"] = total
+        if more:
+            reply["next_page_id"] = json.dumps({**asked, "skip": asked["skip"] + len(page)})
+        return reply
+
+    def _cdp(self, payload: dict[str, Any]) -> dict[str, Any]:
+        number, size = int(payload["page_id"]), payload["results_per_page"]
+        clauses = [each for group in payload["filters"] for each in group["clauses"]]
+        since = parse(clauses[0]["range"]["from"]) if clauses else None
+        page, total, more = self._page(self.active, since, (number - 1) * size, size)
+        customers = [
+            {"customer_id": name, "statistics": {"last_activity_at": render(self.active[name])}}
+            for name in page
+        ]
+        next_page_id = str(number + 1) if more else ""
+        return {"customers": customers, "next_page_id": next_page_id, "total": total}
+
+    def _page(
+        self, times: dict[str, datetime], since: datetime | None, skip: int, limit: int
+    ) -> tuple[list[str], int, bool]:
+        listed = sorted(
+            (name for name in times if since is None or times[name] >= since),
+            key=lambda name: (times[name], name),
+        )
+        end = skip + limit
+        more = end < len(listed) and (self.ends_after is None or end < self.ends_after)
+        return listed[skip:end], len(listed), more
+
+    def _customer(self, name: str) -> dict[str, Any]:
+        active = render(self.active[name])
+        return {
+            "id": name,
+            "type": "customer",
+            "created_at": render(self.created[name]),
+            LAST: active,
+        }
+
+
+LAST = "customer_last_event_created_at"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 1, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("ends_after", [None, 30])
+@pytest.mark.parametrize("source", ["customers", "cdp"])
+def test_nobody_is_missed_where_pages_shift_while_we_read(
+    source: str, ends_after: int | None
+) -> None:
+    account = Shifting(1490, ends_after=ends_after)
+    untouched = set(account.active)
+
+    found = visitors(source, account, start_date=render(START), page_size=15)
+
+    untouched -= {name for name, moment in account.active.items() if moment >= NOW}
+    assert untouched <= {record["visitor_id"] for record in found}
+    assert len(untouched) > 1200
+    # Three are active in the same minute: up to three of each page come twice.
+    assert account.requests <= 1490 / 12 + 5
+    assert account.warnings == []
+
+
+@pytest.mark.parametrize("source", ["customers", "cdp"])
+def test_more_customers_of_one_moment_than_fit_a_page_all_come(source: str) -> None:
+    account = Shifting(0)
+    account.active = {f"c{n}": START + timedelta(minutes=n // 40) for n in range(200)}
+    account.created = dict(account.active)
+    account.is_busy = False
+
+    found = visitors(source, account, start_date=render(START), page_size=15)
+
+    assert {record["visitor_id"] for record in found} == set(account.active)
