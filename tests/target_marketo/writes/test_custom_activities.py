@@ -230,6 +230,20 @@ def test_it_is_read_back_of_whom_it_was_sent_for_and_of_who_has_the_key_now(
     assert marketo.reads[before:] == [{1, 2}], "and nobody else's were read"
 
 
+def test_where_one_of_several_people_has_gone_everybodys_are_read(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    marketo.acts = deque([Act("lost", share=0.5)])
+    rows = run.chats("a", lead=1) + run.chats("b", lead=3)
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, rows)
+    marketo.merge(1, 9)  # whom no record names
+    marketo.clock.sleep(2 * TIMEOUT)
+    (moved, absent) = run.kind.read_back(LANE, rows).results
+
+    assert (moved.fate, absent.fate) == (Fate.DONE, Fate.UNKNOWN)
+
+
 def test_an_activity_that_is_there_twice_is_told_and_done(
     run: Delivery, marketo: ModelMarketo, caplog: pytest.LogCaptureFixture
 ) -> None:
