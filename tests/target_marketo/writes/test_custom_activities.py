@@ -16,7 +16,7 @@ from target_marketo.marketo.activities import ActivityType, Attribute
 from target_marketo.marketo.errors import EndsKind, EndsLane, Unavailable
 from target_marketo.store.activity_ledger import Found, State
 from target_marketo.store.database import open_database
-from target_marketo.writes.custom_activities import of
+from target_marketo.writes.custom_activities import CustomActivities, of
 from target_marketo.writes.destinations import NotThere
 from tests.target_marketo.writes.model_marketo import (
     CHAT,
@@ -387,7 +387,7 @@ def test_a_run_that_may_no_longer_write_moves_nothing(
         if lost_turn[0]:
             raise NotOursAnyMore
 
-    run.kind._means = replace(run.kind._means, before_move=before_move)
+    run.kind = CustomActivities(replace(run.kind._means, before_move=before_move))
     marketo.acts = deque([act])
     marketo.instant = lambda at: lost_turn.__setitem__(0, at == "sent" or lost_turn[0])
     with pytest.raises((NotOursAnyMore, CallFailed)):
