@@ -128,6 +128,12 @@ class _Popen(subprocess.Popen[Any]):
         return read
 
 
+def note_process(command: Sequence[str], out: str, err: str) -> None:
+    """What a process has written that was started in another way."""
+    WITNESS.note(f"stdout of {_command(command)}", out)
+    WITNESS.note(f"stderr of {_command(command)}", err)
+
+
 class _Pipe:
     """A pipe's file object; all but reading is its own."""
 

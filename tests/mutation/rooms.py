@@ -23,7 +23,15 @@ def _mapping(*names: str) -> tuple[str, ...]:
 
 
 _MAPPING = _mapping(
-    "plan", "streams_setting", "field_types", "decisions", "attachments", "row_check", "rules"
+    "plan",
+    "paths",
+    "texts",
+    "streams_setting",
+    "field_types",
+    "decisions",
+    "attachments",
+    "row_check",
+    "rules",
 )
 _ENGINE = tuple(
     f"{_TESTS}/delivery/test_{name}.py" for name in ("engine", "attachments", "promises")
@@ -31,6 +39,9 @@ _ENGINE = tuple(
 _ACTIVITIES = tuple(
     f"{_TESTS}/writes/test_{name}.py"
     for name in ("custom_activities", "activity_reading", "destinations")
+)
+_STREAMS = tuple(
+    f"{_TAP_TESTS}/streams/test_{name}.py" for name in ("windows", "customers", "archives")
 )
 
 ROOMS = (
@@ -59,7 +70,7 @@ ROOMS = (
     Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(
         f"{_TARGET}/governor/decisions.py",
-        (f"{_TESTS}/governor/test_governor.py", f"{_TESTS}/governor/test_adaptation.py"),
+        tuple(f"{_TESTS}/governor/test_{each}.py" for each in ("others", "governor", "adaptation")),
     ),
     *(
         Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
@@ -78,4 +89,6 @@ ROOMS = (
         for name in ("lanes", "repeatable", "static_lists", "program_members", "custom_objects")
     ),
     Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
+    Room(f"{_TAP}/timestamps.py", _STREAMS),
+    *(Room(f"{_TAP}/streams/{name}.py", _STREAMS) for name in ("archives", "stream", "customers")),
 )

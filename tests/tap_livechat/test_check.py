@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.answers import Answers
 from tests.tap_livechat.conftest import Tap
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
 
 ALL = ["visitors", "chats", "agents", "groups", "tags"]
@@ -24,14 +25,7 @@ ARCHIVES = {"list_archives": b'{"chats": [], "found_chats": 7}'}
 def check(
     tap: Tap, streams: Sequence[str] | None = ALL, how: str = "--check=json", **settings: Any
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*tap.command(streams, **settings), how],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=tap.environment,
-    )
+    return warm.run([*tap.command(streams, **settings), how], env=tap.environment)
 
 
 def findings(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:

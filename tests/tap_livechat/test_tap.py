@@ -18,7 +18,7 @@ import pytest
 from livechat.agent import AgentWeb
 
 from tap_livechat.timestamps import parse
-from tests import planted
+from tests import planted, warm
 from tests.sandbox.crowd import AGENTS
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.conftest import ARCHIVES, Output, Tap
@@ -432,14 +432,8 @@ def test_settings_come_from_the_environment(tap: Tap, livechat: LiveChatSandbox)
     command = [tap.command()[0], "--config=ENV"]
     environment = {**os.environ, **names, "TAP_LIVECHAT_PAGE_SIZE": "50"}
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    wrong = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environment, "TAP_LIVECHAT_PAGE_SIZE": "many"},
-    )
+    done = warm.run(command, env=environment)
+    wrong = warm.run(command, env={**environment, "TAP_LIVECHAT_PAGE_SIZE": "many"})
 
     assert done.returncode == 0
     assert Output(0, done.stdout, "").records["visitors"]
@@ -514,7 +508,7 @@ def test_a_file_that_is_no_json_is_named(tap: Tap, option: str, content: str) ->
     command = tap.command(state={})
     Path(command[command.index(option) + 1]).write_text(content)
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = warm.run(command, env=os.environ)
 
     assert done.returncode == 1
     [line] = Output(1, "", done.stderr).errors

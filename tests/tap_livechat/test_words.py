@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.tap_livechat.conftest import Output
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ def test_something_that_is_not_a_catalog_is_not_taken_for_all(
 ) -> None:
     command = tap.command(["visitors"])
     Path(command[command.index("--catalog") + 1]).write_text(content)
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=tap.environment, timeout=60
-    )
+    done = warm.run(command, env=tap.environment)
     run = Output(done.returncode, done.stdout, done.stderr)
 
     assert run.code == 1

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     )
 
 ATTRIBUTES_BYTES = 65_536  # of all attributes of an activity as JSON (Adobe, error 1049)
-_STRING = Limit(characters=STRING_CHARACTERS, truncate=True)
-_TEXT = Limit(bytes=TEXT_BYTES, truncate=True)
+_STRING, _TEXT = Limit(characters=STRING_CHARACTERS), Limit(bytes=TEXT_BYTES)
 
 
 class AttachmentKind(StrEnum):

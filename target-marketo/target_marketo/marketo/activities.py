@@ -14,6 +14,7 @@ import msgspec
 from target_marketo.marketo.attachments import Endpoints, Found, Results, understand_rows
 from target_marketo.marketo.call import JSON, MAX_ROWS
 from target_marketo.marketo.codes import Family
+from target_marketo.marketo.replies import Number  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -44,7 +45,7 @@ class ActivityType(msgspec.Struct, frozen=True, rename="camel"):
     api_name: str
     name: str = ""
     status: str = "approved"
-    id: int | None = None
+    id: Number | None = None
     trigger_name: str | None = None
     filter_name: str | None = None
     description: str | None = None
@@ -64,8 +65,8 @@ class Value(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class Activity(msgspec.Struct, frozen=True, rename="camel"):
     """An activity that was read back; `activity_date` is as Marketo writes it."""
 
-    lead_id: int
-    activity_type_id: int
+    lead_id: Number
+    activity_type_id: Number
     activity_date: str = ""
     marketo_guid: str | None = msgspec.field(name="marketoGUID", default=None)
     primary_attribute_value: str | None = None

@@ -14,6 +14,7 @@ from target_marketo.marketo.attachments import (
     understand_rows,
 )
 from target_marketo.marketo.codes import Family
+from target_marketo.marketo.replies import Number  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ SET = frozenset({"created", "updated"})
 
 
 class Program(msgspec.Struct, frozen=True):
-    id: int
+    id: Number
     name: str
     channel: str
 

@@ -222,8 +222,7 @@ class ActivityLedger:
         query = select(func.nullif(ACTIVITY_TYPES.c.since, _NO_RUN_YET)).where(
             ACTIVITY_TYPES.c.instance == self._instance, ACTIVITY_TYPES.c.type_id == type_id
         )
-        with self._database.read() as connection:
-            return connection.execute(query).scalar() or proposal
+        return self._read(lambda connection: connection.execute(query).scalar()) or proposal
 
     def undecided(self) -> list[tuple[int, str]]:
         """Type and once value of those that only a person can tell of."""

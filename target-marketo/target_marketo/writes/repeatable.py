@@ -8,8 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
-
 from target_marketo.delivery.interface import (
     Answer,
     Attachment,
@@ -67,11 +65,8 @@ class Repeatable(ABC):
         self.lanes.find()
 
     def attachment(self, mapped: Mapped) -> Attachment:
-        """What a record brings, as the engine takes it."""
-        payload = msgspec.json.encode(mapped.values) if mapped.values else b""
-        return Attachment(
-            self.name, mapped.lane, payload, mapped.once or None, self.part(mapped.lane)
-        )
+        """The person in the lane: nothing else is said of them."""
+        return Attachment(self.name, mapped.lane, b"", None, self.part(mapped.lane))
 
     def part(self, lane: Lane) -> str:
         """What the error log calls what goes to this lane."""

@@ -129,6 +129,9 @@ def test_records_are_counted_at_once_and_settled_when_they_are_stored(log: Log) 
     assert log.kind.told == [[("list:VIP", "T-1")]], "in the same transaction"
     log.rejections.store()
     assert log.settled == [1, 2, 3]
+    log.rejections.take([rejection(4)])
+    log.rejections.store()
+    assert log.settled == [1, 2, 3, 4]
 
 
 def test_a_kind_is_asked_nothing_where_nothing_has_a_key_of_its_own(log: Log) -> None:
@@ -199,6 +202,17 @@ def test_a_person_who_arrives_resolves_what_is_open_of_them_and_of_nobody_else(
     assert log.entries() == [("person", True), ("person", False), ("person", False)]
 
 
+def test_what_was_stored_is_not_stored_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.rejections.take([rejection(1)])
+    log.rejections.store()
+    log.rejections.arrived(arrived(received(2)))
+    log.rejections.store()
+    assert log.entries() == [("person", True)]
+
+    monkeypatch.setattr(log.error_log, "store", lambda *_: pytest.fail("nothing is new"))
+    log.rejections.store()
+
+
 def test_nothing_is_resolved_before_the_commit(log: Log) -> None:
     log.rejections.take([rejection(1)])
     log.rejections.arrived(arrived(received(2)))
@@ -219,6 +233,15 @@ def test_a_field_that_is_written_after_all_resolves_its_own_entry_alone(log: Log
         ("list:VIP", False),
         ("person", True),
     ]
+
+
+def test_a_field_that_was_left_out_is_waited_for(log: Log) -> None:
+    log.rejections.leave_out([rejection(1, field="city", part="field:city")])
+    log.rejections.store()
+    log.rejections.arrived(arrived(received(2, city="Rome"), city="Rome"))
+    log.rejections.store()
+
+    assert log.entries() == [("field:city", True)]
 
 
 def test_a_field_that_another_record_brought_resolves_nothing(log: Log) -> None:

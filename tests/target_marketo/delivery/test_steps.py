@@ -218,8 +218,8 @@ def test_a_write_that_gets_through_ends_a_standstill() -> None:
 # Where the key is not the address
 
 
-def by_key(marketo: FakeMarketo) -> Bench:
-    bench = Bench(marketo)
+def by_key(marketo: FakeMarketo, **options: Any) -> Bench:
+    bench = Bench(marketo, **options)
     bench.plan = plan("externalKey", {"externalKey": "ref", "email": "email", "city": "city"})
     return bench
 
@@ -259,3 +259,38 @@ def test_who_has_the_address_and_no_key_gets_the_key() -> None:
     assert (marketo.people[1]["externalKey"], marketo.people[1]["city"]) == ("k-1", "Rome")
     assert len(marketo.people) == 1
     assert bench.everything_settled_once()
+
+
+def test_records_that_come_while_an_address_is_looked_for_are_applied_in_their_order() -> None:
+    marketo = FakeMarketo()
+    marketo.add(externalKey="k-1", city="Paris")
+    bench = by_key(marketo, batch_size=1)
+    bench.record("", ref="k-1", city="Rome")
+    bench.loader.handle(bench.inbox.get(timeout=10))  # it is looked up, and waits for company
+    bench.record("a@example.com", ref="k-1")  # who has the address is asked
+    bench.record("", ref="k-1", city="Oslo")
+    bench.finish()
+
+    assert (marketo.people[1]["city"], marketo.people[1]["email"]) == ("Oslo", "a@example.com")
+    assert bench.everything_settled_once()
+
+
+def test_a_dry_run_tells_what_it_would_write_and_what_it_would_leave(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    marketo = FakeMarketo()
+    marketo.add(email="same@example.com", firstName="Same")
+    marketo.add(email="old@example.com", firstName="Old")
+    bench = bench_of(marketo, dry_run=True)
+    for name in ("same", "old", "new"):
+        bench.record(f"{name}@example.com", first_name=name.capitalize() if name != "old" else "O")
+    bench.finish()
+
+    shown = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(" ")[0] for line in shown if line.startswith("would leave")] == [
+        "would leave s***@e***.com"
+    ]
+    assert sum(line.startswith("would update o***@e***.com: firstName") for line in shown) == 1
+    assert sum(line.startswith("would create n***@e***.com: firstName") for line in shown) == 1
+    assert len(marketo.people) == 2
+    assert marketo.people[2]["firstName"] == "Old"

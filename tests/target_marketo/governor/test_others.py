@@ -60,6 +60,18 @@ def test_a_run_starts_with_the_limit_less_what_others_use(
     assert not governor.wants_usage()
 
 
+def test_a_second_reading_of_the_same_moment_changes_nothing(
+    instance: Instance, clock: ScriptedClock
+) -> None:
+    instance.governor(calls=100, daily=100_000).note_usage(1000, 400)
+    after(clock, 3600.0)
+    governor = instance.governor(calls=100, daily=100_000)
+    governor.note_usage(4607, 407)
+    known = budget(governor)
+    governor.note_usage(4607, 407)
+    assert budget(governor) == known == int(left_over(100, 20.0, 1.0))
+
+
 def test_without_an_earlier_reading_half_the_ceiling_is_used_for_one_window(
     instance: Instance, clock: ScriptedClock
 ) -> None:

@@ -9,10 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_marketo.mapping.attachments import ATTRIBUTES_BYTES, AttachmentKind, attribute_value
+from target_marketo.mapping.attachments import (
+    ATTRIBUTES_BYTES,
+    AttachmentKind,
+    attribute_value,
+    lanes,
+)
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused, Unfit
+from target_marketo.mapping.texts import TEXT_BYTES
 from target_marketo.problems import SettingError
 from tests.target_marketo.mapping.test_streams_setting import FIELDS
 
@@ -216,3 +222,82 @@ def test_every_problem_is_reported_where_all_are_asked_for() -> None:
     )
 
     assert len(told) == 4
+
+
+EVERYTHING = {
+    "lists": ["VIP", "News"],
+    "programs": {"LiveChat": "Engaged", "Other": "Member"},
+    "activity": ACTIVITY,
+    "object": OBJECT,
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("list:VIP", [(AttachmentKind.LIST, "VIP")]),
+        ("program:Other", [(AttachmentKind.PROGRAM, "Other: Member")]),
+        ("activity:livechatChat#0123456789ab", [(AttachmentKind.ACTIVITY, "livechatChat")]),
+        ("object:chat_c#0123456789ab", [(AttachmentKind.OBJECT, "chat_c")]),
+        ("list:gone", []),
+        ("program:VIP", []),
+        ("activity:chat_c#0123456789ab", []),
+        ("field:email", []),
+    ],
+)
+def test_a_part_of_a_record_is_one_of_its_attachments(
+    part: str, expected: list[tuple[AttachmentKind, str]]
+) -> None:
+    plan = Mapper(chats(fields={"email": "email"}, **EVERYTHING), FIELDS).plan("chats", {})
+    found = plan.only(part).map(CHAT)
+
+    assert isinstance(found, Mapped)
+    assert [(each.lane.kind, str(each.lane)) for each in found.attachments] == expected
+
+
+def test_all_lanes_of_an_entry_are_known_before_the_first_record() -> None:
+    entry = Mapper(chats(fields={"email": "email"}, **EVERYTHING), FIELDS).plan("chats", {}).entry
+
+    assert [(str(lane), fields) for lane, fields in lanes(entry)] == [
+        ("VIP", ()),
+        ("News", ()),
+        ("LiveChat: Engaged", ()),
+        ("Other: Member", ()),
+        ("livechatChat", ("threadId", "seconds", "rating")),
+        ("chat_c", ("threadId",)),
+    ]
+    alone = Mapper(chats(lists=["VIP"]), FIELDS).plan("chats", {}).entry
+    assert [str(lane) for lane, _ in lanes(alone)] == ["VIP"]
+
+
+@pytest.mark.parametrize(
+    ("option", "since", "skips"),
+    [
+        ({}, "first_run", False),
+        ({"since": "2026-11-01"}, "2026-11-01", False),
+        ({"since": "everything"}, "everything", False),
+        ({"if_missing": "skip"}, "first_run", True),
+    ],
+)
+def test_a_lane_knows_since_when_and_what_if_its_type_is_missing(
+    option: dict[str, str],
+    since: str,
+    skips: bool,  # noqa: FBT001
+) -> None:
+    found = mapped(CHAT, fields={"email": "email"}, activity=ACTIVITY | option)
+    (activity,) = found.attachments
+
+    assert (activity.lane.since, activity.lane.skip_if_missing) == (since, skips)
+    assert activity.lane.once == "threadId"
+
+
+def test_texts_that_are_too_long_for_their_attributes_are_cut() -> None:
+    record = CHAT | {"topic": "t" * 300, "rating": "r" * 300, "duration": "é" * 40_000}
+    types = {"livechatChat": {"rating": "string", "seconds": "text"}}
+    (activity,) = mapped(record, types, fields={"email": "email"}, activity=ACTIVITY).attachments
+
+    assert activity.primary == "t" * 255
+    assert activity.values["rating"] == "r" * 255
+    seconds = activity.values["seconds"]
+    assert set(seconds) == {"é"}
+    assert 1000 < len(seconds.encode()) <= TEXT_BYTES

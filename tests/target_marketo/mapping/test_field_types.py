@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +47,21 @@ FITS: list[tuple[str, Any, Any]] = [
     ("date", "0001-01-01T00:00:00+05:00", "0001-01-01"),
     ("datetime", 1701123100000, "2023-11-27T22:11:40Z"),
     ("datetime", "1701123100", "2023-11-27T22:11:40Z"),
+    ("datetime", 10**9, "2001-09-09T01:46:40Z"),
+    ("datetime", 10**10 - 1, "2286-11-20T17:46:39Z"),
+    ("datetime", 10**12, "2001-09-09T01:46:40Z"),
+    ("datetime", 10**13 - 1, "2286-11-20T17:46:39Z"),
+    ("datetime", 10**15, "2001-09-09T01:46:40Z"),
+    ("datetime", 10**16 - 1, "2286-11-20T17:46:39Z"),
+    ("date", date(2026, 8, 30), "2026-08-30"),
+    ("date", datetime(2026, 8, 30, 23, 30, tzinfo=timezone(timedelta(hours=-5))), "2026-08-30"),
+    ("datetime", date(2026, 8, 30), "2026-08-30T00:00:00Z"),
+    ("datetime", datetime(2026, 8, 30, 5), "2026-08-30T05:00:00Z"),  # noqa: DTZ001 - has none
+    (
+        "datetime",
+        datetime(2026, 8, 30, 23, tzinfo=timezone(timedelta(hours=-5))),
+        "2026-08-31T04:00:00Z",
+    ),
     ("datetime", 1701123100.75, "2023-11-27T22:11:40Z"),
     ("datetime", "2026-08-30T05:49:48Z+0000", "2026-08-30T05:49:48Z"),
     ("datetime", "2026-08-30", "2026-08-30T00:00:00Z"),
@@ -99,6 +115,10 @@ UNFIT: list[tuple[str, Any, str]] = [
     ("datetime", "9999-12-31T23:59:59-05:00", "wrong_type"),
     # A number is an epoch or nothing, and never a year.
     ("datetime", 2023, "wrong_type"),
+    *(
+        ("datetime", number, "wrong_type")
+        for number in (10**9 - 1, 10**10, 10**12 - 1, 10**13, 10**15 - 1, 10**16)
+    ),
     ("datetime", "1999", "wrong_type"),
     ("date", 20231127, "wrong_type"),
     ("date", 1.5, "wrong_type"),

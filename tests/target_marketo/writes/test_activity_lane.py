@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from target_marketo.delivery.interface import CallFailed, Fate
-from target_marketo.marketo.activities import Activity, Attribute, Page, Value
+from target_marketo.mapping.attachments import AttachmentKind
+from target_marketo.mapping.attachments import Lane as MappedLane
+from target_marketo.marketo.activities import Activity, ActivityType, Attribute, Page, Value
 from target_marketo.store.activity_ledger import Adopted, Found
-from target_marketo.writes.activity_lane import MAX_PAGES, ActivityLane, NotYet
+from target_marketo.writes.activity_lane import (
+    MAX_PAGES,
+    WRITTEN_DAYS,
+    ActivityLane,
+    NotYet,
+    open_lane,
+)
 from target_marketo.writes.activity_reading import MARGIN_SECONDS, OnceAttribute
 
 if TYPE_CHECKING:
@@ -173,3 +182,22 @@ def test_too_much_to_be_read_ends_the_lane_and_is_not_read_again(pages: int, *, 
         assert failed.value.fate is Fate.ENDS_LANE
         assert "adopt --since 2026-11-08" in failed.value.cure
     assert len(lane.log.read) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "since"),
+    [
+        ("everything", NOW - WRITTEN_DAYS * DAY),
+        ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC).timestamp()),
+        ("2026-11-01T00:00:00+02:00", datetime(2026, 10, 31, 22, tzinfo=UTC).timestamp()),
+        ("2001-01-01", NOW - WRITTEN_DAYS * DAY),
+        ("first_run", NOW - DAY),
+        ("", NOW - DAY),
+    ],
+)
+def test_a_lane_begins_when_the_setting_says(said: str, since: float) -> None:
+    described = ActivityType("chat", "Chat", id=CHAT, attributes=(Attribute("threadId", "Thread"),))
+    lane = MappedLane(AttachmentKind.ACTIVITY, ("chat",), since=said, once="threadId")
+    ledger = SimpleNamespace(since=lambda _type, proposal: proposal)
+
+    assert open_lane(lane, described, cast("ActivityLedger", ledger), NOW).since == since

@@ -62,6 +62,12 @@ def test_where_the_type_is_not_described_a_like_name_will_do() -> None:
     assert list(found) == ["5"]
 
 
+def test_its_own_name_goes_before_a_like_one() -> None:
+    once = OnceAttribute(Attribute("threadId"), described=False)
+    both = (Value(name="thread_id", value="another"), Value(api_name="threadId", value="T1"))
+    assert once.of(Activity(7, CHAT, attributes=both)) == "T1"
+
+
 def test_absent_is_what_two_readings_far_enough_apart_did_not_show() -> None:
     watch, which = Watch(60.0), (CHAT, "a")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from msgspec import structs
@@ -14,8 +15,9 @@ from target_marketo.delivery.interface import CallFailed, Fate
 from target_marketo.mapping.attachments import Attachment, Lane
 from target_marketo.marketo.activities import ActivityType, Attribute
 from target_marketo.marketo.errors import EndsKind, EndsLane, Unavailable
-from target_marketo.store.activity_ledger import State
+from target_marketo.store.activity_ledger import Found, State
 from target_marketo.store.database import open_database
+from target_marketo.writes.custom_activities import of
 from target_marketo.writes.destinations import NotThere
 from tests.target_marketo.writes.model_marketo import (
     CHAT,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from target_marketo.delivery.interface import Result
     from target_marketo.store.database import Database
+    from target_marketo.writes.parts import Parts
 
 DAY = 86_400.0
 
@@ -256,6 +259,67 @@ def test_the_activities_of_many_people_are_read_together(
     assert set(marketo.times().values()) == {1}
     # The type, since `since`; everybody; once more those of whom nothing was found.
     assert [len(each) for each in marketo.reads] == [0, 0, 20]
+
+
+def test_where_everybodys_are_too_many_those_of_thirty_people_are_read_at_a_time(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    marketo.leads = set(range(1, 41))
+    rows = [row for lead in marketo.leads for row in run.chats(f"t{lead}", lead=lead)]
+    marketo.acts = deque([Act("lost")])
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, rows)
+    marketo.kept += [Kept(99, f"other {n}", "2026-11-28T11:59:30Z", START) for n in range(101)]
+    marketo.page_rows = 1
+    marketo.clock.sleep(2 * TIMEOUT)
+    marketo.reads.clear()
+
+    results = run.kind.read_back(LANE, rows).results
+    assert {result.fate for result in results} == {Fate.DONE}
+    assert [len(each) for each in marketo.reads] == [0, 30, 10]
+
+
+def test_what_somebody_else_wrote_just_before_is_done_and_not_sent(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    def somebody_else(at: str) -> None:
+        if at == "before claim":
+            run.ledger.adopt(CHAT, [Found("a", "2026-11-28T10:00:00Z")])
+
+    run.ledger.instant = somebody_else
+    (first, second) = run.kind.send(LANE, run.chats("a", "b")).results
+
+    assert (first.fate, first.counted, second.fate) == (Fate.DONE, "the same", Fate.DONE)
+    assert marketo.adds == [["b"]]
+
+
+def test_whether_people_are_there_still_is_asked_three_hundred_at_a_time(
+    database: Database,
+) -> None:
+    asked: list[int] = []
+
+    def lookup(by: str, keys: list[str], fields: list[str]) -> list[dict[str, Any]]:
+        assert (by, fields) == ("id", ["id"])
+        asked.append(len(keys))
+        return [{"id": key} for key in keys if key != "7"]
+
+    marketo = SimpleNamespace(lookup=lookup, clock=SimpleNamespace(now=lambda: START), timeout=1.0)
+    settings = SimpleNamespace(instance="one", activity_visibility_seconds=60.0)
+    kind = of(
+        cast(
+            "Parts",
+            SimpleNamespace(
+                marketo=marketo,
+                settings=settings,
+                database=database,
+                run="",
+                lanes={},
+                key_hash=lambda _: "",
+            ),
+        )
+    )
+    assert kind._means.still_there(range(1, 602)) == set(range(1, 602)) - {7}
+    assert asked == [300, 300, 1]
 
 
 def test_a_person_who_has_gone_is_looked_up_once_more(run: Delivery, marketo: ModelMarketo) -> None:

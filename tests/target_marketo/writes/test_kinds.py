@@ -158,6 +158,8 @@ def test_no_trouble_costs_anything(
         for fault in TROUBLES[trouble]
     ]
     marketo.set_faults(faults)
+    if trouble != "late":
+        target.hold_for(0.2)
     ended = target.run(
         everybody(), streams=kind.streams(), request_timeout_seconds=1, rate_limit_seconds=1
     )

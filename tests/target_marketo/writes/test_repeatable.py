@@ -62,6 +62,7 @@ class Destinations:
         self.ids = {"VIP": 7, "7": 7, "News": 8, "LiveChat": 21, "21": 21, "Other": 22}
         self.missing: dict[str, Exception] = {}
         self.forgotten: list[tuple[str, str]] = []
+        self.shows_statuses = True
 
     def _id(self, name: str) -> int:
         if name in self.missing:
@@ -72,6 +73,8 @@ class Destinations:
         return SimpleNamespace(id=self._id(name))
 
     def program(self, name: str, status: str) -> MemberStatuses:
+        if not self.shows_statuses:
+            return MemberStatuses(self._id(name), name, "", ())
         found = cast("Any", SimpleNamespace(name=status, step=STEPS[status]))
         return MemberStatuses(self._id(name), name, "channel", (found,))
 
@@ -227,9 +230,27 @@ def test_only_a_later_step_takes_the_place_of_a_status(programs: World) -> None:
     assert not programs.kind.replaces(MEMBER, ENGAGED_BY_ID)
 
 
+def test_where_steps_are_not_known_each_status_is_said(programs: World) -> None:
+    programs.places.shows_statuses = False
+    programs.kind.prepare()
+
+    assert programs.identity(1, ENGAGED) != programs.identity(1, MEMBER)
+    assert programs.identity(1, ENGAGED) == programs.identity(1, ENGAGED_BY_ID)
+    assert not programs.kind.replaces(ENGAGED, MEMBER)
+    assert programs.send(1) == [(Fate.DONE, "")]
+
+
 def test_of_lists_and_objects_the_later_record_counts(lists: World, objects: World) -> None:
     assert lists.kind.replaces(VIP, VIP)
     assert objects.kind.replaces(CHAT, CHAT)
+
+
+def test_the_fields_of_an_object_are_looked_for_before_the_first_row(objects: World) -> None:
+    objects.places.missing = {"chat_c": NotThere("no object chat_c")}
+    objects.kind.prepare()
+    with pytest.raises(CallFailed):
+        objects.send(1)
+    assert objects.api.sent == []
 
 
 # What ends
@@ -253,6 +274,8 @@ def test_a_call_that_fails_is_told_to_the_engine(world: World, error: Any, fate:
         world.send(1)
     assert (failed.value.fate, failed.value.code) == (fate, error.code)
     assert len(world.api.sent) == 1, "it is said again by nobody here"
+    asked = [(world.kind.name, world.lane.key[0])] if fate is Fate.ENDS_LANE else []
+    assert world.places.forgotten == asked
 
 
 def test_a_run_that_is_cancelled_sends_nothing(world: World) -> None:
@@ -271,6 +294,7 @@ def test_an_invalid_call_to_a_list_or_program_ends_it_and_of_objects_a_row_is_wr
         world.send(1)
     is_object = isinstance(world.kind, CustomObjects)
     assert failed.value.fate is (Fate.REFUSED if is_object else Fate.ENDS_LANE)
+    assert world.places.forgotten == [(world.kind.name, world.lane.key[0])], "is it there still?"
 
 
 @pytest.mark.parametrize(
