@@ -14,6 +14,7 @@ import atexit
 import importlib
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,7 @@ def run(
         folder = Path(name)
         (folder / "stdin").write_text(given)
         os.mkfifo(folder / "code")
+        end = os.open(folder / "code", os.O_RDONLY | os.O_NONBLOCK)
         _FORKS.start(
             {
                 "folder": name,
@@ -73,7 +75,10 @@ def run(
                 "timeout": timeout,
             }
         )
-        code = int((folder / "code").read_text())
+        while not select.select([end], [], [], 1.0)[0]:
+            _FORKS.need_to_live()
+        code = int(os.read(end, 16))
+        os.close(end)
         out, err = ((folder / each).read_text() for each in ("stdout", "stderr"))
     note_process(command, out, err)
     return subprocess.CompletedProcess(list(command), code, out, err)
@@ -92,7 +97,7 @@ class _Forks:
 
     def start(self, wanted: dict[str, Any]) -> None:
         with self._guards_process:
-            if self._process is None:
+            if self._process is None or self._process.poll() is not None:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "tests.warm"],
                     stdin=subprocess.PIPE,
@@ -103,6 +108,11 @@ class _Forks:
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps(wanted) + "\n")
             self._process.stdin.flush()
+
+    def need_to_live(self) -> None:
+        with self._guards_process:
+            if self._process is None or self._process.poll() is not None:
+                raise RuntimeError("the commands cannot be loaded: see standard error")
 
 
 _FORKS = _Forks()
@@ -151,6 +161,7 @@ def _become(wanted: dict[str, Any]) -> NoReturn:
     sys.stdout = os.fdopen(1, "w")
     sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace")
     sys.argv = wanted["command"]
+    vars(sys.modules["__main__"])["__package__"] = None  # what click calls a program goes by it
     try:
         code = _code_of(Path(sys.argv[0]).name)
         threading._shutdown()  # type: ignore[attr-defined]  # what Python ends with
