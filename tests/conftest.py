@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.isolation"]
 
 _RULE = "A planted secret or personal datum is shown (see tests/planted.py):"
+_LONGEST = ("test_isolation", "test_hiccups", "test_meltano_runs")
 _PATCH = pytest.StashKey[pytest.MonkeyPatch]()
 
 
@@ -32,11 +33,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Tests wait as long as they compute, so two workers keep a core busy. The few that somebody
-    names run in this process, where a debugger can be and where nothing has to start first.
+    """Tests wait twice as long as they compute, so three workers keep a core busy. The few that
+    somebody names run in this process: a debugger can be there, and nothing has to start first.
     """
     everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return 2 * len(os.sched_getaffinity(0)) if everything else 0
+    return 3 * len(os.sched_getaffinity(0)) if everything else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: in the end nobody waits for it."""
+    items.sort(key=lambda item: not item.path.name.startswith(_LONGEST))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -46,7 +46,7 @@ class Witness:
             self._seen.append(Seen(where, readable))
 
     def take(self) -> list[Seen]:
-        """All of it; from now on it counts anew."""
+        """All of it; from now on it counts again from zero."""
         taken, self._seen = self._seen, []
         return taken
 
@@ -126,6 +126,12 @@ class _Popen(subprocess.Popen[Any]):
         for where, text in zip(self._places, read, strict=True):
             WITNESS.note(where, text)
         return read
+
+
+def note_process(command: Sequence[str], out: str, err: str) -> None:
+    """What a process has written that was started in another way."""
+    WITNESS.note(f"stdout of {_command(command)}", out)
+    WITNESS.note(f"stderr of {_command(command)}", err)
 
 
 class _Pipe:

@@ -207,7 +207,7 @@ def problems(config: Mapping[str, Any]) -> Iterator[str]:
     for name in WORDS:
         if not re.fullmatch(r"[!-~]*", config.get(name, "")):
             yield f"setting {name}: it holds a blank or a letter that does not belong there"
-    # Requests raises an error for it that is none of its own.
+    # Requests raises an error for it that is not one of its own.
     bundle = next(filter(None, map(os.environ.get, _CA_BUNDLES)), None)
     if bundle and not os.path.exists(bundle):  # noqa: PTH110 - as requests looks for it
         yield f"{' or '.join(_CA_BUNDLES)} in the environment: there is no file {bundle}"

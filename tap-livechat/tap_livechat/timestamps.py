@@ -22,9 +22,9 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def parse(value: object) -> datetime | None:
-    """The moment in UTC, or None for what is no time (absent, empty, broken)."""
+    """The moment in UTC, or None for what is not a time (absent, empty, broken)."""
     try:
-        moment = datetime.fromisoformat(value)  # type: ignore[arg-type] # what is no text is no time
+        moment = datetime.fromisoformat(value)  # type: ignore[arg-type] # what is not a text is not a time
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo is UTC else _in_utc(moment)

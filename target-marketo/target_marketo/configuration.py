@@ -219,6 +219,9 @@ def _json(text: str) -> Any:
     return value
 
 
+_ENDLESS = "meltano.yml: a value is nested too deeply, or within itself"
+
+
 class _TooDeep(ValueError):
     """A value is nested as no setting is, or without end, as YAML can say it."""
 
@@ -364,7 +367,6 @@ def _project() -> dict[str, Any]:
         node = loader.get_single_node()
         twice = _twice(node, set())
         project = None if node is None else loader.construct_document(node)
-        _need_an_end(project)
     except yaml.MarkedYAMLError as error:
         # Not what it says, which may be a part of a value.
         mark = error.problem_mark or error.context_mark
@@ -372,8 +374,8 @@ def _project() -> dict[str, Any]:
         raise SettingError(
             f"{where}: this is not YAML; check the indents and quotes there"
         ) from None
-    except (RecursionError, _TooDeep):
-        raise SettingError("meltano.yml: a value is nested too deeply, or within itself") from None
+    except RecursionError:
+        raise SettingError(_ENDLESS) from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingError(f"meltano.yml cannot be read ({type(error).__name__})") from None
     if twice is not None:
@@ -400,7 +402,12 @@ def _twice(node: Any, looked_at: set[int]) -> tuple[int, str] | None:
 
 
 def _plugins(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    kinds = _dict(section.get("plugins")).values()
+    plugins = _dict(section.get("plugins"))
+    try:
+        _need_an_end(plugins)
+    except _TooDeep:
+        raise SettingError(_ENDLESS) from None
+    kinds = plugins.values()
     return {str(each.get("name")): each for kind in kinds for each in _dicts(kind)}
 
 

@@ -4,4 +4,7 @@ from __future__ import annotations
 
 
 class SettingError(ValueError):
-    """A setting is wrong. One line: which, why, and what to do."""
+    """A setting is wrong. One line, whatever names it holds: which, why, and what to do."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in said))

@@ -55,7 +55,7 @@ def test_a_terminal_is_shown_the_same(capfd: pytest.CaptureFixture[str]) -> None
     assert "first" not in out
 
 
-def test_a_benchmark_that_fails_or_finds_nothing_is_told(
+def test_a_benchmark_that_fails_or_finds_nothing_is_reported(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     silent, broken = fake("silent", "pass"), fake("broken", FAKE + "sys.exit(3)")

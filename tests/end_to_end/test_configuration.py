@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import yaml
 
 import tap_livechat.configuration
 import target_marketo.configuration
+from tests import warm
 from tests.sandbox.marketo.client import MarketoSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -367,15 +367,7 @@ def test_every_command_takes_the_strongest_and_says_where_it_was_set(
     config = {"name": plugin, "config": {setting: int(values["meltano.yml"])}}
     sources.write("meltano.yml", json.dumps({"plugins": {"loaders": [config]}}))
 
-    done = subprocess.run(
-        [str(BIN / command), *arguments, *files],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=sources.folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-    )
+    done = warm.run([str(BIN / command), *arguments, *files], cwd=sources.folder, env=environment)
 
     called = setting if source == "meltano.yml" else variable
     assert done.returncode == 1
@@ -385,7 +377,7 @@ def test_every_command_takes_the_strongest_and_says_where_it_was_set(
 
 @pytest.mark.parametrize("twin", TWINS)
 @pytest.mark.parametrize("source", ["the environment", ".env"])
-def test_a_variable_that_is_no_setting_is_found_so_that_it_can_be_told(
+def test_a_variable_that_is_not_a_setting_is_found_so_that_it_can_be_reported(
     twin: Any, source: str, sources: Sources
 ) -> None:
     sources.put(source, txet="misspelt", _select='["*"]')
@@ -400,7 +392,7 @@ def test_a_variable_that_is_no_setting_is_found_so_that_it_can_be_told(
         (["tap-livechat", "--check"], "TAP_LIVECHAT_START_DTAE", "did you mean start_date"),
     ],
 )
-def test_a_misspelt_variable_is_told(
+def test_a_misspelt_variable_is_reported(
     command: list[str], variable: str, told: str, tmp_path: Path
 ) -> None:
     with MarketoSandbox() as marketo:
@@ -412,14 +404,8 @@ def test_a_misspelt_variable_is_told(
             "TAP_LIVECHAT_ACCOUNTS_URL": "http://127.0.0.1:9",
             variable: "true",
         }
-        done = subprocess.run(
-            [str(BIN / command[0]), *command[1:]],
-            cwd=tmp_path,
-            env={**os.environ, **settings},
-            input="",
-            capture_output=True,
-            text=True,
-            check=False,
+        done = warm.run(
+            [str(BIN / command[0]), *command[1:]], cwd=tmp_path, env={**os.environ, **settings}
         )
 
     assert told in done.stderr

@@ -59,7 +59,7 @@ class Project:
     def run(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs one line as a shell would, with the environment of this test run's tools."""
         environment = guard.without_settings()
-        # Our own environment is there already: nothing is installed anew for a copy.
+        # Our own environment is there already: nothing is installed again for a copy.
         environment |= {"UV_NO_SYNC": "1", "XDG_STATE_HOME": str(self.folder / "state")}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         return subprocess.run(

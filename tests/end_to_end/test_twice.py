@@ -1,4 +1,4 @@
-"""A key that stands twice, and what is no YAML, are told with their line; no value is shown."""
+"""A key that stands twice, and invalid YAML, are named with their line; no value is shown."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_meltano_yml(twin: Any, project: Path, more: str, told: str) -> None:
 
 
 @pytest.mark.parametrize("twin", TWINS)
-def test_anchors_and_merges_are_no_second_key(twin: Any, project: Path) -> None:
+def test_anchors_and_merges_are_not_a_second_key(twin: Any, project: Path) -> None:
     project.write_text(
         PROJECT + "environments:\n- name: prod\n  also: *config\n  config:\n    <<: *config\n"
         "    text: other\n    me: &me [*me]\n"

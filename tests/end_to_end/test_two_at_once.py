@@ -100,8 +100,10 @@ def test_of_two_schedules_in_one_second_one_runs_and_the_other_ends_with_a_line(
 
 
 def test_meltano_run_beside_one_that_is_going_ends_with_a_line_and_ping_tells_it_from_a_failure(
-    project: Project,
+    project: Project, request: pytest.FixtureRequest
 ) -> None:
+    if not request.config.getoption("--long"):
+        pytest.skip("takes seconds, and is much like the one before: --long")
     first = project.start(MELTANO_RUN)
     give_up_at = time.monotonic() + 90
     while not (project.folder / "store.sqlite").exists():  # the first target has begun

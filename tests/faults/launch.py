@@ -325,7 +325,12 @@ def _wrap(point: Point, passed: Callable[[], None]) -> None:
 def environment(plan: Plan, base: dict[str, str]) -> dict[str, str]:
     """The variables of a process that is to follow this plan."""
     root = str(Path(__file__).resolve().parents[2])
-    return base | {VARIABLE: msgspec.json.encode(plan).decode(), "PYTHONPATH": root}
+    return base | {VARIABLE: encoded(plan), "PYTHONPATH": root}
+
+
+def encoded(plan: Plan) -> str:
+    """The plan as `VARIABLE` has it."""
+    return msgspec.json.encode(plan).decode()
 
 
 def command(name: str, *arguments: str) -> list[str]:

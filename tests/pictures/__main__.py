@@ -1,4 +1,4 @@
-"""`python -m tests.pictures [NAME…]`: draws the README's pictures anew, from the sandbox."""
+"""`python -m tests.pictures [NAME…]`: redraws the README's pictures, from the sandbox."""
 
 from __future__ import annotations
 

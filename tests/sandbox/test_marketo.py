@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from tests.sandbox.marketo_api import ADA, code_of, emails
 
@@ -228,7 +229,7 @@ def test_the_journal_tells_every_call_in_order(marketo: MarketoSandbox, api: Mar
     assert lookup.arrival <= lookup.reply <= sync.arrival <= sync.reply
 
 
-def test_counts_can_be_begun_anew_while_leads_and_quota_stay(
+def test_counts_can_be_begun_again_while_leads_and_quota_stay(
     marketo: MarketoSandbox, api: MarketoApi
 ) -> None:
     api.sync(ADA)
@@ -268,3 +269,10 @@ def test_it_serves_300_rows_faster_than_marketo_may_be_asked(
         api.lookup(*emails(300), fields="email,firstName,city")
     # The real limit is 5 calls a second. The sandbox does 150 and more.
     assert time.monotonic() - started < 40 / 5
+
+
+def test_replies_say_when_it_is_at_marketo(marketo: MarketoSandbox) -> None:
+    marketo.reset(clock_start="2026-07-15T17:00:00Z")
+    reply = requests.get(f"{marketo.endpoint}/v1/stats/usage.json", timeout=5)
+
+    assert reply.headers["Date"].startswith("Wed, 15 Jul 2026 17:00:")

@@ -336,7 +336,7 @@ def test_activities_of_a_merged_person_move(
     assert marketo.leads()[0]["firstName"] == "Ada"  # the winner takes what it lacks
 
 
-def test_deleted_people_are_told_for_fourteen_days(
+def test_deleted_people_are_reported_for_fourteen_days(
     marketo: MarketoSandbox, chatting: ObjectApi, lead: int
 ) -> None:
     token = chatting.token(SINCE)

@@ -227,7 +227,7 @@ def test_usage_tells_calls_by_day_and_user(marketo: MarketoSandbox, api: Marketo
     assert [day["total"] for day in week] == [31_002, 1, 0, 0, 0, 0, 0]
 
 
-def test_errors_are_told_by_day_and_code(api: MarketoApi) -> None:
+def test_errors_are_reported_by_day_and_code(api: MarketoApi) -> None:
     api.call("GET", "/v1/no/such.json")
     api.sync(ADA, action="upsert")
     (today,) = api.call("GET", "/v1/stats/errors.json")["result"]

@@ -175,7 +175,7 @@ def skipped_row(api: ObjectApi) -> Any:
 OLD = "2024-10-01T00:00:00Z"
 FUTURE = "2027-01-01T00:00:00Z"
 LONG = "x" * 256
-# By question: what is done, and what comes of it by position.
+# By question: what is done, and the result by position.
 ANSWERS: dict[str, tuple[Callable[[ObjectApi], Any], list[Any]]] = {
     "made_lag": (made, [[(True, 1), (True, 1)], [(False, 0), (True, 1)]]),
     "activity_id": (ids, [[1, 2, 3, 4], [None] * 4, [1, 2, 0, 1]]),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_livechat.tap import TapLiveChat
+from tests import warm
 from tests.sandbox.livechat.client import LiveChatSandbox
 
 if TYPE_CHECKING:
@@ -91,12 +92,8 @@ class Tap:
         log_level: str = "INFO",
         **settings: Any,
     ) -> Output:
-        done = subprocess.run(
+        done = warm.run(
             self.command(streams, state, **settings),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
             env={**self.environment, "TAP_LIVECHAT_LOGLEVEL": log_level},
         )
         return Output(done.returncode, done.stdout, done.stderr)

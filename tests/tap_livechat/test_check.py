@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.answers import Answers
 from tests.tap_livechat.conftest import Tap
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
 
 ALL = ["visitors", "chats", "agents", "groups", "tags"]
@@ -24,14 +25,7 @@ ARCHIVES = {"list_archives": b'{"chats": [], "found_chats": 7}'}
 def check(
     tap: Tap, streams: Sequence[str] | None = ALL, how: str = "--check=json", **settings: Any
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*tap.command(streams, **settings), how],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=tap.environment,
-    )
+    return warm.run([*tap.command(streams, **settings), how], env=tap.environment)
 
 
 def findings(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
@@ -108,6 +102,8 @@ def test_if_livechat_tells_the_scopes_of_a_personal_access_token_one_request_doe
         ("chats--all:ro", ["visitors"], ("ok", "visitors")),
         ("chats--all:rw", ["visitors"], ("ok", "visitors")),
         ("chats--access:ro", ["visitors"], ("warning", "chats--all:ro")),
+        ("tags--groups:ro", ["tags"], ("ok", "tags")),
+        ("agents-bot--my:ro", ["bots"], ("ok", "bots")),
         ("chats--all:ro", ALL, ("failed", "agents needs agents--all:ro")),
         ("agents--all:ro", ALL, ("failed", "visitors needs chats--all:ro")),
     ],
@@ -194,7 +190,7 @@ def test_a_refresh_token_that_could_not_be_kept_is_not_risked(
         (None, "not_tried", "did not tell"),
     ],
 )
-def test_a_clock_that_is_off_is_told(
+def test_a_clock_that_is_off_is_reported(
     tap: Tap, ahead: timedelta | None, status: str, words: str
 ) -> None:
     with Answers(ARCHIVES, ahead=ahead) as answers:
@@ -213,7 +209,7 @@ def test_a_clock_that_is_off_is_told(
         ((500, b"oops"), "try again in a minute"),
     ],
 )
-def test_an_account_that_does_not_answer_is_told_at_once(
+def test_an_account_that_does_not_answer_is_reported_at_once(
     tap: Tap, reply: tuple[int, bytes], words: str
 ) -> None:
     with Answers({"list_archives": reply}) as answers:
@@ -241,7 +237,7 @@ def test_the_other_sources_are_asked_in_their_own_way(
     assert "list_customers answers" in found["account"][1]
 
 
-def test_an_account_without_the_customer_data_platform_is_told_so(tap: Tap) -> None:
+def test_an_account_without_the_customer_data_platform_is_reported_as_such(tap: Tap) -> None:
     for reply in ((404, b'{"error": "not found"}'), (403, b'{"error": "forbidden"}')):
         with Answers({"list_customers": reply}) as answers:
             run = tap.run(["visitors"], visitor_source="cdp", cdp_url=answers.url)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.tap_livechat.conftest import Output
 
 if TYPE_CHECKING:
@@ -16,14 +16,8 @@ if TYPE_CHECKING:
 
 
 def first(tap: Tap, number: int, streams: list[str], **settings: Any) -> Output:
-    done = subprocess.run(
-        [*tap.command(streams, **settings), "--limit", str(number)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=tap.environment,
-    )
+    command = [*tap.command(streams, **settings), "--limit", str(number)]
+    done = warm.run(command, env=tap.environment)
     return Output(done.returncode, done.stdout, done.stderr)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,7 @@ from meltano.core.plugin.singer.catalog import SelectExecutor, visit
 
 from tap_livechat import selection
 from tap_livechat.tap import TapLiveChat
+from tests import warm
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.conftest import TAP, Output, Tap
 
@@ -71,19 +71,12 @@ def run(tap: Tap, *arguments: str) -> Output:
     """The tap as a person starts it in a project's folder, with its settings in `.env`."""
     lines = [f"TAP_LIVECHAT_{name.upper()}={value}\n" for name, value in tap.settings.items()]
     (tap.folder / ".env").write_text("".join(lines))
-    done = subprocess.run(
-        [TAP, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tap.folder,
-        env=tap.environment,
-    )
+    done = warm.run([TAP, *arguments], cwd=tap.folder, env=tap.environment)
     return Output(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--config=ENV",)])
-def test_without_a_selection_what_the_token_may_not_see_is_left_out_and_told(
+def test_without_a_selection_what_the_token_may_not_see_is_left_out_and_reported(
     tmp_path: Path, narrow: LiveChatSandbox, arguments: tuple[str, ...]
 ) -> None:
     narrow.reset()
@@ -133,14 +126,8 @@ def test_by_hand_meltano_ymls_selection_applies_and_a_variable_beats_it(
 
     of_file = run(tap)
     monkeypatch.setenv("TAP_LIVECHAT__SELECT", '["tags.*"]')
-    of_variable = subprocess.run(
-        [TAP],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tap.folder,
-        env=tap.environment | {"TAP_LIVECHAT__SELECT": '["tags.*"]'},
-    )
+    variable = {"TAP_LIVECHAT__SELECT": '["tags.*"]'}
+    of_variable = warm.run([TAP], cwd=tap.folder, env=tap.environment | variable)
 
     assert set(of_file.schemas) == {"visitors"}
     assert "email" not in of_file.records["visitors"][0]

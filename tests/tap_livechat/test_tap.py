@@ -18,7 +18,7 @@ import pytest
 from livechat.agent import AgentWeb
 
 from tap_livechat.timestamps import parse
-from tests import planted
+from tests import planted, warm
 from tests.sandbox.crowd import AGENTS
 from tests.sandbox.livechat.client import LiveChatSandbox
 from tests.tap_livechat.conftest import ARCHIVES, Output, Tap
@@ -180,12 +180,39 @@ def test_a_signal_ends_the_run_with_a_state_behind_what_was_written(
 
         assert first.code == 128 + number
         assert '"STATE"' in first.stdout.splitlines()[-1]
+        cost, reason = first.log.splitlines()[-2:]
+        assert "LiveChat requests: " in cost
+        assert "Stopped by" in reason
         assert "Traceback" not in first.log
         livechat.change(latency_seconds=0)
         rest = tap.run(state=first.states[-1])
         delivered = set(first.values("chats", "thread_id")) | set(rest.values("chats", "thread_id"))
         assert delivered == set(livechat.expected()["threads"])
         assert len(rest.records["chats"]) < len(delivered)
+
+
+def test_a_stop_behind_a_slow_target_throws_one_page_away_at_most(
+    tap: Tap, livechat: LiveChatSandbox
+) -> None:
+    with subprocess.Popen(
+        tap.command(["chats"], page_size=10),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=tap.environment,
+        text=True,
+    ) as process:
+        before = -1  # what it has asked for once the pipe is full
+        while (paid := livechat.counts()["requests"].get("list_archives", 0)) != before or not paid:
+            assert process.poll() is None
+            before = paid
+            time.sleep(0.7)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        run = Output(0, process.stdout.read(), "")
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+
+    assert len(run.records["chats"]) >= 10 * (paid - 1)
+    assert paid < len(livechat.expected()["threads"]) / 10, "it was stopped before its end"
 
 
 def test_a_target_that_stops_reading_ends_the_run_in_one_line(tap: Tap) -> None:
@@ -379,6 +406,18 @@ def test_the_other_sources_resume_from_every_state(tap: Tap, source: str) -> Non
     assert len(rest.records["visitors"]) < len(whole.records["visitors"])
 
 
+@pytest.mark.parametrize("source", ["customers", "cdp"])
+def test_the_other_sources_cost_a_request_for_all_rows_of_a_page_but_one(
+    tap: Tap, livechat: LiveChatSandbox, source: str
+) -> None:
+    run = tap.run(["visitors"], visitor_source=source, page_size=20)
+
+    people = len(run.records["visitors"])
+    assert people > 100
+    # Of the platform's some are of no time, and asked for with the others.
+    assert livechat.counts()["requests_total"] <= math.ceil(people / 19) + 1
+
+
 def test_agents_groups_and_tags_cost_one_request_each(tap: Tap, livechat: LiveChatSandbox) -> None:
     run = tap.run(["agents", "groups", "tags"])
 
@@ -393,14 +432,8 @@ def test_settings_come_from_the_environment(tap: Tap, livechat: LiveChatSandbox)
     command = [tap.command()[0], "--config=ENV"]
     environment = {**os.environ, **names, "TAP_LIVECHAT_PAGE_SIZE": "50"}
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    wrong = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environment, "TAP_LIVECHAT_PAGE_SIZE": "many"},
-    )
+    done = warm.run(command, env=environment)
+    wrong = warm.run(command, env={**environment, "TAP_LIVECHAT_PAGE_SIZE": "many"})
 
     assert done.returncode == 0
     assert Output(0, done.stdout, "").records["visitors"]
@@ -475,7 +508,7 @@ def test_a_file_that_is_no_json_is_named(tap: Tap, option: str, content: str) ->
     command = tap.command(state={})
     Path(command[command.index(option) + 1]).write_text(content)
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = warm.run(command, env=os.environ)
 
     assert done.returncode == 1
     [line] = Output(1, "", done.stderr).errors
@@ -513,7 +546,7 @@ def test_an_output_that_cannot_be_written_ends_the_run_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-def test_a_bug_is_told_without_the_text_of_its_exception(tap: Tap) -> None:
+def test_a_bug_is_reported_without_the_text_of_its_exception(tap: Tap) -> None:
     code = (
         "from tap_livechat.streams.archives import ArchivePass\n"
         "def fail(*_): raise RuntimeError('anna@example.com')\n"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.tap_livechat.conftest import Output
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def test_a_mistake_in_a_stream_map_names_the_stream_and_the_expression(
     assert words in line
 
 
-def test_a_map_of_a_stream_that_is_none_is_a_mistake(tap: Tap, livechat: LiveChatSandbox) -> None:
+def test_a_map_of_a_stream_that_does_not_exist_is_a_mistake(
+    tap: Tap, livechat: LiveChatSandbox
+) -> None:
     run = tap.run(["visitors"], stream_maps={"visitor": {"email": "__NULL__"}})
 
     assert run.code == 1
@@ -57,14 +59,12 @@ def test_a_map_of_a_stream_that_is_none_is_a_mistake(tap: Tap, livechat: LiveCha
     "content",
     ["{}", "[]", "7", '{"streams": {"a": 1}}', '{"streams": [{"stream": "visitors"}]}'],
 )
-def test_a_catalog_that_is_none_is_not_taken_for_all(
+def test_something_that_is_not_a_catalog_is_not_taken_for_all(
     tap: Tap, livechat: LiveChatSandbox, content: str
 ) -> None:
     command = tap.command(["visitors"])
     Path(command[command.index("--catalog") + 1]).write_text(content)
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=tap.environment, timeout=60
-    )
+    done = warm.run(command, env=tap.environment)
     run = Output(done.returncode, done.stdout, done.stderr)
 
     assert run.code == 1

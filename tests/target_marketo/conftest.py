@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import warm
 from tests.faults import launch
 from tests.sandbox.marketo.client import MarketoSandbox
 from tests.target_marketo.governor.postgresql import PostgreSQL, running_server
@@ -94,18 +95,19 @@ class Target:
             "store_url": f"sqlite:///{folder / 'store.sqlite'}",
         }
 
+    @property
+    def _plan(self) -> launch.Plan:
+        return launch.Plan(stamps=str(self.folder / "stamps.jsonl"))
+
     def start(self, *, hurried: bool = False, **config: Any) -> subprocess.Popen[str]:
         """Starts the command; a setting of None is left out. Hurried, its own waits are a tenth."""
-        given = {name: value for name, value in (self.config | config).items() if value is not None}
-        path = self.folder / "config.json"
-        path.write_text(json.dumps(given))
+        path = self._written(config)
         command, environment = [COMMAND], self.environment()
         if hurried:
-            plan = launch.Plan(stamps=str(self.folder / "stamps.jsonl"))
             command = launch.command("target-marketo")
-            environment = launch.environment(plan, environment)
+            environment = launch.environment(self._plan, environment)
         return subprocess.Popen(
-            [*command, "--config", str(path)],
+            [*command, "--config", path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -114,13 +116,26 @@ class Target:
             cwd=self.folder,
         )
 
+    def _written(self, config: dict[str, Any]) -> str:
+        given = {name: value for name, value in (self.config | config).items() if value is not None}
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(given))
+        return str(path)
+
     def run(
         self, messages: Iterable[dict[str, Any] | str], *, hurried: bool = False, **config: Any
     ) -> Ended:
         """Runs the command on the messages to its end."""
-        process = self.start(hurried=hurried, **config)
-        out, err = process.communicate(lines(messages), timeout=120)
-        return Ended(process.returncode, out, err)
+        environment = self.environment()
+        if hurried:
+            environment[launch.VARIABLE] = launch.encoded(self._plan)
+        done = warm.run(
+            [COMMAND, "--config", self._written(config)],
+            given=lines(messages),
+            env=environment,
+            cwd=self.folder,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     def environment(self) -> dict[str, str]:
         """The environment without settings of the person who runs the tests."""

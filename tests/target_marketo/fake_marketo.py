@@ -108,6 +108,10 @@ class FakeInstance(FakeMarketo):
     patience_seconds: float = 0.0
     stopping: Callable[[], bool] = lambda: False
 
+    @property
+    def leads(self) -> FakeInstance:
+        return self
+
     def describe(self) -> list[Field]:
         return self.described
 

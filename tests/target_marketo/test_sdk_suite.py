@@ -25,7 +25,7 @@ from singer_sdk.testing.target_tests import (
 )
 from singer_sdk.testing.templates import TargetFileTestTemplate, TargetTestTemplate
 
-from target_marketo.singer.run import Stop
+from target_marketo.singer.run_end import Stop
 from target_marketo.target import TargetMarketo
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class RecordMissingKeyProperty(Validated, TargetFileTestTemplate):
 
 
 class RecordMissingRequiredProperty(Validated, TargetRecordMissingRequiredProperty):
-    """Not in the stock suite. The property would be the person's key: nobody comes of the row."""
+    """Not in the stock suite. The property would be the person's key, so nobody is made."""
 
 
 class MultipleStateMessages(Validated, TargetFileTestTemplate):

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
 import requests
@@ -37,6 +37,7 @@ _EXPIRY_MARGIN_SECONDS = 60.0
 # Where LiveChat does not say how long; one that ends earlier is refused, and then renewed.
 _LIFETIME_SECONDS = 8 * 3600.0
 _ALL_CHATS = "chats--all:"
+_LONGEST_SECONDS = 10.0**9
 _KINDS = (
     ("account_id", "personal_access_token"),
     ("access_token",),
@@ -143,17 +144,19 @@ class RefreshedToken(Authenticator):
                 "authorise the app again and set refresh_token, client_id and client_secret"
             )
         token, lifetime = granted.get("access_token"), granted.get("expires_in")
-        if not isinstance(token, str) or not token:
+        if not _is_token(token):
             raise AuthenticationError(
                 "LiveChat's reply to the token refresh holds no access token; check accounts_url"
             )
-        seconds = lifetime if isinstance(lifetime, (int, float)) else _LIFETIME_SECONDS
+        seconds = _LIFETIME_SECONDS
+        if isinstance(lifetime, (int, float)) and abs(lifetime) <= _LONGEST_SECONDS:
+            seconds = lifetime
         self._authorization = f"Bearer {token}"
         self._expires_at = time.monotonic() + max(seconds - _EXPIRY_MARGIN_SECONDS, seconds / 2)
         self._organization_id = granted.get("organization_id")
         self.grant = Grant.of(granted)
         successor = granted.get("refresh_token")
-        if isinstance(successor, str) and successor and successor != self._refresh_token:
+        if _is_token(successor) and successor != self._refresh_token:
             self._refresh_token = successor
             self.is_replaced = True
             self._rotated.write(successor)
@@ -183,6 +186,11 @@ class RefreshedToken(Authenticator):
             f"LiveChat's token endpoint did not answer in {_TRIES} tries; try again later, "
             "or check accounts_url"
         )
+
+
+def _is_token(found: object) -> TypeGuard[str]:
+    """It can be sent in a header, and kept."""
+    return isinstance(found, str) and found.isascii() and found.isprintable() and found != ""
 
 
 class RotatedToken:

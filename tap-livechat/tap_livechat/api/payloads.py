@@ -1,7 +1,7 @@
 """What LiveChat sends, as types: one step from JSON to what the streams read.
 
 A key that is absent is null, and what is not named here is left out. Where LiveChat departs from
-the types, `mended` keeps all that does fit: a null among the users, a time that is none, a leaf and
+the types, `mended` keeps all that does fit: a null among the users, an unreadable time, a leaf and
 a `Detail` of another type are left out (a number in the place of a text becomes one). Of any other
 part of the frame that is not what it must be nobody can tell what it held: such a reply is no
 reply, and nothing moves past it.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_origin
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
 
 import msgspec
 
@@ -40,8 +41,6 @@ class Decoder(Generic[P]):
         self._decode: Callable[[bytes], P] = msgspec.json.Decoder(kind).decode
 
     def __call__(self, reply: bytes) -> P:
-        if b"\\u0000" in reply:
-            reply = _NUL.sub(rb"\1", reply)
         try:
             return _read(self._decode, reply)
         except msgspec.ValidationError:
@@ -53,7 +52,9 @@ class Decoder(Generic[P]):
 
 
 def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
-    """With U+FFFD for each half of a pair of surrogates: no e-mail address has that."""
+    """Without NUL, and with U+FFFD for each half of a pair: no e-mail address has that."""
+    if b"\\u0000" in reply:
+        reply = _NUL.sub(rb"\1", reply)
     try:
         return decode(reply)
     except msgspec.ValidationError:
@@ -77,56 +78,72 @@ listed = Decoder(list[payloads.Object])
 """Of `list_agents` and the like: each row as it is."""
 
 
-class _ArchivesFrame(payloads.Payload):
-    chats: list[msgspec.Raw] | None = None
+class _Page(payloads.Payload, Generic[T]):
+    chats: list[T] | None = None
     found_chats: int | None = None
     next_page_id: str | None = None
 
 
-_decode_frame = msgspec.json.Decoder(_ArchivesFrame).decode
+_decode_frame = msgspec.json.Decoder(_Page[msgspec.Raw]).decode
 
 
 class ArchivesPage:
     """A page of `list_archives`: chats, each with one of its threads, by the few megabytes.
 
     A reply may be of any size: a thread has up to as many events as were said. What is decoded of
-    it takes ten times its bytes, so it is decoded in parts, and a part is forgotten for the next.
-    All of it is decoded once before any is used: nothing passes a row that cannot be read.
+    it takes ten times its bytes, so a large one is decoded in parts, and a part is forgotten for
+    the next. All of it is decoded once before any is used: nothing passes a row that cannot be
+    read.
     """
 
-    def __init__(self, reply: bytes, decode: Decoder[payloads.Chat]) -> None:
-        frame = _read(_decode_frame, reply)
-        _need_list(frame.chats, frame.found_chats)
-        self.found_chats = frame.found_chats
-        self.next_page_id = frame.next_page_id
-        self._decode = decode
-        self._parts = list(_parts(frame.chats or ()))
-        self._first = [self._rows(part) for part in self._parts[:1]]
-        for part in self._parts[1:]:
-            self._rows(part)
+    def __init__(self, reply: bytes, kind: _Kind) -> None:
+        self._decode = kind.chat
+        self._whole: list[payloads.Chat] | None = None
+        self._parts: list[list[msgspec.Raw]] = []
+        page: _Page[Any] | None = None
+        if len(reply) <= _PART_BYTES:
+            with suppress(msgspec.ValidationError):  # then row by row, each as far as it fits
+                page = _read(kind.page, reply)
+                self._whole = page.chats
+        if page is None:
+            page = _read(_decode_frame, reply)
+            self._parts = list(_parts(page.chats or ()))
+            for part in self._parts:
+                self._rows(part)
+        _need_list(page.chats, page.found_chats)
+        self.found_chats = page.found_chats
+        self.next_page_id = page.next_page_id
 
     def __iter__(self) -> Iterator[list[payloads.Chat]]:
-        yield from self._first
-        self._first.clear()
-        for part in self._parts[1:]:
+        if self._whole:
+            yield self._whole
+        for part in self._parts:
             yield self._rows(part)
 
     def _rows(self, part: list[msgspec.Raw]) -> list[payloads.Chat]:
         return [self._decode(bytes(raw)) for raw in part]
 
 
-_decode_chat = Decoder(payloads.Chat)
-_decode_transcribed_chat = cast("Decoder[payloads.Chat]", Decoder(payloads.TranscribedChat))
+class _Kind:
+    """How a chat is decoded, and a page of them all."""
+
+    def __init__(self, chat: type[payloads.Chat]) -> None:
+        self.chat = Decoder(chat)
+        self.page = msgspec.json.Decoder(_Page[chat]).decode  # type: ignore[valid-type] # msgspec's own
+
+
+_PLAIN = _Kind(payloads.Chat)
+_TRANSCRIBED = _Kind(payloads.TranscribedChat)
 
 
 def archives(reply: bytes) -> ArchivesPage:
     """A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
-    return ArchivesPage(reply, _decode_chat)
+    return ArchivesPage(reply, _PLAIN)
 
 
 def transcripts(reply: bytes) -> ArchivesPage:
     """The same, with all of the threads' events: each chat is a `payloads.TranscribedChat`."""
-    return ArchivesPage(reply, _decode_transcribed_chat)
+    return ArchivesPage(reply, _TRANSCRIBED)
 
 
 def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:

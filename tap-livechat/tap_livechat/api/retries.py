@@ -161,7 +161,7 @@ class Patience:
         return self._failures + self._refusals
 
     def wait(self, failure: RetryableError) -> float | None:
-        """Seconds until the next try, or None where there is none."""
+        """Seconds until the next try, or None if there is none left."""
         if isinstance(failure, ThrottledError):
             self._refusals += 1
             if self._timer() - self._began >= PATIENCE_SECONDS:

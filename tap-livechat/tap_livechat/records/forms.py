@@ -46,28 +46,30 @@ def read_forms(events: Iterable[payloads.Said]) -> FilledForms:
 
 def kind_of(form: payloads.Said) -> str:
     """What the form is for, by LiveChat's name for it."""
-    of_old = (form.properties or {}).get("lc2")
-    kind = form.form_type or (of_old.get("form_type") if isinstance(of_old, dict) else None)
+    kind: object = form.form_type
+    if not kind:
+        of_old = (form.properties or {}).get("lc2")
+        kind = of_old.get("form_type") if isinstance(of_old, dict) else None
     # Without a kind it is the form that opens the chat: threads from before kinds came have these.
     return _SPELLINGS.get(kind, kind) if isinstance(kind, str) and kind else "prechat"
 
 
 def read_fields(fields: Iterable[Mapping[str, Any]], source: str, forms: FilledForms) -> None:
     """Add the answers of one form of the kind `source`."""
-    answers: dict[str, list[str]] = {}
+    answers: dict[str, str] = {}
     for item in fields:
         text = answer_text(item)
         if not text:
             continue
         kind = item.get("type")
-        label = item.get("label") or kind or item.get("id")
-        answers.setdefault(str(label), []).append(text)
+        label = str(item.get("label") or kind or item.get("id"))
+        # Two questions of one form may have the same label.
+        answers[label] = f"{answers[label]}, {text}" if label in answers else text
         if kind == "email" and (is_plausible_email(text) or not is_plausible_email(forms.email)):
             forms.email, forms.email_source = text, source
         elif kind == "name":
             forms.name = text
-    # Two questions of one form may have the same label.
-    forms.answers.update({label: ", ".join(texts) for label, texts in answers.items()})
+    forms.answers.update(answers)
 
 
 def answer_text(item: Mapping[str, Any]) -> str:

@@ -86,7 +86,7 @@ def worth(known: Name) -> int:
 
 
 def split(name: str) -> Parts:
-    """First name (with the middle ones) and last name; None where there is none."""
+    """First name (with the middle ones) and last name; None for one that is missing."""
     plain = _TWO_PLAIN_WORDS.fullmatch(name)
     if plain:
         given, family = plain.groups()

@@ -219,7 +219,7 @@ def _record(
 
 
 def is_better_email(email: str | None, than: str | None) -> bool:
-    return forms.is_plausible_email(email) and not forms.is_plausible_email(than)
+    return not forms.is_plausible_email(than) and forms.is_plausible_email(email)
 
 
 def email_of(profile: str | None, filled: forms.FilledForms) -> tuple[str | None, str | None]:
@@ -233,6 +233,8 @@ def email_of(profile: str | None, filled: forms.FilledForms) -> tuple[str | None
 
 def name_of(profile: names.Name, filled: forms.FilledForms) -> names.Name:
     """What the visitor is called: as shown to agents, unless a form knows better."""
+    if filled.name is None or names.worth(profile) == names.OF_A_PERSON:
+        return profile
     return max(profile, names.Name.of(filled.name), key=names.worth)
 
 

@@ -57,7 +57,7 @@ def check_state(state: Any) -> None:
     if not isinstance(bookmarks, dict) or not all(isinstance(b, dict) for b in bookmarks.values()):
         raise StateError(
             'the state is not of the form {"bookmarks": {stream: {…}}}; pass the last STATE that '
-            "the target wrote, or none to begin anew"
+            "the target wrote, or none to begin again"
         )
 
 

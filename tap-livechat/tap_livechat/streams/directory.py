@@ -57,7 +57,7 @@ class DirectoryStream(LiveChatStream):
         return self._found
 
     def names(self) -> dict[Any, str]:
-        """Name by id; none where the token does not show the list, which is told once."""
+        """Name by id; empty if the token does not show the list, which is logged once."""
         if self._names is None:
             try:
                 records = self.listed()

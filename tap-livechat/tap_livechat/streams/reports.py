@@ -73,7 +73,7 @@ class DailyReports(ReportStream):
 
     def batches(self) -> Iterator[Batch]:
         until = self.session.client.now()
-        # Days are counted anew as a whole, and today is not over.
+        # Days are counted again as a whole, and today is not over.
         since = _day(self.start or _BEGINNING)
         for method in DAILY_REPORTS:
             asked = self.question(since, until)

@@ -253,7 +253,7 @@ class LiveChatStream(Stream):
             if was.get(name, value) != value:
                 raise StateError(
                     f"state of {self.name}: it was made with another {name}; set that back, or "
-                    f"remove {self.name} from the state to read it anew (or its belongs_to alone, "
+                    f"remove {self.name} from the state to read it again (or its belongs_to alone, "
                     "to go on: what only the new setting shows is then missing before now)"
                 )
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from target_marketo.delivery.means import Means
 
 Refused = list[tuple["Attached", "int | None"]]
-_Said = tuple[Any, int]  # a lane, and the hash of what was said to it of whom
+_Said = tuple[Any, int]  # a lane, and the hash of what was sent to it about whom
 
 _TOLD = 100_000  # identities of a kind that are remembered
 

@@ -193,7 +193,7 @@ class Rejections:
         )
 
     def _part(self, part: str, once: str | None) -> str:
-        """What has a key of its own is told from others by the key's hash."""
+        """What has a key of its own is known by the key's hash."""
         return part if once is None else f"{part}#{self._error_log.hash(once)[:_HASH_SHOWN]}"
 
     def store(self) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Ending:
-    """The one owner of that: whoever learns of a cause tells it here.
+    """The one owner of that: whoever learns of a cause reports it here.
 
     `signal` is the number of the signal that came, 0 if none did. `incomplete` is a cause to fail
     after all else is delivered: a part of the work could not be done.

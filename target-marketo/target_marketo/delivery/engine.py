@@ -1,7 +1,7 @@
 """The engine: records in, people to Marketo, then what is attached to them.
 
 One thread owns everything here and never waits for the network: calls run on worker threads, and
-what comes of them arrives in the inbox, which the owner empties. Between its lookup and the end
+their results arrive in the inbox, which the owner empties. Between its lookup and the end
 of its write a person is *active*: records that come meanwhile are applied to a decision that was
 not sent yet, or parked until the call is over, so one key is never in two calls at once. The
 phases that a person goes through are drawn in entry.py.
@@ -44,7 +44,7 @@ class Engine:
     Args:
         people: How people are looked up and written.
         options: The shape of batches.
-        settlement: Told what becomes of the records.
+        settlement: Learns how the records end.
         ending: Told why the run ends, if it does.
         inbox: Where worker threads put a `Done`; the owner hands it to `handle`.
         kinds: The kinds of attachments, by name.

@@ -129,7 +129,7 @@ def move(items: Iterable[Item], to: Phase) -> None:
 
 
 class Item(msgspec.Struct, eq=False, gc=False, kw_only=True):
-    """What goes out in a call together with others: its rows, and what became of its tries."""
+    """What goes out in a call together with others: its rows, and how its tries ended."""
 
     phase: Phase = Phase.WAITING
     since: float = 0.0  # when it began to wait for company
@@ -137,7 +137,7 @@ class Item(msgspec.Struct, eq=False, gc=False, kw_only=True):
     size: int = 0  # in bytes, of the rows and the commas between them
     batch_limit: int = 0  # items in one call; shrinks while a bad row is being isolated
     attempts: int = 0  # writes that were answered with something that may pass
-    losses: int = 0  # writes whose outcome nobody knows
+    losses: int = 0  # writes whose outcome is unknown
     losses_alone: int = 0  # those of a call without anybody else
     sightings: int = 0  # how often writes of others got through between two of the losses
     through: int = 0  # how many writes of others had got through by the last of these
@@ -160,6 +160,7 @@ class Entry(Item):
     gone: list[Attached] | None = None  # of earlier records: whose person is not under its id
     may_create: bool = False
     asked_again: bool = False  # after nobody was there
+    doubted: bool = False  # held, for a field of theirs may have gone
     known_fields: frozenset[str] = frozenset()  # what the last lookup asks for
     leads: list[dict[str, Any]] | None = None  # what the lookup found; None before it
     decision: Decision | None = None

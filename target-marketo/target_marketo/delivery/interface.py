@@ -161,7 +161,7 @@ class Row(NamedTuple):
 
 
 class OnUnknown(Enum):
-    """What to do about rows of which nobody knows whether they were written."""
+    """What to do about rows that may or may not have been written."""
 
     SEND_AGAIN = auto()  # it changes nothing to say it twice
     READ_BACK = auto()  # ask the kind what has arrived

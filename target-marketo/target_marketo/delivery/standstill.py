@@ -16,14 +16,14 @@ MAX_ATTEMPTS = 6
 AFTER_TRANSIENT_SECONDS = 5.0  # the first time that a row is put off, then twice as long each time
 _RESETS_BEFORE_HALVING = 2
 _SIGHTINGS = 3
-REST_SECONDS = 1.0  # after the first write that nobody knows the end of; then twice as long, up to
+REST_SECONDS = 1.0  # after the first write whose end is unknown; then twice as long, up to
 LONGEST_REST_SECONDS = 30.0
 
 
 class Standstill:
     """One kind's calls of unknown outcome.
 
-    Nobody knows the end of a write that was answered with a system error, or not at all: a row in
+    The end of a write is unknown if it was answered with a system error, or not at all: a row in
     it may be what stops the API, or the API is down. What tells the two apart is that other writes
     get through between its failures, again and again: an outage lets none through while it lasts.
     So calls are halved until a row is alone, and it is that row's fault only if that was seen
@@ -44,7 +44,7 @@ class Standstill:
         self._failed, self._since = 0, None
 
     def failed(self, items: Sequence[Item], failure: CallFailed, now: float) -> float:
-        """Notes a write that nobody knows the end of; how many seconds its rows rest at least."""
+        """Notes a write whose end is unknown; how many seconds its rows rest at least."""
         self._since = now if self._since is None else self._since
         for item in items:
             item.losses += 1

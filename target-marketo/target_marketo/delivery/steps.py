@@ -1,4 +1,4 @@
-"""A person's step: looked up, decided, written. The calls of people, and what comes of them."""
+"""A person's step: looked up, decided, written. The calls about people, and their results."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Steps:
         if isinstance(result, NotSent):
             return  # its records stay unsettled, and the next run brings them again
         if isinstance(result, Stale):
-            self._decide_anew(call)
+            self._decide_again(call)
         elif isinstance(result, CallFailed):
             self._failed(call, result)
         elif isinstance(result, Exception):
@@ -295,7 +295,7 @@ class Steps:
         if self._now() - call.started > _FRESH_SECONDS:
             raise Stale
 
-    def _decide_anew(self, call: Call) -> None:
+    def _decide_again(self, call: Call) -> None:
         self._dispatch.was_late()
         self._not_for_company(call)
         self.look_up(call.items)
@@ -312,9 +312,9 @@ class Steps:
         self._home.over(found.done)
         for error in found.ends:
             self._ending.because(error)
-        if found.doubted and not self._has_its_fields(call):
-            doubted = [entry for each in found.doubted.values() for entry, _ in each]
-            self._hold(doubted, self._until_asked_again())
+        doubted = [entry for each in found.doubted.values() for entry, _ in each]
+        if doubted and not self._has_its_fields(call, doubted):
+            self._hold_in_doubt(doubted)
         else:
             found.refused |= found.doubted
         for why, entries in found.refused.items():
@@ -335,11 +335,11 @@ class Steps:
             self._outcome_unknown(call, failure)
             return
         refused = failure.fate is Fate.REFUSED
-        if failure.doubts and not self._has_its_fields(call):
+        if failure.doubts and not self._has_its_fields(call, call.items):
             if self._ending.has_come:
                 return
             if not refused or len(call.items) == 1:
-                self._hold(call.items, self._until_asked_again())
+                self._hold_in_doubt(call.items)
                 return
         if refused:
             self._send_fewer(call, failure)
@@ -371,14 +371,16 @@ class Steps:
             action, key_field = call.lane
             self._send(action, key_field, entries, call.started)
 
-    def _has_its_fields(self, call: Call) -> bool:
-        """Whether Marketo, asked since the call was made, has every field of it.
+    def _has_its_fields(self, call: Call, entries: Sequence[Entry]) -> bool:
+        """Whether Marketo has every field of these people of a call.
 
-        If not, the run ends, or it is too early to ask once more.
+        Asked since they were answered, for a field may go while a call is under way; of people who
+        are in doubt once more it is enough that it was asked since their call was made. If not, the
+        run ends, or it is too early to ask once more.
         """
         if self._ending.has_come:
             return False  # maybe because Marketo, asked since then, lacks one of them
-        if self._asked_at > call.started:
+        if self._asked_at > call.started and all(entry.doubted for entry in entries):
             return True
         if self._until_asked_again():
             return False
@@ -388,6 +390,12 @@ class Steps:
         if lost is not None:
             self._ending.because(lost)
         return lost is None
+
+    def _hold_in_doubt(self, entries: list[Entry]) -> None:
+        """A field of theirs may have gone, and it is too early to ask."""
+        for entry in entries:
+            entry.doubted = True
+        self._hold(entries, self._until_asked_again())
 
     def _until_asked_again(self) -> float:
         return max(0.0, self._asked_at + _ASKED_AGAIN_SECONDS - self._now())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Workers:
-    """So many calls at once. What comes of each is told by the thread that made it.
+    """So many calls at once. The thread that made a call reports its result.
 
     `waiting` holds the calls that no thread has taken up yet.
     """
@@ -29,7 +29,7 @@ class Workers:
     def __init__(self, number: int) -> None:
         self.waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
         for each in range(number):
-            # Daemons: a call that hangs must not keep a process that was told to end.
+            # Daemons: a call that hangs must not hold up a process that is to end.
             threading.Thread(target=self._work_on, name=f"marketo-{each}", daemon=True).start()
 
     def start(self, call: Callable[[], Any], tell: Callable[[Any], None]) -> None:

@@ -15,7 +15,7 @@ class Clock(Protocol):
         """Seconds that never jump."""
 
     def utc(self) -> datetime:
-        """The wall clock; only the day is told from it."""
+        """The wall clock; only the day is read from it."""
 
     def wait(self, event: Event, seconds: float) -> bool:
         """Sleep until the event is set or the time is over; whether it is set."""

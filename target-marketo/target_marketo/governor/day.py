@@ -91,7 +91,7 @@ class Day(msgspec.Struct, frozen=True):
     def note(self, total: int, utc: datetime) -> Day:
         """The API's count.
 
-        One that fell began anew, and so did one that lacks calls which we made long ago, whatever
+        One that fell began again, and so did one that lacks calls which we made long ago, whatever
         our clock says. A little less is what another process read a little earlier.
         """
         at, before = utc.timestamp(), self.noted_total or 0

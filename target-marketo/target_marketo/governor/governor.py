@@ -149,7 +149,7 @@ class Governor:
         return max(0.0, lease.until - self._clock.monotonic())
 
     def release(self, lease: Lease, outcome: Outcome, *, at_work: bool = False) -> None:
-        """Tell what became of the call. Never raises: what the store refuses is kept for later.
+        """Report how the call ended. Never raises: what the store refuses is kept for later.
 
         One that may still be `at_work`, although somebody answered, holds no place, but stays under
         way to the end of its lease.
@@ -237,7 +237,7 @@ class Governor:
         return self._patiently(look)
 
     def _patiently(self, visit: Callable[[], T]) -> T:
-        """Visits the store; one that is locked, or starts anew, is waited for."""
+        """Visits the store; one that is locked, or restarts, is waited for."""
         patience = Patience(self._store_patience)
         while True:
             try:

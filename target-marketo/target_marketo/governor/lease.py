@@ -40,7 +40,7 @@ class Denied:
 
 @dataclass(slots=True, eq=False)
 class Ended:
-    """A call that ended, which the store is to be told; `tried` if that was tried once."""
+    """A call that ended, to be noted in the store; `tried` if that was tried once."""
 
     lease: Lease
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""What an instance of the API allows, or what we take of it, and what became of a call."""
+"""What an instance of the API allows, or what we take of it, and how a call ended."""
 
 from __future__ import annotations
 

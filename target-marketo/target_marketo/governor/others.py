@@ -1,6 +1,6 @@
 """What the other integrations use of the window, from two readings of the API's own count. Pure.
 
-The count is of the day and of all users, and it may be told late. So what we use ourselves is taken
+The count is of the day and of all users, and it may come late. So what we use ourselves is taken
 out by the API's own count of our user where it tells one: that is just as late.
 """
 
@@ -29,7 +29,7 @@ class Reading(msgspec.Struct, frozen=True):
 def rate(earlier: Reading | None, later: Reading) -> float | None:
     """Calls a second that the others made in between; None if the two do not tell.
 
-    A count that fell began anew in between.
+    A count that fell began again in between.
     """
     if earlier is None or later.others < earlier.others:
         return None

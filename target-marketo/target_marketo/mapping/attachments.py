@@ -1,4 +1,4 @@
-"""What a record brings besides its person: lists, programs, a custom activity, an object. Pure.
+"""What a record brings beside its person: lists, programs, a custom activity, an object. Pure.
 
 A plan makes an attachment for each; whoever sends them knows Marketo. What is the same for every
 record of a stream (its lists and programs) is made once.

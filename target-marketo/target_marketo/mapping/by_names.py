@@ -1,7 +1,7 @@
 """A mapping by names: harmless, because nobody wrote it down. Pure.
 
 Properties whose names are Marketo's (`first_name`, `First Name` and `firstName` are one name) fill
-what is empty. What nobody may want written is left alone, and one line says what becomes of each.
+what is empty. What nobody may want written is left alone, and one line says what happens to each.
 """
 
 from __future__ import annotations

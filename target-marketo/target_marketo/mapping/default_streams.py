@@ -29,7 +29,7 @@ DEFAULT_STREAMS: dict[str, Any] = {
     },
 }  # fmt: skip
 
-# The other streams of tap-livechat, told by a property that only they have: nobody comes of them.
+# The other streams of tap-livechat, known by a property that only they have: they make no people.
 OTHER_STREAMS = {
     "chats": "thread_id",
     "chat_events": "event_id",

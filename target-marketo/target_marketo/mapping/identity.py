@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from target_marketo.mapping.rules import Duplicates
 
 EMAIL, ID = "email", "id"
-"""The field that everybody is known by besides, and the one that Marketo alone gives."""
+"""The field that also identifies everybody, and the one that Marketo alone gives."""
 
 
 class Known(NamedTuple):
@@ -73,7 +73,7 @@ def address_at_stake(
 ) -> str:
     """The address that somebody would get, or that may tell who is meant where the key does not.
 
-    It is as Marketo compares it, and empty if there is none.
+    It is as Marketo compares it, or empty.
     """
     decision = decide(steps, leads, duplicates)
     rows: list[Mapping[str, Any]] = [decision.create or {}]

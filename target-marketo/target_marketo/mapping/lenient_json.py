@@ -30,7 +30,7 @@ class Unstorable:
 
 
 def read_leniently(line: bytes) -> Any:
-    """A line that is JSON to Python but not to msgspec; `Unstorable` where a value is none.
+    """A line that is JSON to Python but not to msgspec; `Unstorable` if a value cannot be kept.
 
     Half a character becomes U+FFFD, as bytes that are no text do: no e-mail address has that.
 
@@ -56,12 +56,15 @@ def _loads(line: bytes, unstorable: Callable[[str], Any], deep: Callable[[str], 
         text = _flattened(text, deep)
     if "\\u" in text:
         text = _ESCAPES.sub(lambda escape: escape[1] or escape[2] or "\ufffd", text)
-    return json.loads(
-        text,
-        parse_constant=unstorable,
-        parse_int=partial(_number, int, unstorable),
-        parse_float=partial(_number, float, unstorable),
-    )
+    try:
+        return json.loads(
+            text,
+            parse_constant=unstorable,
+            parse_int=partial(_number, int, unstorable),
+            parse_float=partial(_number, float, unstorable),
+        )
+    except RecursionError:  # what never closes is not flattened
+        raise ValueError("nested without end") from None
 
 
 def _number(kind: Callable[[str], float], unstorable: Callable[[str], Any], text: str) -> Any:

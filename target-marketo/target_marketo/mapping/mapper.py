@@ -74,7 +74,7 @@ class Mapper:
         # All entries are checked at once, whatever streams the tap will send.
         entries, self._others_by_names = streams_setting.read(setting, tell)
         self._others_by_names |= self._is_default
-        # Nobody wrote the built-in mapping: what Marketo lacks of it is told when it is used.
+        # Nobody wrote the built-in mapping: what Marketo lacks of it is reported when it is used.
         self._lacking: list[str] = []
         tell = self._lacking.append if self._is_default else tell
         self._plans = {name: self._from_entry(entry, tell) for name, entry in entries.items()}

@@ -30,7 +30,7 @@ _NO = frozenset({"", "false", "f", "no", "n", "0", "0.0"})
 
 
 class Mapped(msgspec.Struct, frozen=True, gc=False):
-    """A record as a step towards one person, and what it brings besides.
+    """A record as a step towards one person, and what it brings along.
 
     `left_out` names fields and attachments whose values do not fit: the rest goes without them.
     """

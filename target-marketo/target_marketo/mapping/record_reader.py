@@ -28,7 +28,7 @@ class Properties:
     """The properties of one stream's records that are named by `sources`.
 
     A source is a property of that name or, where there is none, a path into nested values, as
-    `paths` reads it. The properties in `required` are told apart from those that are null.
+    `paths` reads it. A missing property in `required` is told apart from one that is null.
     """
 
     def __init__(self, stream: str, sources: Iterable[str], required: Sequence[str]) -> None:

@@ -87,7 +87,7 @@ class Refusal(StrEnum):
 
 
 OWN = {str(code): code for code in Refusal}
-"""Our codes by their names: what is none of these is Marketo's."""
+"""Our codes by their names: any other is Marketo's."""
 
 
 class Unfit(ValueError):

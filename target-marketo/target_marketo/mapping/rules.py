@@ -136,7 +136,7 @@ class Update(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """What becomes of a person: at most one of create, updates, too_many and nobody is set.
+    """What is done about a person: at most one of create, updates, too_many and nobody is set.
 
     `kept` names the fields where the record brought another value and Marketo's stays. `nobody` is
     true where none is there and no step may create one. `twins` is how many people share the key,

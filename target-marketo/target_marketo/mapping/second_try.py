@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"['\"`]([A-Za-z0-9_]{1,255})['\"`]")
 
 
 def refused_fields(code: str, message: str, fields: Collection[str]) -> frozenset[str]:
-    """The fields of the row that it was refused for; none if that cannot be told for certain.
+    """The fields of the row that it was refused for; empty if that is not certain.
 
     Args:
         code: Of the row's first reason.

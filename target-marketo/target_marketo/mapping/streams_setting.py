@@ -137,7 +137,7 @@ class ObjectEntry:
 
 @dataclass(frozen=True)
 class StreamEntry:
-    """What becomes of the records of one stream."""
+    """What is done with the records of one stream."""
 
     stream: str
     key: str = "email"

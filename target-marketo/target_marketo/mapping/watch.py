@@ -45,7 +45,7 @@ _decoder = msgspec.json.Decoder(_Line)
 
 @dataclass(slots=True)
 class Seen:
-    """What came of one stream. A record is `keyed` if it makes a step for a person."""
+    """What one stream brought. A record is `keyed` if it makes a step for a person."""
 
     plan: StreamPlan
     schema: StreamSchema

@@ -14,6 +14,7 @@ import msgspec
 from target_marketo.marketo.attachments import Endpoints, Found, Results, understand_rows
 from target_marketo.marketo.call import JSON, MAX_ROWS
 from target_marketo.marketo.codes import Family
+from target_marketo.marketo.replies import Number  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 ADD_SECONDS = 90.0
 TOKEN_SECONDS = 300.0
 MAX_LEADS = 30  # of one reading
-MAX_STRING = 255  # characters of a `string` attribute, as of a field
-MAX_ATTRIBUTES_BYTES = 65_536  # of a row's `attributes`, encoded
 ADDED = frozenset({"added"})
 
 _PATH = "/v1/activities/external"
@@ -44,7 +43,7 @@ class ActivityType(msgspec.Struct, frozen=True, rename="camel"):
     api_name: str
     name: str = ""
     status: str = "approved"
-    id: int | None = None
+    id: Number | None = None
     trigger_name: str | None = None
     filter_name: str | None = None
     description: str | None = None
@@ -64,8 +63,8 @@ class Value(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class Activity(msgspec.Struct, frozen=True, rename="camel"):
     """An activity that was read back; `activity_date` is as Marketo writes it."""
 
-    lead_id: int
-    activity_type_id: int
+    lead_id: Number
+    activity_type_id: Number
     activity_date: str = ""
     marketo_guid: str | None = msgspec.field(name="marketoGUID", default=None)
     primary_attribute_value: str | None = None
@@ -125,7 +124,7 @@ class Activities(Endpoints):
         return self._change("type.json", body)
 
     def add_attributes(self, api_name: str, attributes: Sequence[Attribute]) -> ActivityType:
-        """Adds attributes to the draft of a type, which this makes where there is none."""
+        """Adds attributes to the draft of a type, which this makes if there is none."""
         return self._change(f"type/{api_name}/attributes/create.json", {"attributes": attributes})
 
     def approve(self, api_name: str) -> ActivityType:

@@ -34,8 +34,8 @@ class Written(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What Marketo did with one row: its status, or `skipped` and why."""
 
     status: str
-    id: int | None = None  # of a list: the lead
-    lead_id: int | None = None
+    id: replies.Number | None = None  # of a list: the lead
+    lead_id: replies.Number | None = None
     marketo_guid: str | None = msgspec.field(name="marketoGUID", default=None)
     seq: int | None = None
     reasons: tuple[replies.Reason, ...] = ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
 import requests
@@ -26,10 +26,20 @@ if TYPE_CHECKING:
     from target_marketo.marketo.transport import Reply
 
 _ENDING_SECONDS = 2.0  # a token that ends so soon is waited out
+_LONGEST_SECONDS = 10.0**9
 _ATTEMPTS = 2
 _BAD_CREDENTIALS = (
     "Marketo refused `client_id` and `client_secret`: copy both again from the service"
 )
+
+
+def _is_token(found: object) -> TypeGuard[str]:
+    """It can be sent in a header."""
+    return isinstance(found, str) and found.isascii() and found.isprintable() and found != ""
+
+
+def _is_lifetime(found: object) -> TypeGuard[float]:
+    return isinstance(found, int | float) and 0 <= found <= _LONGEST_SECONDS
 
 
 @dataclass
@@ -76,7 +86,7 @@ class Token:
         for attempt in range(_ATTEMPTS):
             reply = self._ask()
             token, seconds = reply.get("access_token"), reply.get("expires_in", 0)
-            if not isinstance(token, str) or not isinstance(seconds, int | float) or seconds < 0:
+            if not _is_token(token) or not _is_lifetime(seconds):
                 raise Unavailable("the identity service sent no token: check `identity`")
             if seconds >= _ENDING_SECONDS or attempt == _ATTEMPTS - 1:
                 self._ends = self.now() + float(seconds)

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from target_marketo.marketo.transport import Reply
 
 MAX_ROWS = 300  # of a lookup and of a write (Adobe: "Leads")
-MAX_BODY_BYTES = 1_000_000  # 1 MB, of whichever kind (Adobe: "Integration best practices")
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -72,7 +71,7 @@ T = TypeVar("T")
 class Request:
     """One call. `kind` names it in counts; `writes` says that repeating it is not harmless.
 
-    A `body` that is a function is asked for anew before each attempt, when its slot was granted:
+    A `body` that is a function is called before each attempt, once its slot was granted:
     what it raises ends the call, unsent. `timeout` is in seconds; None: as for people.
     """
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from target_marketo.marketo.call import Caller
 from target_marketo.marketo.leads import Leads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Collection
 
-    from target_marketo.mapping.field_types import Field
-    from target_marketo.marketo.replies import Answer
 
 _LOOK_SECONDS = 0.5
 _TOLD_SECONDS = 5.0
@@ -26,32 +24,6 @@ class Marketo(Caller):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.leads = Leads(self)
-
-    def describe(self) -> list[Field]:
-        """As `Leads.describe`."""
-        return self.leads.describe()
-
-    def partitions(self) -> list[str]:
-        """As `Leads.partitions`."""
-        return self.leads.partitions()
-
-    def lookup(
-        self, filter_type: str, values: Sequence[str], fields: Iterable[str]
-    ) -> list[dict[str, Any]]:
-        """As `Leads.lookup`."""
-        return self.leads.lookup(filter_type, values, fields)
-
-    def sync(
-        self,
-        action: str,
-        lookup_field: str,
-        rows: Sequence[bytes],
-        partition: str | None = None,
-        *,
-        when_granted: Callable[[], None] = lambda: None,
-    ) -> Answer:
-        """As `Leads.sync`."""
-        return self.leads.sync(action, lookup_field, rows, partition, when_granted=when_granted)
 
     def under_way(self) -> Collection[str]:
         """The calls, of whichever process, that may be at work now."""

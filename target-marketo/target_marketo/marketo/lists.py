@@ -10,6 +10,7 @@ import msgspec
 from target_marketo.marketo.attachments import Endpoints, Found, Results, understand_rows
 from target_marketo.marketo.call import FORM
 from target_marketo.marketo.codes import Family
+from target_marketo.marketo.replies import Number  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +24,13 @@ ADDED = frozenset({"added"})
 class StaticList(msgspec.Struct, frozen=True, rename="camel"):
     """A static list, and the program that it lies in, if any."""
 
-    id: int
+    id: Number
     name: str
     program_name: str | None = None
 
 
 class Folder(msgspec.Struct, frozen=True, rename="camel"):
-    id: int
+    id: Number
     name: str
     path: str = ""
 

@@ -14,6 +14,7 @@ from target_marketo.marketo.attachments import (
     understand_rows,
 )
 from target_marketo.marketo.codes import Family
+from target_marketo.marketo.replies import Number  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ SET = frozenset({"created", "updated"})
 
 
 class Program(msgspec.Struct, frozen=True):
-    id: int
+    id: Number
     name: str
     channel: str
 
@@ -64,7 +65,7 @@ class Programs(Endpoints):
         return [status for each in found for status in each.progression_statuses]
 
     def set_status(self, program: int, status: str, leads: Sequence[int]) -> Rows:
-        """Gives up to 300 people a status; who is no member becomes one.
+        """Gives up to 300 people a status; whoever is not a member becomes one.
 
         Doing so again is harmless: a row that is skipped with 1037 has this status, or one that is
         further, and nobody goes back.

@@ -16,6 +16,10 @@ from target_marketo.mapping.field_types import Field
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+_MOST = 2**63 - 1
+Number = Annotated[int, msgspec.Meta(ge=-_MOST, le=_MOST)]
+"""What a store can hold. JSON goes on for ever."""
+
 _CODE = re.compile(r"[0-9A-Za-z_]{1,20}")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z#_-]{1,60}")
 
@@ -34,7 +38,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     """What Marketo did with one row. What it never says is not guessed at."""
 
     status: Literal["created", "updated", "skipped"]
-    lead_id: int | None = msgspec.field(name="id", default=None)
+    lead_id: Number | None = msgspec.field(name="id", default=None)
     reasons: tuple[Reason, ...] = ()
     errors: tuple[Reason, ...] = ()  # seen in place of `reasons`
 
@@ -69,7 +73,7 @@ class Head(msgspec.Struct, rename="camel"):
 
 
 def head(content: bytes) -> Head | None:
-    """The head of a reply; None if it is no JSON object."""
+    """The head of a reply; None if it is not a JSON object."""
     try:
         return _HEAD.decode(content)
     except UNREADABLE:
@@ -77,7 +81,7 @@ def head(content: bytes) -> Head | None:
 
 
 def code_of(status: int, reply: Head | None) -> str:
-    """The code of a reply that is no success: Marketo's, or else the HTTP status."""
+    """The code of a reply that is not a success: Marketo's, or else the HTTP status."""
     match reply and reply.errors:
         case [{"code": str() | int() as code}, *_] if _CODE.fullmatch(str(code)):
             return str(code)
@@ -112,7 +116,7 @@ class _Rest(msgspec.Struct, rename="camel"):
 class _Described(msgspec.Struct, rename="camel"):
     data_type: str
     display_name: str = ""
-    length: int | None = None
+    length: Number | None = None
     rest: _Rest | None = None
 
 
@@ -124,7 +128,7 @@ class _DescribedAnew(msgspec.Struct, rename="camel"):
     name: str
     display_name: str = ""
     data_type: str | None = None
-    length: int | None = None
+    length: Number | None = None
     updateable: bool = True
 
 
@@ -139,11 +143,11 @@ class _DescriptionReply(msgspec.Struct):
 
 class _User(msgspec.Struct, rename="camel"):
     user_id: str
-    count: int
+    count: Number
 
 
 class _Day(msgspec.Struct):
-    total: int
+    total: Number
     users: list[_User] = []
 
 
@@ -227,7 +231,8 @@ def partitions(content: bytes) -> list[str]:
 def found(content: bytes) -> Found:
     """A page of people, each with an id."""
     page = _FOUND.decode(content)
-    if not all(isinstance(person.get("id"), int) for person in page.result):
+    ids = (person.get("id") for person in page.result)
+    if not all(isinstance(each, int) and abs(each) <= _MOST for each in ids):
         raise msgspec.ValidationError("a person without id")
     return page
 

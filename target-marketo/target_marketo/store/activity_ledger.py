@@ -59,7 +59,7 @@ ACTIVITIES = Table(
     Column("type_id", BigInteger, primary_key=True, autoincrement=False),
     Column("once", Text, primary_key=True),
     Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),  # times that it was sent, whatever came of it
+    Column("attempts", Integer, nullable=False),  # times that it was sent, however that ended
     Column("run", Text, nullable=False),
     Column("sent_at", Double, nullable=False),  # seconds since 1970, UTC
     Column("lead_id", BigInteger),
@@ -80,7 +80,6 @@ ACTIVITY_TYPES = Table(
     Column("adopted_at", Double),
 )
 
-ONCE_CHARACTERS = 255
 KEPT = timedelta(days=38 * 31)
 """Longer than Marketo keeps an activity (25 months, or 37): it cannot come back unnoticed."""
 
@@ -138,7 +137,7 @@ class Adopted(NamedTuple):
 class Purged(NamedTuple):
     """Activities that no longer lead to a person, and those that still have to.
 
-    Of the `nameless` nobody knows whose they are; once settled they lead to nobody.
+    Whose the `nameless` are is unknown; once settled they lead to nobody.
     """
 
     cleared: int
@@ -183,7 +182,7 @@ class ActivityLedger:
         )
 
     def pending(self, *, of_earlier_runs: bool = False) -> list[Pending]:
-        """Those whose fate nobody knows yet, oldest first."""
+        """Those whose fate is not known yet, oldest first."""
         columns = [ACTIVITIES.c[name] for name in Pending._fields]
         query = select(*columns).where(
             ACTIVITIES.c.instance == self._instance, ACTIVITIES.c.state == State.PENDING
@@ -217,6 +216,13 @@ class ActivityLedger:
             return str(connection.execute(select(ACTIVITY_TYPES.c.since).where(*mine)).scalar_one())
 
         return self._write(note)
+
+    def since_or(self, type_id: int, proposal: str) -> str:
+        """As `since`, for who only looks: what a first run would propose is not kept."""
+        query = select(func.nullif(ACTIVITY_TYPES.c.since, _NO_RUN_YET)).where(
+            ACTIVITY_TYPES.c.instance == self._instance, ACTIVITY_TYPES.c.type_id == type_id
+        )
+        return self._read(lambda connection: connection.execute(query).scalar()) or proposal
 
     def undecided(self) -> list[tuple[int, str]]:
         """Type and once value of those that only a person can tell of."""

@@ -1,6 +1,6 @@
 """The time that all processes on one store agree on: it never runs backwards and never leaps.
 
-On one host that is CLOCK_MONOTONIC, the same for all its processes; it starts anew with the
+On one host that is CLOCK_MONOTONIC, the same for all its processes; it starts again with the
 machine, which the boot id tells. Between hosts it is the database server's clock, which may be set
 by an operator or NTP; each process compares it with its own monotonic clock and takes a leap back
 out.
@@ -118,7 +118,7 @@ def without_leap(earlier: tuple[Reading, Dial], dial: Dial | None, reading: Read
 
 
 def boot_id() -> str:
-    """Names this start of the machine; where there is none, a reboot shows as time running back."""
+    """Names this start of the machine; without that, a reboot shows as time running back."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

@@ -60,13 +60,13 @@ BUSY_SECONDS = 30.0
 """How long a transaction waits for another's lock before it is a `StoreError`."""
 
 HURRIED_SECONDS = 1.0
-"""The same for a process that was told to end."""
+"""The same for a process that is to end."""
 
 REWRITE_SECONDS = 5.0
 """How long to wait for a table that is to be rewritten: whoever comes later waits behind that."""
 
 AWAY_SECONDS = 10.0
-"""How long a server that answered before may be away, as while it is started anew."""
+"""How long a server that answered before may be away, as while it restarts."""
 
 FROZEN_SECONDS = 5.0
 """PostgreSQL ends a transaction whose client was silent for so long: its process was frozen."""
@@ -389,7 +389,7 @@ def _is_sqlite(url: URL) -> bool:
 
 
 class _Haste:
-    """How long to wait for a lock: less once the process was told to end."""
+    """How long to wait for a lock: less once the process is to end."""
 
     is_hurried = False
 
@@ -399,7 +399,7 @@ class _Haste:
 
 
 def _is_away(error: Exception) -> bool:
-    """Whether a server is being started anew, or the connection to it was cut by that."""
+    """Whether a server is restarting, or the connection to it was cut by that."""
     cause = getattr(error, "orig", None) or error
     if not hasattr(cause, "sqlstate"):
         return isinstance(cause, DisconnectionError)  # SQLite's have none, and are never away

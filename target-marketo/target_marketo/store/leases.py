@@ -71,7 +71,7 @@ KEPT_SECONDS = 10.0
 """A lease that was changed more recently is not deleted: others are still to read that it ended."""
 
 RECENT_SECONDS = KEPT_SECONDS / 2
-"""A connection that read the leases longer ago reads them all anew: some may have been deleted."""
+"""A connection that read the leases longer ago reads them all again: some may have been deleted."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -107,7 +107,7 @@ class Ledger(Protocol):
         """The document as it was last kept."""
 
     def put(self, row: Row) -> None:
-        """Write a new lease, or write one anew."""
+        """Write a new lease, or write one again."""
 
     def drop(self, lease_id: str) -> None:
         """End a lease at once; nothing happens if it is gone."""

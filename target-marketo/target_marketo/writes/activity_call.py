@@ -19,7 +19,7 @@ _CLAIMS = 3
 
 
 class Sent(NamedTuple):
-    """A row of a call: where it stands in the batch, and what the ledger is told of it."""
+    """A row of a call: where it stands in the batch, and what the ledger learns of it."""
 
     position: int
     claim: Claim
@@ -91,5 +91,5 @@ class Call:
         """How long the call may still be at work: until twice its time-out after it was sent."""
         away = self._means.monotonic() - self._claimed_at
         if away > self._means.timeout + _MOST_SECONDS_TO_SEND:
-            away = 0.0  # this process was frozen, nobody knows when it sent
+            away = 0.0  # this process was frozen: when it sent is unknown
         return 2 * self._means.timeout - away

@@ -3,7 +3,7 @@
 Its numeric id, the attribute that holds the once value, from when on activities are written, and
 what Marketo has of it that the ledger does not know. Marketo refuses nothing that it has already:
 so nothing dated D is added before this run has read the whole of the type since D. A store that was
-lost, restored from a backup or begun anew then writes nothing twice.
+lost, restored from a backup or new then writes nothing twice.
 """
 
 from __future__ import annotations
@@ -180,7 +180,9 @@ def open_lane(
     if described.id is None:
         raise EndsLane(f"{lane}: Marketo gives no id for this activity type", code="1013")
     once = _once_attribute(described, lane)
-    return ActivityLane(str(lane), described.id, once, _since(lane, described.id, ledger, now))
+    type_id = described.id
+    since = since_of(lane, now, lambda proposal: ledger.since(type_id, proposal))
+    return ActivityLane(str(lane), type_id, once, since)
 
 
 def _once_attribute(described: ActivityType, lane: Lane) -> OnceAttribute:
@@ -197,7 +199,11 @@ def _once_attribute(described: ActivityType, lane: Lane) -> OnceAttribute:
     return OnceAttribute(found)
 
 
-def _since(lane: Lane, type_id: int, ledger: ActivityLedger, now: float) -> float:
+def since_of(lane: Lane, now: float, first_run: Callable[[str], str]) -> float:
+    """From when on activities of a lane are written, in seconds since 1970, UTC.
+
+    `first_run` tells what the first run proposed, given what this one would propose.
+    """
     oldest = now - WRITTEN_DAYS * _DAY
     if lane.since == EVERYTHING:
         return oldest
@@ -205,4 +211,4 @@ def _since(lane: Lane, type_id: int, ledger: ActivityLedger, now: float) -> floa
         since = datetime.fromisoformat(lane.since)
         return max(oldest, (since if since.tzinfo else since.replace(tzinfo=UTC)).timestamp())
     proposal = datetime.fromtimestamp(now - _DAY, UTC).isoformat(timespec="seconds")
-    return max(oldest, seconds_of(ledger.since(type_id, proposal)))
+    return max(oldest, seconds_of(first_run(proposal)))

@@ -71,7 +71,7 @@ class ActivityLanes:
             now = self._lanes[lane]
         if now is known:
             return None
-        if isinstance(now, ActivityLane):  # made anew, with another id
+        if isinstance(now, ActivityLane):  # made again, with another id
             return Result(Fate.LATER, cure="replay it later")
         failure = _over(now)
         return Result(failure.fate, code=failure.code, cure=failure.cure)

@@ -54,7 +54,9 @@ def means_of(parts: Parts) -> Means:
         return {
             int(found["id"])
             for start in range(0, len(some), MAX_ROWS)
-            for found in marketo.lookup("id", [str(i) for i in some[start:][:MAX_ROWS]], ["id"])
+            for found in marketo.leads.lookup(
+                "id", [str(i) for i in some[start:][:MAX_ROWS]], ["id"]
+            )
         }
 
     return Means(

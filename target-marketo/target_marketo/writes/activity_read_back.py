@@ -1,4 +1,4 @@
-"""What became of an activity whose outcome nobody knows: rest, read, and only then decide.
+"""Settling an activity whose outcome is unknown: rest, read, and only then decide.
 
 It rests until its call can no longer be at work, and is then looked for in Marketo's log: found is
 done; absent in two whole readings far enough apart is sent again, three times at most; what cannot
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 UNDECIDED = "undecided"
 DECIDE = (
-    "nobody can tell whether it was written: look for it in Marketo, then marketo-ops errors "
+    "only you can tell whether it was written: look for it in Marketo, then marketo-ops errors "
     "decide ID --written, or --send"
 )
 
@@ -44,7 +44,7 @@ class ReadingBack:
         self._watch = Watch(means.visibility_seconds)
 
     def look(self, known: ActivityLane, leads: Mapping[str, int]) -> dict[str, Result]:
-        """What became of these once values, each with the lead that has the key now.
+        """The fates of these once values, each with the lead that has the key now.
 
         Raises:
             MarketoError, GovernorError: Marketo cannot be asked now.
@@ -69,7 +69,7 @@ class ReadingBack:
         return results
 
     def _rest(self, pending: Pending, now: float) -> float:
-        """How many seconds nothing can be told of it yet."""
+        """How many seconds it is too early to know."""
         which = pending.type_id, pending.once
         longest = 2 * self._means.timeout
         at_work = min(max(0.0, pending.sent_at + longest - now), longest)
@@ -94,7 +94,7 @@ class ReadingBack:
             if each.once in found:
                 self._watch.forget(which)
             elif not known.once.described:
-                results[each.once] = _undecided()  # by which name it is read back nobody knows
+                results[each.once] = _undecided()  # the name by which it is read back is unknown
             elif not self._watch.is_absent(which, read_at):
                 rest = self._watch.rest(which, self._means.now())
                 results[each.once] = Result(Fate.UNKNOWN, wait_seconds=rest)

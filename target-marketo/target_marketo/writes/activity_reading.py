@@ -92,7 +92,7 @@ class Watch:
         return read_at - first >= self.visibility_seconds
 
     def forget(self, which: tuple[int, str]) -> None:
-        """What became of it is known, or it is about to be sent again."""
+        """Its fate is known, or it is about to be sent again."""
         self._missed.pop(which, None)
 
 

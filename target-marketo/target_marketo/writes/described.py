@@ -1,7 +1,7 @@
 """The mapper, made from Marketo's description of its fields, which the store keeps for a day.
 
 Adobe ("Integration best practices") has describe cached for a day or more. A field that goes within
-that day is refused by name once rows or lookups name it: `check` asks anew then.
+that day is refused by name once rows or lookups name it: `check` then asks again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from target_marketo.mapping.mapper import Mapper
 from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
-    from target_marketo.marketo.client import Marketo
+    from target_marketo.marketo.leads import Leads
     from target_marketo.settings import Settings
     from target_marketo.store.cache import Cache
 
@@ -28,9 +28,9 @@ logger = logging.getLogger("target-marketo")
 class Described:
     """Where the mapper comes from."""
 
-    def __init__(self, settings: Settings, marketo: Marketo, cache: Cache) -> None:
+    def __init__(self, settings: Settings, leads: Leads, cache: Cache) -> None:
         self._settings = settings
-        self._marketo = marketo
+        self._leads = leads
         self._cache = cache
         self._key = f"describe:{settings.instance}"
 
@@ -58,7 +58,7 @@ class Described:
         self._ask()
 
     def _ask(self) -> Mapper:
-        described = self._marketo.describe()
+        described = self._leads.describe()
         self._cache.put(self._key, described)
         return self._made_of(described)
 

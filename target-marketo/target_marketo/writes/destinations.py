@@ -2,7 +2,7 @@
 
 One place for runs, `marketo-ops check` and `marketo-ops setup`. Each method answers what is needed
 to write, or raises what is wrong with the name as one line with its cure. Answers can be kept in
-the store for a day; one that no longer does for what is asked is asked for anew.
+the store for a day; one that no longer does for what is asked is asked for again.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class Destinations:
         return self._found(AttachmentKind.OBJECT, named, ObjectType, ask, judge)
 
     def forget(self, kind: AttachmentKind, named: str) -> None:
-        """What was kept of it has turned out to be wrong: the next run asks anew."""
+        """What was kept of it has turned out to be wrong: the next run asks again."""
         if self._cache is not None:
             self._cache.put(self._key(kind, named), None)
 

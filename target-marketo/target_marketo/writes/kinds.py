@@ -38,7 +38,7 @@ def kinds_of(
     key_hash: Callable[[str], str] = lambda _: "",
 ) -> dict[str, Kind]:
     """Those that the `streams` of a run need, by name; as a rule none."""
-    # What is wrong with the setting is told by the mapper.
+    # The mapper says what is wrong with the setting.
     entries, _ = streams_setting.read(settings.streams or DEFAULT_STREAMS, lambda _: None)
     lanes = dict(pair for entry in entries.values() for pair in attachments.lanes(entry))
     found: dict[str, Kind] = {}

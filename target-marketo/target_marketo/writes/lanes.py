@@ -83,7 +83,7 @@ class Lanes:
         return lane.key[0] if known is None else known.id
 
     def moved(self, lane: Lane, known: Known) -> bool:
-        """Asks anew whether a lane goes elsewhere by now, such as to a list of the same name.
+        """Asks again whether a lane goes elsewhere by now, such as to a list of the same name.
 
         Raises:
             CallFailed, NotSent: It is not there any more, or cannot be asked for.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from target_marketo.mapping.mapper import Mapper
     from target_marketo.mapping.refusals import Refused
-    from target_marketo.marketo.client import Marketo
+    from target_marketo.marketo.leads import Leads
     from target_marketo.marketo.replies import Row
     from target_marketo.writes.described import Described
 
@@ -40,10 +40,8 @@ class People:
     `mapper` is set once the fields are described.
     """
 
-    def __init__(
-        self, marketo: Marketo, described: Described, partition: str | None = None
-    ) -> None:
-        self._marketo = marketo
+    def __init__(self, leads: Leads, described: Described, partition: str | None = None) -> None:
+        self._leads = leads
         self._described = described
         self._partition = partition
         self.mapper: Mapper | None = None
@@ -53,7 +51,7 @@ class People:
     ) -> list[dict[str, Any]]:
         """Everybody whose key is among the keys."""
         try:
-            return self._marketo.lookup(key_field, keys, fields)
+            return self._leads.lookup(key_field, keys, fields)
         except (MarketoError, Cancelled) as error:
             raise failure_of(error, doubts=_LOOKUP_REFUSED) from None
 
@@ -72,7 +70,7 @@ class People:
         """Creates, or updates by id."""
         creates = action == _CREATE
         try:
-            answer = self._marketo.sync(
+            answer = self._leads.sync(
                 action,
                 key_field if creates else "id",
                 rows,

@@ -1,4 +1,4 @@
-"""The status of people in programs: who is no member becomes one, and nobody goes back.
+"""The status of people in programs: whoever is not a member becomes one, and nobody goes back.
 
 | lane             | program and status                                                     |
 | one row          | the person's id                                                        |

@@ -61,7 +61,7 @@ class Repeatable(ABC):
         )
 
     def prepare(self) -> None:
-        """Finds what `streams` names; what is not there is told when something goes to it."""
+        """Finds what `streams` names; what is missing is reported when something goes to it."""
         self.lanes.find()
 
     def attachment(self, mapped: Mapped) -> Attachment:
@@ -106,7 +106,7 @@ class Repeatable(ABC):
         """
 
     def send(self, lane: Lane, rows: Sequence[Row]) -> Answer:
-        """Sends one batch; if what it goes to was made anew since it was found, to the new one."""
+        """Sends one batch; if what it goes to was made again since it was found, to the new one."""
         known = self.lanes.of(lane)
         try:
             return self._sent(lane, known, rows)

@@ -60,7 +60,7 @@ def results_of(
     family: Family = Family.PEOPLE,
     but: Mapping[str, Fate] | None = None,
 ) -> list[Result]:
-    """What became of rows; `asked` names the call in errors."""
+    """How rows ended; `asked` names the call in errors."""
     done = Fate.DONE
     return [
         Result(done, row.lead_id)

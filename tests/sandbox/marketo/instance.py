@@ -97,7 +97,7 @@ class Instance:
         self.rooms.configure(changes)
 
     def reset_counts(self) -> None:
-        """Begin the figures and the journal anew; leads, quota and rate window stay."""
+        """Begin the figures and the journal again; leads, quota and rate window stay."""
         self.counts = self.database.counts = Counts()
         self.journal = []
         self.limits.reset_worst()

@@ -185,6 +185,7 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
         pytest.param(reply(200, '{"chats": [{"id": "AB'), id="JSON cut short"),
         pytest.param(reply(502, b'{"error":"Passerelle d\xe9faillante"}'), id="not in UTF-8"),
         pytest.param(reply(200, b'{"chats": "caf\xe9"}'), id="text that is not in UTF-8"),
+        pytest.param(reply(200, b'["chats"]'), id="JSON of another form"),
         pytest.param(RESET, id="a reset"),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nConnection: close\r\n\r\n{}",
@@ -192,20 +193,23 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
         ),
     ],
 )
-def test_trouble_that_passes_is_waited_out(trouble: bytes | None, sleeps: list[float]) -> None:
+def test_trouble_that_passes_is_waited_out_and_each_try_is_told_once(
+    trouble: bytes | None, sleeps: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
     with scripted(trouble, trouble, OK) as server, client(server.url) as livechat:
         assert livechat.call(LIST_ARCHIVES, {}, decode) == {"chats": []}
 
     assert len(sleeps) == 2
     assert 0.5 <= sleeps[0] <= 1.0 <= sleeps[1] <= 2.0
     assert livechat.count.total == 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
 
 
 @pytest.mark.parametrize(
     ("kind", "failure"),
     [("authentication", AuthenticationError), ("authorization", ScopeError)],
 )
-def test_an_error_is_told_by_its_type_whatever_the_status(
+def test_an_error_is_known_by_its_type_whatever_the_status(
     kind: str, failure: type[LiveChatError], sleeps: list[float]
 ) -> None:
     def whole(body: bytes) -> object:
@@ -452,6 +456,18 @@ def test_a_rotated_refresh_token_is_kept_for_the_next_run(state_folder: Path) ->
     assert b"refresh_token=second-refresh" in server.bodies[0]
     [kept] = (state_folder / "tap-livechat").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("state_folder")
+@pytest.mark.parametrize("organization", ["390e44e6", None, 7])
+def test_an_app_tells_whose_data_it_reads(organization: object) -> None:
+    with (
+        scripted(granted("one", organization_id=organization), OK) as server,
+        client(server.url, **OAUTH) as livechat,
+    ):
+        whose = livechat.authenticator.identity()
+
+    assert whose == ({"organization_id": organization} if organization == "390e44e6" else {})
 
 
 @pytest.mark.usefixtures("state_folder")

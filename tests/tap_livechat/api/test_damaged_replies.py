@@ -1,16 +1,32 @@
-"""Whatever LiveChat answers is read, or is told to be no whole reply."""
+"""Whatever LiveChat answers is read and written down, or is found to be no whole reply.
+
+A failure prints how to repeat it; `--hypothesis-seed=N` begins elsewhere.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import tempfile
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+import requests
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_livechat.api import payloads, replies
+from tap_livechat.api import auth, replies
+from tap_livechat.errors import LiveChatError
+from tap_livechat.records import queued, visitor
+from tap_livechat.streams.directory import (
+    Agents,
+    Bots,
+    CustomerBans,
+    DirectoryStream,
+    Groups,
+    Tags,
+)
 from tests.damaged_replies import damaged
 
 if TYPE_CHECKING:
@@ -35,30 +51,134 @@ _CHAT = {
     "thread": {"id": "K600", "created_at": "2026-11-20T12:00:00.000000Z", "events": [_EVENT]},
     "properties": {"routing": {"pinned": True}},
 }
-_READERS: dict[str, tuple[dict[str, Any], Callable[[bytes], Any]]] = {
+_CREATED = "2026-11-20T12:00:00.000000Z"
+_GROUPS = [{"id": 1, "priority": "normal"}]
+_DIRECTORY: dict[type[DirectoryStream], dict[str, Any]] = {
+    Agents: {
+        "id": "ann@example.com",
+        "account_id": "b7eff798",
+        "name": "Ann",
+        "max_chats_count": 5,
+        "last_logout": _CREATED,
+        "suspended": False,
+        "groups": _GROUPS,
+    },
+    Groups: {"id": 1, "name": "Sales", "agent_priorities": {"ann@example.com": "normal"}},
+    Tags: {"name": "offer", "group_ids": [0, 1], "author_id": "a", "created_at": _CREATED},
+    Bots: {"id": "5c9871d5", "name": "Robot", "max_chats_count": 5, "groups": _GROUPS},
+    CustomerBans: {"ip": "192.0.2.1", "created_at": _CREATED, "expires_at": _CREATED},
+}
+_CDP = {
+    "customer_id": "b7eff798",
+    "monitoring": {"name": "Ann", "email": "ann@example.com", "visits": [_USER["last_visit"]]},
+    "custom_fields": {"app": {"plan": "gold"}},
+    "statistics": {"chats_count": 1, "last_activity_at": _CREATED},
+}
+_LEFT = {
+    "visitor": {
+        "id": "b7eff798",
+        "name": "Ann",
+        "email": "ann@example.com",
+        "visitor_custom_variables": [{"key": "plan", "value": "gold"}],
+    },
+    "queue": {"start_date": _CREATED, "duration": 10, "group": 1, "url": "https://example.com"},
+    "prechat_survey": [{"type": "name", "key": "Name:", "value": "Ann"}],
+}
+_SUMMARY = {"id": "K600", "created_at": _CREATED, "active": True}
+
+
+def _listed(stream: type[DirectoryStream]) -> Callable[[bytes], Any]:
+    return lambda reply: [stream.record(row) for row in replies.listed(reply)]
+
+
+_READERS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
     "archives": (
         {"chats": [_CHAT], "found_chats": 1, "next_page_id": "n"},
-        lambda reply: list(replies.archives(reply)),
+        lambda reply: len(list(replies.archives(reply))),
     ),
+    **{
+        f"chats {version}": (
+            {name: [{"id": "PJ0", last: _SUMMARY}], "found_chats": 1, "next_page_id": "n"},
+            replies.open_chats,
+        )
+        for version, name, last in (
+            ("3.6", "chats_summary", "last_thread_summary"),
+            ("3.7", "chats_info", "last_thread_info"),
+        )
+    },
     "customers": (
         {"customers": [_USER], "total_customers": 1},
-        replies.Decoder(payloads.Customers),
+        lambda reply: [
+            visitor.from_customer(each) for each in replies.customers(reply).customers or ()
+        ],
     ),
+    "cdp": (
+        {"customers": [_CDP], "next_page_id": "n"},
+        lambda reply: [
+            visitor.from_cdp(each) for each in replies.cdp_customers(reply).customers or ()
+        ],
+    ),
+    "queued_visitors_left": (
+        {"records": {"PJ0": _LEFT}, "summary": {"total_pages": 1}},
+        lambda reply: [
+            queued.record(key, row)
+            for key, row in (replies.queued_visitors_left(reply).records or {}).items()
+        ],
+    ),
+    "report": (
+        {"records": {"2026-11-20": {"total": 7, "agents": [1, 2]}}},
+        lambda reply: sorted((replies.report(reply).records or {}).items()),
+    ),
+    **{stream.__name__: ([row], _listed(stream)) for stream, row in _DIRECTORY.items()},
 }
 
 
 @pytest.mark.parametrize("name", _READERS)
-# To damage is slower than to read where the machine is busy.
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_reply_is_read_or_is_unreadable(name: str, data: st.DataObject) -> None:
     good, read = _READERS[name]
     reply = data.draw(damaged(good) | st.binary(max_size=20))
     with contextlib.suppress(*replies.UNREADABLE):
-        read(reply)
+        msgspec.json.encode(read(reply))
 
 
 @pytest.mark.parametrize("name", _READERS)
 def test_the_good_reply_is_read(name: str) -> None:
     good, read = _READERS[name]
     assert read(msgspec.json.encode(good))
+
+
+_GRANTED = {
+    "access_token": "dal:a",
+    "refresh_token": "dal:b",
+    "expires_in": 28800,
+    "scope": "chats--all:ro,customers:ro",
+    "account_id": "b7eff798",
+    "organization_id": "7a0ffc48",
+}
+
+
+@example(200, b'{"access_token": "a", "refresh_token": "\xe2\x82\xac"}')
+@example(200, b'{"access_token": "\xe2\x82\xac"}')
+@example(200, b'{"access_token": "a", "expires_in": 1%s}' % (b"0" * 400))
+@given(st.sampled_from([200, 200, 200, 302, 400, 429, 500]), damaged(_GRANTED))
+def test_a_token_is_read_and_can_be_sent_or_there_is_none(status: int, content: bytes) -> None:
+    reply = requests.Response()
+    reply.status_code, reply._content = status, content
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(requests, "post", lambda *_, **__: reply)
+        patch.setattr(requests, "get", lambda *_, **__: reply)
+        patch.setattr(time, "sleep", lambda _: None)
+        auth.look_up("http://127.0.0.1", "Bearer x")
+        patch.setenv("XDG_STATE_HOME", folder)
+        token = auth.RefreshedToken(
+            {
+                "accounts_url": "http://127.0.0.1",
+                "client_id": "c",
+                "client_secret": "s",
+                "refresh_token": "r",
+            }
+        )
+        with contextlib.suppress(LiveChatError):
+            assert token.authorization().isascii()
+            token.identity()

@@ -175,7 +175,7 @@ def test_a_request_that_may_have_been_answered_is_billed(monkeypatch: pytest.Mon
         ("Thu, 99 Jan 2026 00:00:00 GMT", ""),
     ],
 )
-def test_a_clock_that_differs_is_told_once(
+def test_a_clock_that_differs_is_reported_once(
     date: str, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     dated = reply(200, {"chats": []}, Date=date)

@@ -126,7 +126,7 @@ def test_names_of_groups_cost_one_request_and_those_of_agents_none(
         assert row["topic"] == (row["tags"] or row["group_names"])[0]
 
 
-def test_without_the_scope_names_of_groups_are_null_and_that_is_told_once(
+def test_without_the_scope_names_of_groups_are_null_and_that_is_reported_once(
     tap: Tap, livechat: LiveChatSandbox
 ) -> None:
     livechat.change(scopes=["chats--all:ro"])

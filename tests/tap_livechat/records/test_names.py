@@ -70,7 +70,7 @@ def test_a_phone_number_in_a_form_replaces_no_name() -> None:
 
 
 @pytest.mark.parametrize("later", ["Client", "+15550102030", None])
-def test_a_name_of_an_earlier_thread_outlives_what_is_none(later: str | None) -> None:
+def test_a_name_of_an_earlier_thread_outlives_what_is_not_one(later: str | None) -> None:
     earlier = from_customer({"id": "c1", "name": "Ann Lee"})
 
     merged: dict[str, Any] = visitor.merge(earlier, from_customer({"id": "c1", "name": later}))

@@ -25,7 +25,7 @@ from tap_livechat.tap import TapLiveChat
 from tap_livechat.timestamps import parse, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tap_livechat.api.client import Client
 
@@ -187,7 +187,13 @@ class Run:
         return {record[name] for record in self.records[stream]}
 
 
-def run(archive: Archive, state: dict[str, Any] | None = None, **config: Any) -> Run:
+def run(
+    archive: Archive,
+    state: dict[str, Any] | None = None,
+    *,
+    streams: Sequence[str] = ("visitors", "chats", "chat_events"),
+    **config: Any,
+) -> Run:
     """One run of the tap, up to its end or to where the archive cuts it."""
     tap = TapLiveChat(
         config={"access_token": "test", "page_size": 5, **config},
@@ -195,8 +201,8 @@ def run(archive: Archive, state: dict[str, Any] | None = None, **config: Any) ->
     )
     session = tap.session()
     session.client = cast("Client", archive)
-    for name in ("agents", "groups", "tags"):
-        tap.streams[name].selected = False
+    for name, stream in tap.streams.items():
+        stream.selected = name in streams
     written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     stdout, sys.stdout = sys.stdout, written
     was_cut = False

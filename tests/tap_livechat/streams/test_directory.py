@@ -56,7 +56,7 @@ def test_what_no_database_holds_and_what_no_schema_allows_stays_inside(tap: Tap)
             jsonschema.validate(record, run.schemas[stream]["schema"])
 
 
-def test_a_row_without_its_key_is_left_out_and_that_is_told(tap: Tap) -> None:
+def test_a_row_without_its_key_is_left_out_and_that_is_reported(tap: Tap) -> None:
     with Answers(REPLIES) as answers:
         run = tap.run(["tags"], api_url=answers.url)
 

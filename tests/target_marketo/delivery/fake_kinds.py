@@ -40,7 +40,6 @@ class FakeKind:
     after: Callable[[Hashable, list[dict[str, Any]]], None] = lambda *_: None
     fates: dict[str, list[Result]] = field(default_factory=dict)  # by payload, in turn
     read: list[list[Row]] = field(default_factory=list)
-    refused_rows: list[tuple[str, str]] = field(default_factory=list)
     guards: threading.Lock = field(default_factory=threading.Lock)
 
     def row(self, lead_id: int, payload: bytes) -> bytes:
@@ -82,7 +81,7 @@ class FakeKind:
         return Answer([Result(Fate.DONE if each else Fate.AGAIN) for each in there], "r#8")
 
     def refused(self, connection: Any, rows: Sequence[tuple[str, str]]) -> None:
-        self.refused_rows += rows
+        pass
 
     def _apply(self, lane: Hashable, row: dict[str, Any]) -> Result:
         fates = self.fates.get(row["says"])

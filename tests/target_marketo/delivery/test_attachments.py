@@ -318,7 +318,7 @@ def test_a_person_who_has_gone_is_looked_up_by_key_once_more() -> None:
     assert (bench.everything_settled_once(), bench.bytes) == (True, 0)
 
 
-def test_a_person_who_has_gone_for_good_is_told_so() -> None:
+def test_a_person_who_has_gone_for_good_is_reported_as_such() -> None:
     marketo = FakeMarketo()
     marketo.add(email="a@example.com", firstName="Ann")
     kind = FakeKind()

@@ -134,7 +134,7 @@ def test_records_are_counted_at_once_and_settled_when_they_are_stored(log: Log) 
     assert log.settled == [1, 2, 3, 4]
 
 
-def test_a_kind_is_told_of_nothing_where_nothing_has_a_key_of_its_own(log: Log) -> None:
+def test_a_kind_is_asked_nothing_where_nothing_has_a_key_of_its_own(log: Log) -> None:
     log.rejections.take([rejection(1)])
     log.rejections.store()
     assert log.kind.told == []

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.benchmarks.table import measure
+from target_marketo.store.database import open_database
+from target_marketo.store.error_log import ErrorLog
+from tests.benchmarks.table import Measured, measure
 from tests.sandbox.faults import Fault
 
 if TYPE_CHECKING:
@@ -48,6 +51,13 @@ for number in range(300):
 for number in range({times}):
     state({{"bookmarks": {{"visitors": {{"at": number, "more": "x" * 200}}}}}})
 """
+REJECTED = """
+for number in range({times} // 4):
+    record(number, "Ann")
+    for other in range(3):
+        record(f"{{number}} {{other}}", "Ann", "x" * {size})
+    state(number)
+"""
 
 
 @pytest.mark.parametrize("feed", [FEW_PEOPLE, LONG_RECORDS, STATES], ids=["few", "long", "states"])
@@ -58,23 +68,39 @@ def test_memory_is_bounded(
     if feed is STATES:  # the write hangs while they come
         late = Fault(what="late", calls=("sync",), seconds=30 if is_long else 6, at=(1,))
         marketo.set_faults([late])
+    run = _run(marketo, tmp_path, feed.format(times=800_000 if is_long else 200_000))
+    assert run.mebibytes < MOST_MEBIBYTES
+
+
+def test_memory_is_bounded_where_most_are_rejected_and_in_the_run_after_that(
+    marketo: MarketoSandbox, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """An address with a blank is none: three quarters of the records go to the error log."""
+    # As many as there may be; or fewer, whose records would be too much all the same.
+    times, size = (266_000, 300) if request.config.getoption("--long") else (12_000, 8_000)
+    first = _run(marketo, tmp_path, REJECTED.format(times=times, size=size))
+    second = _run(marketo, tmp_path, FEW_PEOPLE.format(times=2_000))
+    with closing(open_database(f"sqlite:///{tmp_path / 'store.sqlite'}")) as database:
+        assert ErrorLog(database).count() == times // 4 * 3
+    assert first.mebibytes < MOST_MEBIBYTES
+    assert second.mebibytes < MOST_MEBIBYTES
+
+
+def _run(marketo: MarketoSandbox, folder: Path, feed: str) -> Measured:
+    """The whole command, with what this program writes."""
     config: dict[str, Any] = {
         "endpoint": marketo.endpoint,
         "identity": marketo.identity,
         "client_id": marketo.client_id,
         "client_secret": marketo.client_secret,
-        "store_url": f"sqlite:///{tmp_path / 'store.sqlite'}",
+        "store_url": f"sqlite:///{folder / 'store.sqlite'}",
         "rate_limit_calls": 100,
         "streams": {"visitors": {"fields": {"email": "email", "firstName": "first_name"}}},
     }
-    path = tmp_path / "config.json"
+    path = folder / "config.json"
     path.write_text(json.dumps(config))
-    program = _HEAD + feed.format(times=800_000 if is_long else 200_000)
-
-    run = measure(
+    return measure(
         [COMMAND, "--config", str(path)],
-        feed=[sys.executable, "-c", program],
+        feed=[sys.executable, "-c", _HEAD + feed],
         env={name: value for name, value in os.environ.items() if not name.startswith("TARGET_")},
     )
-
-    assert run.mebibytes < MOST_MEBIBYTES

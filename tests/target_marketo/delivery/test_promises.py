@@ -305,10 +305,47 @@ def test_nobody_is_given_up_for_a_field_that_was_found_gone_while_the_call_was_u
     assert (bench.rejected, bench.settled) == ([], [])
 
 
+def test_a_field_that_was_there_while_the_call_was_under_way_may_be_gone_when_it_is_answered() -> (
+    None
+):
+    marketo = FakeMarketo()
+    asked: list[float] = []
+    written, looked_up = threading.Event(), threading.Event()
+    bench = Bench(marketo, batch_size=1)
+    bench.described.gone = lambda: _asked(asked, bench, after=5.0)
+
+    def answer(kind: str, keys: Sequence[Any]) -> None:
+        if kind == CREATE:
+            written.set()
+            looked_up.wait(10)
+            marketo.skips = ["1006"]
+        elif keys == ["b@example.com"]:
+            written.wait(10)
+            raise SendFewer("too many match", code="1003")
+
+    marketo.before = answer
+    bench.record("a@example.com", first_name="Ann")
+    bench.loader.handle(bench.inbox.get(timeout=10))
+    bench.loader.tick(ending=True)
+    bench.time = 5.0
+    bench.record("b@example.com", first_name="Bob")
+    bench.loader.tick(ending=True)
+    bench.loader.handle(bench.inbox.get(timeout=10))
+    assert asked == [5.0], "for the lookup, and it is there"
+    assert bench.loader.flying == 1
+    bench.time = 6.0
+    looked_up.set()
+    bench.finish()
+
+    assert asked == [5.0, 65.0]
+    assert isinstance(bench.failure, SettingError)
+    assert [each.key for each in bench.rejected] == ["b@example.com"]
+
+
 # 1005 without end.
 
 
-def test_a_person_whom_no_lookup_ever_finds_is_refused_after_minutes_and_told_why() -> None:
+def test_a_person_whom_no_lookup_ever_finds_is_refused_after_minutes_with_its_reason() -> None:
     marketo = FakeMarketo(skips=["1005"] * 100)
     bench = Bench(marketo)
     bench.record("ann@example.com", first_name="Ann")
@@ -415,7 +452,7 @@ def test_calls_that_wait_too_long_for_a_slot_become_fewer() -> None:
     assert len(marketo.people) == 40
 
 
-def test_the_first_cause_of_an_end_is_the_one_that_is_told() -> None:
+def test_the_first_cause_of_an_end_is_the_one_that_is_reported() -> None:
     bench = Bench(FakeMarketo())
     first, second = ValueError("first"), ValueError("second")
     for error in (first, second):

@@ -27,7 +27,7 @@ def test_five_failures_in_a_row_open_it_and_four_do_not() -> None:
     assert opens == [False] * 4 + [True]
 
 
-def test_an_answer_in_between_starts_the_count_anew() -> None:
+def test_an_answer_in_between_starts_the_count_again() -> None:
     breaker = Breaker()
     for _ in range(20):
         for _ in range(FAILURES_TO_OPEN - 1):

@@ -2,18 +2,27 @@ from __future__ import annotations
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from threading import Barrier
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
+from target_marketo import store
+from target_marketo.mapping.field_types import Field
+from target_marketo.problems import SettingError
+from target_marketo.settings import Settings
 from target_marketo.store import database as databases
 from target_marketo.store import filesystem
+from target_marketo.store.cache import Cache
 from target_marketo.store.database import StoreError, open_database
 from target_marketo.store.filesystem import filesystem_type
 from target_marketo.store.leases import DatabaseLeases
+from target_marketo.writes.described import Described
 
 if TYPE_CHECKING:
     from tests.target_marketo.governor.postgresql import PostgreSQL
@@ -167,3 +176,30 @@ def test_those_that_start_at_once_create_the_tables_once(url: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         for opened in [pool.submit(open_store) for _ in range(8)]:
             opened.result()
+
+
+def test_every_table_knows_its_instance() -> None:
+    """Two instances may share a store; no row of one is taken for the other's."""
+    for path in Path(store.__file__).parent.glob("*.py"):
+        import_module(f"{store.__name__}.{path.stem}")
+    tables = databases.METADATA.tables
+    assert len(tables) >= 8
+    without = {name for name, table in tables.items() if "instance" not in table.columns}
+    # The store's own key is one; what is cached bears the instance in its name.
+    assert without == {"cache", "secrets"}
+
+
+def test_what_is_known_of_an_instance_s_fields_is_not_taken_for_another_s(tmp_path: Path) -> None:
+    def described(instance: str, fields: list[Field]) -> Described:
+        marketo: Any = SimpleNamespace(describe=lambda: fields)
+        given = {"munchkin_id": instance, "client_id": "c", "client_secret": "s"}
+        settings = Settings.of({**given, "streams": {"visitors": {"fields": {"email": "email"}}}})
+        return Described(settings, marketo, cache)
+
+    one = [Field("email", "email", 255, searchable=True)]
+    with closing(open_database(f"sqlite:///{tmp_path / 'store.sqlite'}")) as database:
+        cache = Cache(database)
+        described("555-abc-551", one).mapper()
+        described("555-abc-551", []).mapper()
+        with pytest.raises(SettingError):
+            described("555-abc-552", []).mapper()

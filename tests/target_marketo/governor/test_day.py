@@ -80,7 +80,7 @@ def test_everybody_is_what_was_noted_and_what_we_did_since() -> None:
     assert day.note(99, now).everybody == 100, "read a little earlier by another process"
 
 
-def test_a_count_that_fell_began_anew_whatever_our_clock_says() -> None:
+def test_a_count_that_fell_began_again_whatever_our_clock_says() -> None:
     day = at_work("2026-07-10T12:00", 40_000).note(45_000, utc("2026-07-10T12:00"))
     day = day.note(30, utc("2026-07-10T12:10"))
     assert day.everybody == 30
@@ -103,7 +103,7 @@ def test_calls_before_the_later_reset_are_not_held_against_the_day() -> None:
     assert winter.everybody == 5_000
 
 
-def test_a_count_that_lacks_calls_of_an_hour_ago_began_anew() -> None:
+def test_a_count_that_lacks_calls_of_an_hour_ago_began_again() -> None:
     day = at_work("2026-07-10T12:00", 40_000)
     assert day.note(20, utc("2026-07-10T12:59")).everybody == 40_000
     assert day.note(20, utc("2026-07-10T13:00")).everybody == 20
@@ -180,7 +180,7 @@ def test_a_wall_clock_that_was_two_days_ahead_is_not_believed_either() -> None:
     assert day.at(utc("2026-07-12T12:00")) == day
 
 
-def test_a_count_that_began_anew_counts_all_that_we_do_from_then_on() -> None:
+def test_a_count_that_began_again_counts_all_that_we_do_from_then_on() -> None:
     day = at_work("2026-07-10T12:00", 40_000, early=7).note(45_000, utc("2026-07-10T12:00"))
     day = replace(day.note(0, utc("2026-07-10T12:10")), ours=1)
     assert day.everybody == 1

@@ -338,7 +338,7 @@ def test_a_store_that_comes_back_in_time_is_waited_for(
     assert clock.now >= 1010.0
 
 
-def test_a_store_that_starts_anew_costs_neither_the_count_nor_the_look_at_calls_under_way(
+def test_a_store_that_restarts_costs_neither_the_count_nor_the_look_at_calls_under_way(
     governor: Governor, broken: BrokenLeases, clock: ScriptedClock
 ) -> None:
     def mend() -> None:

@@ -30,7 +30,7 @@ def test_nothing_that_nobody_refused_is_an_outage(noticed: Noticed) -> None:
 
 
 @pytest.mark.parametrize("refusal", [Outcome.RATE_LIMITED, Outcome.CONCURRENCY_LIMITED])
-def test_refusals_without_end_are_an_outage_and_are_told_in_minutes(
+def test_refusals_without_end_are_an_outage_and_are_reported_in_minutes(
     noticed: Noticed, refusal: Outcome
 ) -> None:
     noticed.outcome(refusal, 1000.0)
@@ -63,7 +63,7 @@ def test_what_is_no_answer_of_the_api_ends_no_refusals(noticed: Noticed, nothing
         noticed.put_up_with_refusals()
 
 
-def test_an_outage_is_put_up_with_for_so_long_and_is_told_in_minutes(noticed: Noticed) -> None:
+def test_an_outage_is_put_up_with_for_so_long_and_is_reported_in_minutes(noticed: Noticed) -> None:
     noticed.put_up_with_outage(1000.0)
     noticed.state(DOWN, 0.0, 1060.0)
     noticed.put_up_with_outage(1000.0 + PATIENCE - 1)
@@ -71,7 +71,7 @@ def test_an_outage_is_put_up_with_for_so_long_and_is_told_in_minutes(noticed: No
         noticed.put_up_with_outage(1000.0 + PATIENCE)
 
 
-def test_an_outage_that_another_process_saw_end_begins_anew(noticed: Noticed) -> None:
+def test_an_outage_that_another_process_saw_end_begins_again(noticed: Noticed) -> None:
     noticed.put_up_with_outage(1000.0)
     noticed.state(UP, 0.0, 1060.0)
     noticed.put_up_with_outage(1000.0 + PATIENCE)

@@ -22,7 +22,7 @@ def test_refusals_that_follow_one_another_end_in_standing_back() -> None:
     assert lengths == [2.0, 4.0, 60.0, 120.0, 240.0, 240.0, 240.0]
 
 
-def test_a_clean_window_starts_anew() -> None:
+def test_a_clean_window_starts_again() -> None:
     pause = Pause().after_rate_limited(1000.0, 20.0, Highest())
     again = pause.after_rate_limited(pause.until + 20.0, 20.0, Highest())
     assert again.repeats == 0

@@ -1,4 +1,4 @@
-"""A store that is locked, or starts anew, is waited for; not by a process that was told to end."""
+"""A store that is locked, or restarts, is waited for; not by a process that is to end."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_process_that_is_told_to_end_waits_for_a_locked_store_no_longer(
     other.close()
 
 
-def test_a_server_that_starts_anew_is_waited_for(postgresql: PostgreSQL) -> None:
+def test_a_server_that_restarts_is_waited_for(postgresql: PostgreSQL) -> None:
     database = open_database(postgresql.fresh("anew"))
     leases = DatabaseLeases(database)
     for transaction in (
@@ -108,7 +108,7 @@ def test_a_server_that_starts_anew_is_waited_for(postgresql: PostgreSQL) -> None
     database.close()
 
 
-def test_a_server_that_was_never_there_is_told_at_once() -> None:
+def test_a_server_that_was_never_there_is_reported_at_once() -> None:
     began = time.monotonic()
     with pytest.raises(StoreError, match="is the server running"):
         DatabaseLeases(open_database("postgresql://127.0.0.1:9/nowhere"))

@@ -208,7 +208,7 @@ def test_a_wrong_option_is_one_line_that_names_it(entry: dict[str, Any], said: s
     assert "\n" not in str(error.value)
 
 
-def test_every_problem_is_told_where_all_are_asked_for() -> None:
+def test_every_problem_is_reported_where_all_are_asked_for() -> None:
     told: list[str] = []
 
     Mapper(

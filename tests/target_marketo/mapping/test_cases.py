@@ -211,7 +211,7 @@ def test_a_stream_without_an_entry_beside_others_is_left_out_with_one_line(
     assert len(marketo.leads()) == 2
 
 
-def test_an_entry_that_no_stream_used_is_told_at_the_end(
+def test_an_entry_that_no_stream_used_is_reported_at_the_end(
     target: InProcess, marketo: MarketoSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = {"fields": {"email": "email"}}
@@ -262,7 +262,7 @@ def test_a_stream_with_a_dot_in_its_name_finds_its_entry_however_it_was_nested(
         ("form_answers.Role", "had `form_answers.Role`"),
     ],
 )
-def test_a_source_that_was_never_there_in_a_hundred_records_is_told_with_the_nearest_key(
+def test_a_source_that_was_never_there_in_a_hundred_records_is_reported_with_the_nearest_key(
     target: InProcess,
     marketo: MarketoSandbox,
     caplog: pytest.LogCaptureFixture,

@@ -77,7 +77,7 @@ def test_every_condition_of_only_if_counts() -> None:
     assert plan.map({**ANN, "active": True, "_sdc_deleted_at": "x"}) is Skip.DELETED
 
 
-def test_a_stream_without_an_entry_is_left_out_and_told_how_to_let_it_in() -> None:
+def test_a_stream_without_an_entry_is_left_out_and_the_log_says_how_to_let_it_in() -> None:
     plan = Mapper(entry(), FIELDS).plan("vistors", {"email": {}})
 
     assert plan.map(ANN) is Skip.STREAM_LEFT_OUT
@@ -247,7 +247,7 @@ def test_what_marketo_lacks_of_the_built_in_mapping_is_a_warning_and_the_rest_go
     assert "firstName" in {each.name for each in plan.planned}
 
 
-def test_all_that_is_wrong_is_told_where_that_is_asked_for() -> None:
+def test_all_that_is_wrong_is_reported_where_that_is_asked_for() -> None:
     told: list[str] = []
     setting = streams(zzz="x", createdAt="y", city="city")
     mapper = Mapper(setting, FIELDS, tell=told.append)

@@ -345,7 +345,7 @@ def test_folding_keeps_what_a_list_that_drops_its_oldest_comes_to(
         (Write.ALWAYS, "new", ()),
     ],
 )
-def test_a_value_that_gave_way_to_marketos_is_told(
+def test_a_value_that_gave_way_to_marketos_is_reported(
     write: Write, value: str, kept: tuple[str, ...]
 ) -> None:
     rules = Rules((Rule("field", write),))

@@ -178,6 +178,7 @@ WRONG: list[tuple[Any, str]] = [
     (streams(city={"from": "a", "write": "greatest"}), "needs a number or a date"),
     (streams(chats={"from": "a", "write": "append"}), "needs a string or a text"),
     (streams(chats={"value": "many"}), "does not fit"),
+    ({"two\nlines": None}, r"`streams.two\nlines` must be an object"),
 ]
 
 
@@ -213,6 +214,6 @@ def test_a_misspelt_option_is_no_part_of_a_name() -> None:
 
 
 @pytest.mark.parametrize("given", [streams(city={"from": "a", "type": "sting"})])
-def test_a_type_that_marketo_does_not_have_is_told_with_the_nearest(given: Any) -> None:
+def test_a_type_that_marketo_does_not_have_is_reported_with_the_nearest(given: Any) -> None:
     with pytest.raises(SettingError, match="did you mean `string`"):
         Mapper(given, FIELDS)

@@ -40,7 +40,7 @@ def test_a_write_is_asked_about_each_time_that_it_may_be_sent(
     session.trouble = [Trouble("sync", refusal(code))] * 2
     asked: list[float] = []
 
-    connected(session).sync(
+    connected(session).leads.sync(
         "createOnly", "email", ROWS, when_granted=lambda: asked.append(session.clock.now)
     )
 
@@ -60,7 +60,7 @@ def test_what_is_too_old_when_its_slot_is_granted_is_not_sent(session: ScriptedS
             raise TooOld
 
     with pytest.raises(TooOld):
-        marketo.sync("createOnly", "email", ROWS, when_granted=check)
+        marketo.leads.sync("createOnly", "email", ROWS, when_granted=check)
 
     assert session.sent == ["token", "createOnly"], "the second attempt was not sent"
     usage = marketo.governor.snapshot()
@@ -91,7 +91,7 @@ def test_a_write_that_somebody_else_answered_may_be_at_work_as_long_as_its_lease
     marketo = connected(session)
 
     with pytest.raises(OutcomeUnknown) as caught:
-        marketo.sync("createOnly", "email", ROWS)
+        marketo.leads.sync("createOnly", "email", ROWS)
 
     assert caught.value.at_work_seconds == pytest.approx(TIMEOUT + 10.0, abs=1.0)
     assert len(marketo.under_way()) == 1
@@ -105,7 +105,7 @@ def test_a_write_whose_reply_is_lost_may_be_at_work_as_long_as_its_lease_lasts(
     marketo = connected(session)
 
     with pytest.raises(OutcomeUnknown, match="Marketo's answer to createOnly is lost") as caught:
-        marketo.sync("createOnly", "email", ROWS)
+        marketo.leads.sync("createOnly", "email", ROWS)
 
     assert caught.value.at_work_seconds == pytest.approx(TIMEOUT + 10.0, abs=1.0)
     assert len(marketo.under_way()) == 1
@@ -117,19 +117,19 @@ def test_a_write_that_marketo_answered_is_over(session: ScriptedSession, code: s
     marketo = connected(session)
 
     with pytest.raises(OutcomeUnknown) as caught:
-        marketo.sync("createOnly", "email", ROWS)
+        marketo.leads.sync("createOnly", "email", ROWS)
 
     assert caught.value.at_work_seconds == 0.0
     assert not marketo.under_way()
 
 
-def test_a_time_out_is_told_with_marketos_name_and_a_cure(session: ScriptedSession) -> None:
+def test_a_time_out_is_reported_with_marketos_name_and_a_cure(session: ScriptedSession) -> None:
     session.trouble = [Trouble("lookup", requests.ReadTimeout())] * 1000
     marketo = connected(session)
     marketo.patience_seconds = 5.0
 
     with pytest.raises(Unavailable, match=r"Marketo's answer to lookup .* within 120 s; .*raise `"):
-        marketo.lookup("email", ["a@example.com"], ["id"])
+        marketo.leads.lookup("email", ["a@example.com"], ["id"])
 
 
 def test_a_code_means_what_it_means_to_its_family(session: ScriptedSession) -> None:

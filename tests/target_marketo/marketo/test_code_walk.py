@@ -17,7 +17,7 @@ import pytest
 from target_marketo.delivery import standstill
 from target_marketo.delivery.standstill import MAX_ATTEMPTS
 from target_marketo.marketo.codes import of_response, of_row
-from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED
+from target_marketo.singer.run_end import EXIT_BUDGET, EXIT_FAILED
 from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import record, schema, state
 from tests.target_marketo.in_process import Ended, InProcess, Logged
@@ -187,7 +187,7 @@ def test_what_passes_is_sent_again(passing: Walk, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", TOKEN_RENEWED)
-def test_a_refused_token_is_fetched_anew(passing: Walk, code: str) -> None:
+def test_a_refused_token_is_fetched_again(passing: Walk, code: str) -> None:
     whom = person("token", code)
     refused = next(each for each in passing.journal if each.code == code)
     after = passing.journal[passing.journal.index(refused) + 1 :]

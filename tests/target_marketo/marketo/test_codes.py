@@ -46,7 +46,7 @@ def test_whether_a_refused_request_was_executed_is_the_same_for_every_kind(famil
 
 
 @pytest.mark.parametrize("code", UNKNOWN)
-def test_a_write_of_unknown_outcome_is_told_as_such(code: str) -> None:
+def test_a_write_of_unknown_outcome_is_reported_as_such(code: str) -> None:
     assert error_of(code, of_response(code), writes=True) is OutcomeUnknown
     assert error_of(code, of_response(code), writes=False) is not OutcomeUnknown
 

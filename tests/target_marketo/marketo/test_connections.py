@@ -205,7 +205,7 @@ def test_ssl_cert_file_names_whom_to_trust(
     ask(url, timeout=5.0)
 
 
-def test_a_certificate_for_another_host_is_told_as_such(
+def test_a_certificate_for_another_host_is_reported_as_such(
     start: Callable[[Callable[[socket.socket], None]], Peer],
     authority: trustme.CA,
     tmp_path: Path,
@@ -217,7 +217,7 @@ def test_a_certificate_for_another_host_is_told_as_such(
         ask(f"https://localhost:{peer.port}/rest", timeout=5.0)
 
 
-def test_a_file_of_certificates_that_is_not_there_is_told(
+def test_a_file_of_certificates_that_is_not_there_is_reported(
     start: Callable[[Callable[[socket.socket], None]], Peer],
     authority: trustme.CA,
     monkeypatch: pytest.MonkeyPatch,
@@ -270,7 +270,7 @@ def test_what_a_proxy_refuses_is_told_apart(
         ask("https://marketo.example/rest", timeout=5.0)
 
 
-def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_is_not_there_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(NotSent, match="the proxy cannot be reached: check HTTPS_PROXY"):
         ask("https://marketo.example/rest", timeout=5.0)
@@ -285,7 +285,7 @@ def test_a_proxy_that_drips_does_not_outlast_the_time_out(
         ask("https://marketo.example/rest")
 
 
-def test_a_name_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_nobody_knows_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 

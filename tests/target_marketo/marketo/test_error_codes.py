@@ -31,7 +31,8 @@ from target_marketo.marketo.errors import (
     Unavailable,
 )
 from target_marketo.settings import Settings
-from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED, Run, Stop
+from target_marketo.singer.run import Run
+from target_marketo.singer.run_end import EXIT_BUDGET, EXIT_FAILED, Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog
@@ -212,7 +213,7 @@ class Bench:
         self.client = connected(self.session)
         # One call at a time: a scripted clock belongs to one thread.
         self._bench = DeliveryBench(
-            self.client, STREAMS, now=self.clock.monotonic, max_concurrent=1
+            self.client.leads, STREAMS, now=self.clock.monotonic, max_concurrent=1
         )
         self.loader, self.inbox = self._bench.loader, self._bench.inbox
         self.settled, self.rejected = self._bench.settled, self._bench.rejected

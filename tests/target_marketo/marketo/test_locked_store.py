@@ -1,4 +1,4 @@
-"""A run that is told to end while another program holds its store."""
+"""A run that is to end while another program holds its store."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_a_quota_that_is_nearly_spent_and_one_that_is(ops: Ops, marketo: Marketo
     assert "607" in text or "spent" in text or "daily limit" in text
 
 
-def test_livechat_is_tried_by_the_tap_itself_and_its_lines_are_told(
+def test_livechat_is_tried_by_the_tap_itself_and_its_lines_are_reported(
     ops: Ops, tap: dict[str, str], livechat_account: LiveChatSandbox
 ) -> None:
     well = lines(ops, **tap)
@@ -177,7 +177,7 @@ def test_livechat_is_tried_by_the_tap_itself_and_its_lines_are_told(
     assert refused["LiveChat token"][0] == "red"
 
 
-def test_a_tap_that_is_not_there_or_says_nothing_is_told(
+def test_a_tap_that_is_not_there_or_says_nothing_is_reported(
     ops: Ops, tap: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
@@ -193,7 +193,7 @@ def test_a_tap_that_is_not_there_or_says_nothing_is_told(
     assert (mute[0], "--check=json says nothing readable" in mute[1]) == ("red", True)
 
 
-def test_a_store_that_others_may_read_is_mended_or_told(ops: Ops, store: Store) -> None:
+def test_a_store_that_others_may_read_is_mended_or_reported(ops: Ops, store: Store) -> None:
     store.path.touch(mode=0o644)
     store.path.chmod(0o644)
 

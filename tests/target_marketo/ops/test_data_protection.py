@@ -353,7 +353,7 @@ def test_17_that_an_activity_was_written_stays_and_whose_it_was_goes(
     assert (again["activities_cleared"], again["activities_pending"]) == (1, 0)
 
 
-def test_17_after_a_change_of_the_key_it_is_told_and_the_next_run_forgets(
+def test_17_after_a_change_of_the_key_it_is_reported_and_the_next_run_forgets(
     ops: Ops, store: Store
 ) -> None:
     with activities(store) as ledger:
@@ -375,7 +375,7 @@ def test_18_names_that_hold_the_address_are_deleted(ops: Ops, store: Store) -> N
     assert b"form_answers.jane" not in content(store.path.parent)
 
 
-def test_19_files_are_written_anew_or_it_is_told_what_is_to_be_done(
+def test_19_files_are_written_again_or_it_says_what_is_to_be_done(
     ops: Ops, store: Store, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.add(failure())

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from target_marketo.store.activity_ledger import ActivityLedger, Claim
+from target_marketo.store.run_ledger import moment
+from tests.sandbox.marketo_examples import CHAT_ID, EXAMPLES
 from tests.target_marketo.conftest import Target, lines, record, schema, state
 
 if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
 
-    from .conftest import Ops
+    from .conftest import Ops, Store
 
 STREAMS = {
     "visitors": {
@@ -127,7 +132,7 @@ def test_three_hundred_people_cost_one_lookup_and_reads_only(
     assert marketo.leads() == []
 
 
-def test_refused_records_deleted_ones_and_nobody_are_told(ops: Ops) -> None:
+def test_refused_records_deleted_ones_and_nobody_are_reported(ops: Ops) -> None:
     streams = {
         "visitors": {**STREAMS["visitors"], "create": False, "only_if": {"city": "Rome"}},
     }
@@ -215,6 +220,69 @@ def test_what_would_be_sent_besides_the_person_is_shown(ops: Ops) -> None:
         "rating": "good",
         "threadId": "T1",
     }
+    assert {each["outcome"] for each in person["sent"]} == {"left out"}
+    assert "static list `LiveChat visitors`" in person["sent"][0]["why"]
+    assert "no custom activity type `livechatChat`" in person["sent"][2]["why"]
+
+
+def test_of_activities_it_says_which_a_run_would_write_and_moves_nothing(
+    ops: Ops, store: Store, marketo: MarketoSandbox
+) -> None:
+    marketo.reset(**EXAMPLES)
+    activity = {
+        "type": "livechatChat",
+        "once": "thread_id",
+        "since": "first_run",
+        "date": "created_at",
+        "primary": "topic",
+        "attributes": {"threadId": "thread_id"},
+    }
+    fields = {"email": "email"}
+    streams = {"chats": {"key": "email", "fields": fields, "activity": activity}}
+    now = datetime.now(UTC)
+    ages = {"new": 1, "old": 30, "done": 2, "sent": 3, "undecided": 4}
+    chats = [
+        record(
+            ANN, "chats", thread_id=once, created_at=moment(now - timedelta(hours=age)), topic="T"
+        )
+        for once, age in ages.items()
+    ]
+    messages = lines([schema("chats", ("email", "thread_id", "created_at", "topic")), *chats])
+
+    def outcomes() -> dict[str, tuple[str, str]]:
+        shown = ops(
+            "explain", ANN, "--json", input=messages, TARGET_MARKETO_STREAMS=json.dumps(streams)
+        )
+        (person,) = json.loads(shown.stdout)["people"]
+        return {
+            each["values"]["once"]: (each["outcome"], each["why"].partition(":")[0])
+            for each in person["sent"]
+        }
+
+    before = outcomes()
+    with closing(store.open()) as database:
+        ledger = ActivityLedger(database, store.instance, "run")
+        ledger.claim(
+            CHAT_ID, [Claim(once, 1, "2026-11-28") for once in ("done", "sent", "undecided")]
+        )
+        ledger.settle(CHAT_ID, done={"done": "guid"})
+        with database.write() as connection:
+            ledger.undecide(connection, CHAT_ID, ["undecided"])
+        kept = ledger.states(CHAT_ID, ages)
+    after = outcomes()
+
+    assert before["new"] == before["done"] == ("written", "")
+    assert before["old"][0] == "left out"
+    assert before["old"][1].startswith("it is from before 20")
+    assert after == before | {
+        "done": ("the same", "it is on the timeline already"),
+        "sent": ("left out", "it was sent, and the next run finds out what came of it"),
+        "undecided": ("left out", "only a person can tell if it is there"),
+    }
+    with closing(store.open()) as database:
+        ledger = ActivityLedger(database, store.instance, "run")
+        assert ledger.states(CHAT_ID, ages) == kept
+        assert ledger.since_or(CHAT_ID, "nothing is kept") == "nothing is kept"
 
 
 def test_of_two_streams_each_has_its_lines_and_the_later_one_says_what_is_written(

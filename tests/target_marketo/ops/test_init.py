@@ -108,7 +108,7 @@ def test_options_alone_write_settings_that_check_finds_right(project: Folder) ->
     assert not planted.shown_in(done.stdout + done.stderr)
 
 
-def test_what_is_wrong_is_told_and_nothing_is_written(project: Folder) -> None:
+def test_what_is_wrong_is_reported_and_nothing_is_written(project: Folder) -> None:
     (project.path / "TARGET_MARKETO_CLIENT_SECRET").write_text("not-the-" + "secret")
 
     done = project.run("init", *project.options)
@@ -119,7 +119,7 @@ def test_what_is_wrong_is_told_and_nothing_is_written(project: Folder) -> None:
     assert not project.env.exists()
 
 
-def test_a_token_without_its_scope_is_told_before_anything_is_written(project: Folder) -> None:
+def test_a_token_without_its_scope_is_reported_before_anything_is_written(project: Folder) -> None:
     (project.path / "TAP_LIVECHAT_PERSONAL_ACCESS_TOKEN").write_text("fra:" + "x" * 20)
 
     done = project.run("init", *project.options)
@@ -286,7 +286,7 @@ QUESTIONS = (
 
 
 @pytest.mark.parametrize("at", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
-def test_whoever_stops_at_a_question_is_told_that_nothing_was_written(
+def test_whoever_stops_at_a_question_learns_that_nothing_was_written(
     project: Folder, at: int
 ) -> None:
     given = project.sandbox.environment

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
 
 
-def test_errors_are_told_by_kind_first_with_records_people_and_advice_once(
+def test_errors_are_reported_by_kind_first_with_records_people_and_advice_once(
     ops: Ops, store: Store
 ) -> None:
     store.add(

@@ -125,7 +125,7 @@ def test_a_recipient_who_is_refused_for_now_is_tried_again_alone(mail_server: Ma
     assert len(waits) == 1
 
 
-def test_one_refused_for_good_and_one_for_now_are_both_told(mail_server: MailServer) -> None:
+def test_one_refused_for_good_and_one_for_now_are_both_reported(mail_server: MailServer) -> None:
     mailbox = mail_server.start()
     mailbox.refused["bob@ops.test"] = ["550 no such user"]
     mailbox.refused["eve@ops.test"] = ["451 greylisted"] * 3

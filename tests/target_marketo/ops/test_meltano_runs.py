@@ -69,7 +69,7 @@ def mailbox() -> Iterator[Mailbox]:
         yield found
 
 
-def test_each_failure_is_told_and_no_log_has_anybodys_data(
+def test_each_failure_is_reported_and_no_log_has_anybodys_data(
     tmp_path: Path, sandbox: Sandbox, mailbox: Mailbox
 ) -> None:
     project = Project(tmp_path, sandbox, mailbox)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("code", Refusal)
-def test_each_of_our_codes_is_told_by_its_own_words(code: Refusal) -> None:
+def test_each_of_our_codes_is_reported_by_its_own_words(code: Refusal) -> None:
     words = explained(str(code), "the log's own advice")
 
     assert (words.meaning, words.cure) == (code.meaning, code.cure)
@@ -45,5 +45,5 @@ def test_a_replay_is_not_offered_where_only_the_source_can_mend_it(ops: Ops, sto
         (Limit(bytes=3), "éé", "4 bytes, 3 allowed"),
     ],
 )
-def test_what_is_too_long_is_told_with_both_lengths(limit: Limit, text: str, told: str) -> None:
+def test_what_is_too_long_is_reported_with_both_lengths(limit: Limit, text: str, told: str) -> None:
     assert limit.over(text) == told

@@ -1,4 +1,4 @@
-"""Forgetting a person: what goes, what has to stay, and what is told."""
+"""Forgetting a person: what goes, what has to stay, and what the command says."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_an_activity_stays_written_and_no_longer_leads_to_the_person(
     assert any("purge again after the next run" in line for line in purged["left"])
 
 
-def test_after_a_change_of_the_key_what_is_under_way_is_told_and_then_forgotten(
+def test_after_a_change_of_the_key_what_is_under_way_is_reported_and_then_forgotten(
     ops: Ops, store: Store
 ) -> None:
     with_activities(store)
@@ -119,7 +119,7 @@ def test_names_that_somebody_typed_are_forgotten_too(ops: Ops, store: Store) -> 
     assert b"Boss of Max" in content
 
 
-def test_an_address_that_is_an_activity_s_own_name_is_told(ops: Ops, store: Store) -> None:
+def test_an_address_that_is_an_activity_s_own_name_is_reported(ops: Ops, store: Store) -> None:
     with closing(store.open()) as database:
         ledger = ActivityLedger(database, store.instance, "run")
         ledger.claim(CHAT, [chat(JANE, 71, ErrorLog(database).hash(JANE))])
@@ -130,7 +130,7 @@ def test_an_address_that_is_an_activity_s_own_name_is_told(ops: Ops, store: Stor
     assert any("choose another `once`" in line for line in purged["left"])
 
 
-def test_files_of_meltano_that_name_the_person_are_told(
+def test_files_of_meltano_that_name_the_person_are_reported(
     ops: Ops, store: Store, tmp_path: Path
 ) -> None:
     store.add(failure())
@@ -212,7 +212,7 @@ def test_on_postgresql_the_tables_are_rewritten(
     assert any("write-ahead log" in line for line in purged["left"])
 
 
-def test_on_postgresql_it_is_told_what_its_owner_must_still_do(
+def test_on_postgresql_it_says_what_its_owner_must_still_do(
     ops: Ops, shared: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(shared.path.parent))

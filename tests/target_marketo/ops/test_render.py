@@ -181,7 +181,7 @@ def test_the_subject_is_numbers_and_our_own_words() -> None:
     assert re.fullmatch(r"\[marketo [\w-]+\] [\w ,-]+", render.subject(hostile))
 
 
-def test_what_is_no_rejection_is_told_where_there_is_any() -> None:
+def test_what_is_not_a_rejection_is_reported_where_there_is_any() -> None:
     (kind,) = report(1).kinds
     made = replace(report(twins=12, values_left_out=3), kinds=(replace(kind, left_out=True),))
 

@@ -126,7 +126,7 @@ def test_the_list_goes_into_the_folder_that_is_named(ops: Ops, api: ObjectApi) -
     assert lists["result"][0]["folder"]["id"] == 100
 
 
-def test_a_folder_that_is_not_there_is_told_before_anything(
+def test_a_folder_that_is_not_there_is_reported_before_anything(
     ops: Ops, marketo: MarketoSandbox
 ) -> None:
     planned = setup(ops, "--folder", "Nowhere")
@@ -203,7 +203,7 @@ def test_a_permission_that_lacks_is_named_and_the_rest_is_made(
         (["Read-Only Asset", "Read-Write Asset"], "LiveChat visitors"),
     ],
 )
-def test_what_may_not_be_looked_at_is_told_and_the_rest_is_planned(
+def test_what_may_not_be_looked_at_is_reported_and_the_rest_is_planned(
     ops: Ops, marketo: MarketoSandbox, denied: Any, what: str
 ) -> None:
     marketo.set_options(denied_permissions=denied)
@@ -216,7 +216,7 @@ def test_what_may_not_be_looked_at_is_told_and_the_rest_is_planned(
     assert ops("setup", **variables()).exit_code == 1
 
 
-def test_a_feature_that_was_not_bought_is_told(ops: Ops, marketo: MarketoSandbox) -> None:
+def test_a_feature_that_was_not_bought_is_reported(ops: Ops, marketo: MarketoSandbox) -> None:
     marketo.set_options(missing_features={"activities": "703", "lists": "616"})
 
     planned = setup(ops)
@@ -280,7 +280,9 @@ def test_a_draft_that_somebody_else_began_is_left_alone(
     assert writes(marketo) == before
 
 
-def test_programs_and_objects_are_told_with_the_clicks(ops: Ops, marketo: MarketoSandbox) -> None:
+def test_programs_and_objects_are_reported_with_the_clicks(
+    ops: Ops, marketo: MarketoSandbox
+) -> None:
     streams = {
         "chats": {
             "programs": {"LiveChat": "Engaged"},
@@ -308,7 +310,7 @@ def test_programs_and_objects_are_told_with_the_clicks(ops: Ops, marketo: Market
     assert set(marks(setup(ops, streams=streams)).values()) == {"="}
 
 
-def test_a_status_that_the_channel_lacks_is_told_with_those_it_has(
+def test_a_status_that_the_channel_lacks_is_reported_with_those_it_has(
     ops: Ops, marketo: MarketoSandbox
 ) -> None:
     marketo.reset(programs=[{"name": "LiveChat", "channel": "Live Chat"}])
@@ -347,7 +349,7 @@ def test_a_key_that_marketo_lacks_is_made_too(ops: Ops) -> None:
     assert marks(setup(ops, streams=streams)) == {"email": "="}
 
 
-def test_what_is_wrong_with_the_mapping_otherwise_is_told(ops: Ops) -> None:
+def test_what_is_wrong_with_the_mapping_otherwise_is_reported(ops: Ops) -> None:
     streams = {"visitors": {"fields": {"email": "email", "createdAt": "x"}, "lists": [1.5]}}
 
     planned = setup(ops, streams=streams)
@@ -358,7 +360,7 @@ def test_what_is_wrong_with_the_mapping_otherwise_is_told(ops: Ops) -> None:
     assert not planned["ok"]
 
 
-def test_what_is_wrong_with_the_setting_is_told_where_fields_may_not_be_looked_at(
+def test_what_is_wrong_with_the_setting_is_reported_where_fields_may_not_be_looked_at(
     ops: Ops, marketo: MarketoSandbox
 ) -> None:
     marketo.set_options(denied_calls=["describe"])
@@ -388,7 +390,9 @@ def test_a_name_that_is_nearly_one_of_marketos_is_asked_about(ops: Ops) -> None:
 
 
 @pytest.mark.parametrize("level", ["response_1017", "row_1017"])
-def test_a_field_whose_name_is_taken_is_told(ops: Ops, marketo: MarketoSandbox, level: str) -> None:
+def test_a_field_whose_name_is_taken_is_reported(
+    ops: Ops, marketo: MarketoSandbox, level: str
+) -> None:
     marketo.set_options(lead_field_taken=level)
     # REST does not see a field of this name, and yet it is there.
     streams = {"visitors": {"fields": {"email": "email", "liveChatLegacyId": "chat_id"}}}

@@ -114,7 +114,7 @@ def test_what_is_wrong_is_the_first_line_with_its_cure(
     assert re.match(said, line), line
 
 
-def test_a_killed_run_is_told_and_one_that_is_alive_is_not(ops: Ops, store: Store) -> None:
+def test_a_killed_run_is_reported_and_one_that_is_alive_is_not(ops: Ops, store: Store) -> None:
     ran(store, 2)
     under_way(store, 1)
     assert told(ops)[1].startswith("The last run was killed at about")
@@ -138,7 +138,7 @@ def test_a_run_that_waits_for_tomorrows_calls_is_no_failure(ops: Ops, store: Sto
     assert line.endswith("; the last run waits: the day's calls are used up")
 
 
-def test_a_failure_that_only_meltano_knows_is_told_until_a_run_goes_well(
+def test_a_failure_that_only_meltano_knows_is_reported_until_a_run_goes_well(
     ops: Ops, store: Store, tmp_path: Path
 ) -> None:
     ran(store, 0.5)
@@ -216,6 +216,16 @@ def test_a_kind_that_several_streams_have_is_named_once(ops: Ops, store: Store) 
     store.add(failure(), failure(EMAILS[2])._replace(stream="chats"))
 
     assert "2 records of 2 people: 1003\n" in ops("status").stdout
+
+
+def test_a_clock_that_was_set_back_makes_nobody_ill(ops: Ops, store: Store) -> None:
+    ran(store, -2)
+
+    code, line = told(ops)
+
+    assert code == 0
+    assert line.startswith("Healthy since ")
+    assert ", 0 s ago" in ops("status").stdout
 
 
 def test_status_asks_marketo_nothing(ops: Ops, store: Store, marketo: MarketoSandbox) -> None:

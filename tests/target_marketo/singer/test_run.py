@@ -15,10 +15,12 @@ from sqlalchemy import func, select
 from target_marketo.mapping.field_types import Field
 from target_marketo.problems import SettingError
 from target_marketo.settings import Settings
-from target_marketo.singer.run import Run, Stop
+from target_marketo.singer.run import Run
+from target_marketo.singer.run_end import Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ERRORS, ErrorLog
+from tests.damaged_replies import torn
 from tests.target_marketo.fake_marketo import FakeInstance
 
 if TYPE_CHECKING:
@@ -179,6 +181,7 @@ ODD = st.one_of(
         max_size=4,
     ).map(lambda each: json.dumps(_clean(each)).encode()),
     SCHEMAS.map(lambda each: message("SCHEMA", **_clean(each))),
+    MESSAGES.flatmap(torn).map(lambda each: each.replace(b"\n", b" ")),
     LITERALS.map(str.encode),
     LITERALS.map(lambda each: f'{{"type": "STATE", "value": {each}}}'.encode()),
     LITERALS.map(lambda each: f'{{"type": "SCHEMA", "stream": "a", "schema": {each}}}'.encode()),

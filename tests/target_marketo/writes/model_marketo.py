@@ -110,6 +110,10 @@ class ModelMarketo:
         assert lane.key[0] in (self.there.api_name, str(self.there.id))
         return self.there
 
+    @property
+    def _type_id(self) -> int | None:
+        return self.there.id if isinstance(self.there, ActivityType) else CHAT
+
     def add(self, rows: Callable[[], Sequence[bytes]]) -> Rows:
         while True:
             self.instant("granted")
@@ -139,7 +143,7 @@ class ModelMarketo:
             return _skipped("1004")
         if len(msgspec.json.encode(row["attributes"])) > self.longest:
             return _skipped("1049")
-        assert row["activityTypeId"] == CHAT
+        assert row["activityTypeId"] == self._type_id
         kept = Kept(row["leadId"], _once(row), row["activityDate"], at)
         self.coming.append(kept)
         self.commit()
@@ -153,7 +157,7 @@ class ModelMarketo:
     def pages(
         self, since: float, activity_type: int, leads: Collection[int] = ()
     ) -> Iterator[Page]:
-        assert activity_type == CHAT
+        assert activity_type == self._type_id
         self.instant("reading")
         if self.failing_reads:
             raise self.failing_reads.popleft()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +15,7 @@ from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.writes.chatting import (
     ADD,
     CHATS,
+    NOW,
     PEOPLE,
     QUICK,
     READ,
@@ -192,3 +196,18 @@ def test_an_old_chat_is_skipped(marketo: MarketoSandbox, target: InProcess, tmp_
     assert (ended.code, ended.states) == (0, [{"done": 1}])
     assert ADD not in marketo.counts().calls
     assert states(tmp_path) == {}
+
+
+def test_when_it_was_sent_is_told_by_marketos_clock(
+    marketo: MarketoSandbox, target: InProcess, tmp_path: Path
+) -> None:
+    """This host's may be wrong by hours: what rests would then rest for hours, or not at all."""
+    marketo.reset(**EXAMPLES, clock_start=(NOW + timedelta(hours=3)).isoformat())
+    before = marketo.now()
+    target.run(messages(chats=2), streams=streams())
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as connection:
+        sent = [row[0] for row in connection.execute("SELECT sent_at FROM activities")]
+    assert len(sent) == 2
+    for each in sent:
+        assert before - 1 <= each <= marketo.now()

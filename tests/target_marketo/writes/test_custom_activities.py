@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from msgspec import structs
 
 from target_marketo.delivery.interface import CallFailed, Fate
 from target_marketo.mapping.attachments import Attachment, Lane
@@ -20,6 +21,7 @@ from target_marketo.writes.custom_activities import CustomActivities, of
 from target_marketo.writes.destinations import NotThere
 from tests.target_marketo.writes.model_marketo import (
     CHAT,
+    CHAT_TYPE,
     LANE,
     START,
     TIMEOUT,
@@ -244,7 +246,7 @@ def test_where_one_of_several_people_has_gone_everybodys_are_read(
     assert (moved.fate, absent.fate) == (Fate.DONE, Fate.UNKNOWN)
 
 
-def test_an_activity_that_is_there_twice_is_told_and_done(
+def test_an_activity_that_is_there_twice_is_reported_and_done(
     run: Delivery, marketo: ModelMarketo, caplog: pytest.LogCaptureFixture
 ) -> None:
     marketo.acts = deque([Act("lost")])
@@ -315,7 +317,11 @@ def test_whether_people_are_there_still_is_asked_three_hundred_at_a_time(
         asked.append(len(keys))
         return [{"id": key} for key in keys if key != "7"]
 
-    marketo = SimpleNamespace(lookup=lookup, clock=SimpleNamespace(now=lambda: START), timeout=1.0)
+    marketo = SimpleNamespace(
+        leads=SimpleNamespace(lookup=lookup),
+        clock=SimpleNamespace(now=lambda: START),
+        timeout=1.0,
+    )
     settings = SimpleNamespace(instance="one", activity_visibility_seconds=60.0)
     kind = of(
         cast(
@@ -519,6 +525,11 @@ def test_too_much_to_be_read_ends_the_lane_with_the_way_out(
     again = Delivery(marketo, run.database, run="run-2")
     assert fates(again.deliver(again.chats("a"))) == {"a": "delivered"}
 
+    marketo.clock.sleep(DAY + 1.0)
+    late = Delivery(marketo, run.database, run="run-3")
+    late.deliver(late.chats("b", date="2026-11-20T10:00:00Z"))
+    assert late.failure is not None, "what was taken over counts for a day"
+
 
 # --- from when on --------------------------------------------------------------------------------
 
@@ -616,6 +627,26 @@ def test_a_type_that_is_not_as_it_was_is_asked_for_again_by_the_next_run(
 ) -> None:
     marketo.acts = deque([Act(skips="1013")])
     assert {r.fate for r in run.deliver(run.chats("c")).values()} == {Fate.ENDS_LANE}
+    assert marketo.forgotten == ["livechatChat"]
+
+
+def test_a_type_that_was_made_anew_takes_the_chats_of_the_same_run(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    run.deliver(run.chats("a"))
+    marketo.there = structs.replace(CHAT_TYPE, id=CHAT + 1)
+    marketo.acts = deque([Act(skips="1003")])
+
+    assert fates(run.deliver(run.chats("b"))) == {"b": "delivered"}
+    assert run.ledger.states(CHAT + 1, ["b"]) == {"b": State.DONE}
+
+
+def test_chats_that_are_refused_for_themselves_have_their_type_asked_for_once_a_run(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    for once in "abc":
+        marketo.acts = deque([Act(skips="1003")])
+        assert fates(run.deliver(run.chats(once))) == {once: "1003"}
     assert marketo.forgotten == ["livechatChat"]
 
 

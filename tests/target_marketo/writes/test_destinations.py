@@ -91,7 +91,7 @@ def test_what_is_wrong_is_one_line_with_its_cure(
 
 
 @pytest.mark.parametrize("code", ["1013", "610", "1003"])
-def test_an_object_that_is_not_there_is_told_whatever_the_code(
+def test_an_object_that_is_not_there_is_reported_whatever_the_code(
     caller: Marketo, marketo: MarketoSandbox, code: str
 ) -> None:
     marketo.set_options(unknown_object=code)

@@ -75,7 +75,7 @@ def test_names_are_looked_up_once_a_day(marketo: MarketoSandbox, target: InProce
     assert [calls[kind.call] for kind in KINDS] == [2, 2, 2]
 
 
-def test_a_list_that_was_made_anew_within_the_day_is_found_anew(
+def test_a_list_that_was_made_again_within_the_day_is_found_again(
     marketo: MarketoSandbox, target: InProcess
 ) -> None:
     target.run(messages([visitor("a")]), streams=LIST.streams())
@@ -158,6 +158,8 @@ def test_no_trouble_costs_anything(
         for fault in TROUBLES[trouble]
     ]
     marketo.set_faults(faults)
+    if trouble != "late":
+        target.hold_for(0.2)
     ended = target.run(
         everybody(), streams=kind.streams(), request_timeout_seconds=1, rate_limit_seconds=1
     )

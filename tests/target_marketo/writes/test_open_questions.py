@@ -124,7 +124,7 @@ def _without_an_attribute(api: MarketoApi) -> None:
 
 
 @each_of("unknown_attribute", "unknown_activity_type")
-def test_what_is_taken_from_a_type_within_the_day_costs_no_person_and_is_told_with_its_cure(
+def test_what_is_taken_from_a_type_within_the_day_costs_no_person_and_is_reported_with_its_cure(
     marketo: MarketoSandbox, target: InProcess, question: Question, options: dict[str, Any]
 ) -> None:
     takes: dict[str, Callable[[MarketoApi], None]] = {
@@ -295,7 +295,7 @@ def test_an_object_that_is_taken_away_within_the_day_costs_few_calls(
 
 
 @each_of("link_to_nobody")
-def test_an_object_of_somebody_who_was_deleted_meanwhile_is_told_or_kept_without_a_link(
+def test_an_object_of_somebody_who_was_deleted_meanwhile_is_reported_or_kept_without_a_link(
     marketo: MarketoSandbox,
     target: InProcess,
     question: Question,
@@ -332,7 +332,7 @@ def test_an_object_of_somebody_who_was_deleted_meanwhile_is_told_or_kept_without
 
 
 def test_every_question_is_played_at_each_of_its_positions_or_says_why_it_is_never_met() -> None:
-    levels = test_setup.test_a_field_whose_name_is_taken_is_told
+    levels = test_setup.test_a_field_whose_name_is_taken_is_reported
     (mark,) = levels.pytestmark  # type: ignore[attr-defined]
     asked = {each.name: each for each in MARKETO_OBJECTS if each.positions and not each.not_met}
     in_setup = asked["lead_field_taken"].positions.values()

@@ -341,7 +341,7 @@ def test_what_may_not_be_looked_up_ends_its_kind(lists: World) -> None:
 
 
 @pytest.mark.parametrize("code", ["1013", "1003"])
-def test_a_list_that_was_made_anew_gets_its_people(lists: World, code: str) -> None:
+def test_a_list_that_was_made_again_gets_its_people(lists: World, code: str) -> None:
     lists.api.answers = [EndsLane("gone", code=code)]
     lists.places.ids["VIP"] = 70
 

@@ -228,7 +228,7 @@ def _warn_of_quota(results: Results, marketo: Marketo, settings: Settings) -> No
 
 def _fields(results: Results, marketo: Marketo, settings: Settings, database: Database) -> None:
     try:
-        described = marketo.describe()
+        described = marketo.leads.describe()
     except (MarketoError, GovernorError) as error:
         results.add(Colour.RED, "fields", str(error))
         return
@@ -244,21 +244,21 @@ def _fields(results: Results, marketo: Marketo, settings: Settings, database: Da
 
 
 def _read_permission(marketo: Marketo) -> str:
-    marketo.lookup("email", [_NOBODY], ["id"])
+    marketo.leads.lookup("email", [_NOBODY], ["id"])
     return "granted"
 
 
 def _write_permission(marketo: Marketo) -> str:
     """An update of somebody who cannot exist: refused row by row, if writing is allowed at all."""
     row = msgspec.json.encode({"id": _NO_SUCH_ID, "email": _NOBODY})
-    marketo.sync("updateOnly", "id", [row])
+    marketo.leads.sync("updateOnly", "id", [row])
     return "granted"
 
 
 def _partition(results: Results, marketo: Marketo, settings: Settings) -> None:
     wanted = settings.partition_name
     try:
-        names = marketo.partitions()
+        names = marketo.leads.partitions()
     except (MarketoError, GovernorError) as error:
         colour = Colour.RED if wanted else Colour.AMBER
         results.add(colour, "partition", str(error))

@@ -116,7 +116,7 @@ def fields(files: tuple[str, ...], pattern: str, *, as_json: bool) -> None:
 @config_files
 @as_json_too
 def mapping(files: tuple[str, ...], *, as_json: bool) -> None:
-    """What comes of each stream, and what nothing maps.
+    """What is done with each stream, and what nothing maps.
 
     Sources, rules, and counts of the last run: names and counts, never a value. A call or two to
     Marketo, once a day.
@@ -143,8 +143,8 @@ def explain(files: tuple[str, ...], address: str, limit: int | None, *, as_json:
     """Why a person would be written as they would be.
 
     Each field with what comes, what Marketo holds, its rule and outcome. Reads a tap's messages,
-    and of Marketo what it holds: a lookup for 300 people, and once a day its fields. Writes
-    nothing. It shows values, wherever it is called.
+    and of Marketo what it holds: a lookup for 300 people, and once a day its fields and whatever
+    else `streams` names. Writes nothing. It shows values, wherever it is called.
     """
     from target_marketo.ops.explain import explain as explaining  # noqa: PLC0415 - when it is used
     from target_marketo.ops.explain import show as showing  # noqa: PLC0415

@@ -1,6 +1,6 @@
 """`marketo-ops digest`: gather, write, send, and only then count as told.
 
-What is told is marked after the mail server has accepted the mail. If the mark fails, or this
+What is reported is marked after the mail server has accepted the mail. If the mark fails, or this
 process dies just before it, the next mail repeats the news under the same Message-ID.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _CURSOR = "digest"
 _FOR_EVER = float("inf")
 _BEGINNING = "1970-01-01T00:00:00+00:00"
-# Meltano writes a run's end a little after it; what was told is known by id.
+# Meltano writes a run's end a little after it; what was reported is known by id.
 _OVERLAP = timedelta(days=2)
 _IDS_KEPT = 2000
 
@@ -52,7 +52,7 @@ class Cursor(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a digest."""
+    """How a digest ended."""
 
     report: Report
     outcome: str
@@ -93,7 +93,7 @@ def run(
 
 
 def _write_for_its_owner(path: Path, text: str) -> None:
-    """Masked as it is, it tells who failed: it is for whoever asked for it."""
+    """Even masked it shows who failed: it is for whoever asked for it."""
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, 0o600)
@@ -101,7 +101,7 @@ def _write_for_its_owner(path: Path, text: str) -> None:
 
 
 def show(result: Result, *, as_json: bool) -> None:
-    """Prints what became of it."""
+    """Prints how it ended."""
     if as_json:
         report = asdict(result.report)
         del report["told"]
@@ -181,7 +181,7 @@ def _report(
 
 
 def _mark(database: Database, report: Report) -> None:
-    """The mail was accepted: what it told is told."""
+    """The mail was accepted: what it reported counts as reported."""
     ErrorLog(database, instance=report.instance).reported(report.told.seen, report.told.resolved)
     with database.write() as connection:
         for name in report.told.runs:

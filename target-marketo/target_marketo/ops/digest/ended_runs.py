@@ -63,7 +63,7 @@ def _without_numbers(text: str) -> str:
 def of_meltano(
     found: Sequence[MeltanoRun], ours: Sequence[Mapping[str, Any]]
 ) -> tuple[list[EndedRun], list[int], str]:
-    """Failures that our ledger does not explain, what is told with them, and the last of any."""
+    """Failures that our ledger does not explain, what they say, and the last of any."""
     failures, told = [], []
     known = [run["started_at"] for run in ours if run["exit_code"] != 0]
     for run in found:

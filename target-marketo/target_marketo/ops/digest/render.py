@@ -134,7 +134,7 @@ def _written(report: Report) -> str:
 
 
 def _beside(report: Report) -> list[str]:
-    """What is no rejection, and may want to be mended."""
+    """What is not a rejection, and may need attention."""
     told = []
     if report.values_left_out:
         values = counted(report.values_left_out, "value")

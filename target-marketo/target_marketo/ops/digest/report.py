@@ -1,7 +1,7 @@
 """What a digest tells, gathered from the store, the governor and Meltano's runs.
 
 A kind is stream + code + field. What counts as told stands in the entries and runs themselves, so
-the period's start is for people only: nothing is told twice or never because of a clock.
+the period's start is for people only: nothing is reported twice, or never, because of a clock.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ID = re.compile(r"[A-Z0-9]{8,16}")
 
 
 class State(StrEnum):
-    """What has become of a kind of error since the last digest."""
+    """How a kind of error has changed since the last digest."""
 
     NEW = "new"
     RECURRING = "recurring"

@@ -1,6 +1,6 @@
 """Forgetting a person: all that the store holds of them, and what is left in files beside it.
 
-What is not here to be deleted is told: Marketo and LiveChat, back-ups, and Meltano's own files.
+It says what it cannot delete: Marketo and LiveChat, back-ups, and Meltano's own files.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _entries(database: Database, email: str, key_hash: str, address: re.Pattern[
 
 
 def _delete_documents(database: Database, table: Table, column: Column[str], email: str) -> int:
-    """Those with the address in them, be it a part of another: they are made anew."""
+    """Those with the address in them, even as a part of another: they are made again."""
     having = column.icontains(_as_stored(email), autoescape=True)
     with database.write() as connection:
         database.delete_securely(connection)

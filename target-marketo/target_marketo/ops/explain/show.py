@@ -58,7 +58,11 @@ def _on_a_screen(person: Explained) -> None:
         rows = [_row(line) for line in person.lines if line.stream == stream]
         print_table(f"stream {stream}" if several else "", _COLUMNS, map(_cut, rows))
     if person.sent:
-        print_table("besides", ("what", "values"), (_besides(each, _short) for each in person.sent))
+        print_table(
+            "besides",
+            ("what", "outcome", "values, or why"),
+            (_besides(each, _short) for each in person.sent),
+        )
 
 
 def _in_a_pipe(found: Explanation) -> None:
@@ -69,7 +73,7 @@ def _in_a_pipe(found: Explanation) -> None:
             rows.append((*before, "", "", "", "", "", "", "; ".join([each.why, *each.notes])))
         rows += [(*before, line.stream, *_row(line)) for line in each.lines]
         rows += [
-            (*before, sent.stream, *_besides(sent), "", "", "would be sent", "")
+            (*before, sent.stream, _what(sent), _values(sent), "", "", sent.outcome, sent.why)
             for sent in each.sent
         ]
     print_table("", ("person", "Marketo's id", "verdict", "stream", *_COLUMNS), rows)
@@ -102,9 +106,18 @@ def _row(line: FieldLine) -> tuple[str, ...]:
     )
 
 
-def _besides(sent: Sent, shown: Callable[[str], str] = str) -> tuple[str, str]:
-    values = (f"{name}: {shown(_value(value))}" for name, value in sent.values.items())
-    return f"{_KINDS.get(sent.kind, sent.kind)} {sent.target}", ", ".join(values)
+def _besides(sent: Sent, shown: Callable[[str], str]) -> tuple[str, str, str]:
+    which = f"{sent.values['once']}: " if "once" in sent.values else ""
+    told = f"{which}{sent.why}" if sent.why else _values(sent, shown)
+    return _what(sent), sent.outcome, told
+
+
+def _what(sent: Sent) -> str:
+    return f"{_KINDS.get(sent.kind, sent.kind)} {sent.target}"
+
+
+def _values(sent: Sent, shown: Callable[[str], str] = str) -> str:
+    return ", ".join(f"{name}: {shown(_value(value))}" for name, value in sent.values.items())
 
 
 def _cut(cells: tuple[str, ...]) -> tuple[str, ...]:

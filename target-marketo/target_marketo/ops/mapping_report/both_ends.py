@@ -46,7 +46,7 @@ def describe(settings: Settings, database: Database) -> list[Field]:
     except msgspec.ValidationError:
         known = []
     if not known or not any(field.display_name for field in known):  # as an older version kept it
-        known = assembly.marketo(settings, database).describe()
+        known = assembly.marketo(settings, database).leads.describe()
         cache.put(name, known)
     return known
 

@@ -1,4 +1,4 @@
-"""`marketo-ops mapping`: what comes of each stream, and what of it nothing maps. No values."""
+"""`marketo-ops mapping`: what is done with each stream, and what nothing maps. No values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the mapping names, looked for in an instance: reads, and the plan that comes of them."""
+"""What the mapping names, looked for in an instance: reads, and the resulting plan."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _fields(
 ) -> bool:
     """Whether the fields could be looked at."""
     try:
-        described = marketo.describe()
+        described = marketo.leads.describe()
     except (Rejected, NotAuthorized) as error:
         plan.add(Mark.CANNOT, "field", "", _unseen(error, "Read-Only Person"))
         return False

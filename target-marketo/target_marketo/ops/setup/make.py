@@ -30,7 +30,7 @@ _TO_MAKE = {
 
 @dataclass(frozen=True)
 class Made:
-    """What came of one act."""
+    """How one act ended."""
 
     what: str
     ok: bool

@@ -73,7 +73,7 @@ def show(result: Result) -> None:
 
 
 def show_made(made: list[Made]) -> None:
-    """Prints what came of the acts, a line each."""
+    """Prints how the acts ended, a line each."""
     screen = console()
     for each in made:
         screen.print("[green]✓[/] " if each.ok else "[bold red]✗[/] ", end="")

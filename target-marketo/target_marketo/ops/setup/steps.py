@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Mark(StrEnum):
-    """What becomes of a thing, as Terraform marks it."""
+    """What is done about a thing, as Terraform marks it."""
 
     MAKE = "+"
     THERE = "="

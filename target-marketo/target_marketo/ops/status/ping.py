@@ -24,7 +24,7 @@ _JUST_NOW = timedelta(minutes=10)
 
 
 class Told(NamedTuple):
-    """What the switch is told, how this command ends, and why."""
+    """What the switch hears, how this command ends, and why."""
 
     signal: Signal | None
     code: int

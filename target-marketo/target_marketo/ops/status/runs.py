@@ -21,7 +21,7 @@ _GAPS = 10
 
 
 class Outcome(StrEnum):
-    """What became of a run."""
+    """How a run ended."""
 
     DONE = "done"
     WAITS = "waits"  # for the day's calls, for its turn, for the next run: nothing is wrong
@@ -118,7 +118,7 @@ def read(database: Database, instance: str, now: datetime) -> Runs:
 def outcome(
     code: int | None, alive_at: datetime, ended_at: datetime | None, now: datetime
 ) -> Outcome:
-    """What became of a run that ended then, or was last alive then."""
+    """How a run ended that ended then, or was last alive then."""
     if ended_at is None:
         return Outcome.UNDER_WAY if now - alive_at < SILENT_AFTER else Outcome.KILLED
     return {0: Outcome.DONE, EXIT_WAITS: Outcome.WAITS}.get(code or 0, Outcome.FAILED)
