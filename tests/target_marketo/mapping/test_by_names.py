@@ -76,3 +76,5 @@ def test_a_long_list_is_cut_and_counted() -> None:
     assert "x11" in found.told
     assert "x12" not in found.told
     assert "2 more" in found.told
+    one_more = mapped({f"x{number:02}": TEXT for number in range(13)})
+    assert "1 more" in one_more.told

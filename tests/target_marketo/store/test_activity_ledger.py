@@ -155,6 +155,20 @@ def test_the_undecided_can_be_listed(ledger: ActivityLedger, database: Database)
     assert ledger.undecided() == [(CHAT, "a")]
 
 
+def test_what_a_person_has_sent_again_has_all_its_attempts(
+    ledger: ActivityLedger, database: Database
+) -> None:
+    for _ in range(3):
+        ledger.claim(CHAT, [claim("a")])
+        ledger.settle(CHAT, none=["a"])
+    assert ledger.claim(CHAT, [claim("a")]).attempts == {"a": 3}
+    with database.write() as connection:
+        ledger.undecide(connection, CHAT, ["a"])
+
+    assert ledger.decide(CHAT, "a", written=False)
+    assert ledger.claim(CHAT, [claim("a")]).attempts == {"a": 0}
+
+
 def test_only_what_is_pending_becomes_undecided(ledger: ActivityLedger, database: Database) -> None:
     ledger.claim(CHAT, [claim(once) for once in "abc"])
     ledger.settle(CHAT, done={"a": "guid"}, none=["b"])

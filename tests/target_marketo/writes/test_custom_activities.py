@@ -317,7 +317,11 @@ def test_whether_people_are_there_still_is_asked_three_hundred_at_a_time(
         asked.append(len(keys))
         return [{"id": key} for key in keys if key != "7"]
 
-    marketo = SimpleNamespace(lookup=lookup, clock=SimpleNamespace(now=lambda: START), timeout=1.0)
+    marketo = SimpleNamespace(
+        leads=SimpleNamespace(lookup=lookup),
+        clock=SimpleNamespace(now=lambda: START),
+        timeout=1.0,
+    )
     settings = SimpleNamespace(instance="one", activity_visibility_seconds=60.0)
     kind = of(
         cast(
