@@ -375,7 +375,7 @@ def test_a_run_that_may_no_longer_write_moves_nothing(
         if lost_turn[0]:
             raise NotOursAnyMore
 
-    run.kind._means = replace(run.kind._means, before_move=before_move)
+    run.before_move = before_move
     marketo.acts = deque([act])
     marketo.instant = lambda at: lost_turn.__setitem__(0, at == "sent" or lost_turn[0])
     with pytest.raises((NotOursAnyMore, CallFailed)):
