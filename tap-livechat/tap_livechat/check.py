@@ -153,7 +153,7 @@ def _scopes(
         status: Status = "failed" if lost and (is_chosen or lost == names) else "warning"
         return Finding("scopes", status, f"{'; '.join(missing.values())}: {cure}")
     if unknown:
-        return Finding("scopes", "not_tried", f"nobody told, and not tried: {', '.join(unknown)}")
+        return Finding("scopes", "not_tried", f"not told, and not tried: {', '.join(unknown)}")
     of_chats = any(_ALL_CHATS in stream.method.scopes for stream in streams)
     if of_chats and grant and grant.sees_part_of_the_chats:
         return Finding(

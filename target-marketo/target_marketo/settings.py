@@ -13,7 +13,6 @@ from singer_sdk import typing as th
 
 from target_marketo.mapping.rules import Duplicates
 from target_marketo.problems import SettingError
-from target_marketo.store.instances import instance_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from target_marketo.configuration import Configuration
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 _MUNCHKIN_ID = r"[0-9A-Za-z]{3}-[0-9A-Za-z]{3}-[0-9A-Za-z]{3}"
 # The example that stands in descriptions and in .env.example: nobody's instance.
 _PLACEHOLDER = re.compile(r"(https?://123-abc-456\.mktorest\.com.*|123-abc-456)", re.IGNORECASE)
@@ -289,6 +289,19 @@ class Settings:
         )
         values["duplicates"] = Duplicates(values["duplicates"])
         return cls(**values)
+
+
+def instance_name(endpoint: str) -> str:
+    """The host of an endpoint, however it is written: Marketo's limits are per instance.
+
+    `HOST:443` and `host.` are `host`; a port that is not the scheme's own belongs to the name.
+    """
+    parts = urlsplit(endpoint)
+    host = (parts.hostname or "").rstrip(".").lower()
+    if ":" in host:
+        host = f"[{host}]"
+    own = parts.port in (None, _DEFAULT_PORTS.get(parts.scheme))
+    return host if own else f"{host}:{parts.port}"
 
 
 def problems(config: Mapping[str, Any]) -> list[str]:

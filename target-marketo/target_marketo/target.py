@@ -24,7 +24,8 @@ from target_marketo.problems import SettingError
 from target_marketo.run_files import keep_private
 from target_marketo.settings import SCHEMA, Settings, unknown
 from target_marketo.singer.live_line import live_line
-from target_marketo.singer.run import EXIT_SIGNAL, Run, Stop, exit_code
+from target_marketo.singer.run import Run
+from target_marketo.singer.run_end import EXIT_SIGNAL, Stop, exit_code
 from target_marketo.singer.run_record import recorded, seen
 from target_marketo.store.activity_ledger import ActivityLedger
 from target_marketo.store.cache import Cache

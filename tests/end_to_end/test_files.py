@@ -110,7 +110,9 @@ def test_no_text_recommends_the_log_format_that_hides_why_a_run_failed() -> None
 
 
 def test_every_file_of_python_is_free_of_the_package_that_breaks_the_sdk() -> None:
-    for path in ROOT.glob("*/pyproject.toml"):
+    paths = list(ROOT.glob("*/pyproject.toml"))
+    assert len(paths) == 2
+    for path in paths:
         wanted = re.findall(r'^\s+"(backoff)\b', path.read_text(), re.MULTILINE)
         assert wanted == [], path
 

@@ -54,6 +54,8 @@ class Allowed:
     poison: int | None = None
     # A run must end with 1, and an error that says this.
     says: str = ""
+    # MB that a process may hold at its most.
+    most_mb: float = MOST_MB
 
 
 @dataclass
@@ -114,7 +116,7 @@ def judge(remains: Remains) -> Verdict:
         *_of("L", _overwritten(remains)),
         *_of("J", (each.sentence for each in attached)),
         *_of("K", (each.sentence for each in timeline)),
-        *_of("M", too_large(remains.evidence.peak)),
+        *_of("M", too_large(remains.evidence.peak, remains.allowed.most_mb)),
     ]
     return Verdict(tolls, found)
 
@@ -372,10 +374,10 @@ def _timelines(remains: Remains) -> Iterator[Finding]:
         )
 
 
-def too_large(peak: float) -> Iterator[str]:
-    """M: whether a process held more than it may; `peak` is in MB."""
-    if peak > MOST_MB:
-        yield f"a process held {peak:.0f} MB, {MOST_MB} may be"
+def too_large(peak: float, most: float = MOST_MB) -> Iterator[str]:
+    """M: whether a process held more than it may; both in MB."""
+    if peak > most:
+        yield f"a process held {peak:.0f} MB, {most:g} may be"
 
 
 def _leaks(remains: Remains) -> Iterator[str]:

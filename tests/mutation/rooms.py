@@ -25,6 +25,7 @@ def _mapping(*names: str) -> tuple[str, ...]:
 _MAPPING = _mapping(
     "plan",
     "paths",
+    "by_names",
     "texts",
     "streams_setting",
     "field_types",

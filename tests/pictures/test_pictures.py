@@ -59,5 +59,7 @@ def test_a_picture_is_small_complete_in_itself_and_shows_only_people_who_do_not_
 def test_the_readme_shows_every_picture() -> None:
     text = README.read_text(encoding="utf-8")
 
-    for path in FOLDER.glob("*.svg"):
+    pictures = list(FOLDER.glob("*.svg"))
+    assert pictures
+    for path in pictures:
         assert f"](tests/pictures/{path.name})" in text.replace("\n", " ")

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from tests.sandbox.marketo_api import ADA, code_of, emails
 
@@ -268,3 +269,10 @@ def test_it_serves_300_rows_faster_than_marketo_may_be_asked(
         api.lookup(*emails(300), fields="email,firstName,city")
     # The real limit is 5 calls a second. The sandbox does 150 and more.
     assert time.monotonic() - started < 40 / 5
+
+
+def test_replies_say_when_it_is_at_marketo(marketo: MarketoSandbox) -> None:
+    marketo.reset(clock_start="2026-07-15T17:00:00Z")
+    reply = requests.get(f"{marketo.endpoint}/v1/stats/usage.json", timeout=5)
+
+    assert reply.headers["Date"].startswith("Wed, 15 Jul 2026 17:00:")

@@ -25,7 +25,7 @@ from singer_sdk.testing.target_tests import (
 )
 from singer_sdk.testing.templates import TargetFileTestTemplate, TargetTestTemplate
 
-from target_marketo.singer.run import Stop
+from target_marketo.singer.run_end import Stop
 from target_marketo.target import TargetMarketo
 
 if TYPE_CHECKING:

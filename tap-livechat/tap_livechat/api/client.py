@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -109,6 +110,10 @@ class Client:
         self._pace = Pace()
         self.date: datetime | None = None  # LiveChat's clock, as of its newest reply
         self._session = requests.Session()
+        # Proxies and certificates, as requests finds them: for each host once, not each request.
+        self._surroundings = cache(
+            lambda url: self._session.merge_environment_settings(url, {}, True, None, None)  # noqa: FBT003 - requests' own
+        )
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update(
             {
@@ -200,7 +205,7 @@ class Client:
         self._pace.sent()
         began = datetime.now(UTC)
         try:
-            reply = self._post(f"{base}/{method.path(self._version)}", body, authorization)
+            reply = self._post(base, method.path(self._version), body, authorization)
         except (
             requests.exceptions.InvalidHeader,
             requests.exceptions.InvalidSchema,
@@ -239,15 +244,16 @@ class Client:
             )
         self.date = date
 
-    def _post(self, url: str, body: bytes, authorization: str) -> Reply:
-        with self._session.post(
-            url,
-            data=body,
-            headers={"X-Region": self._region} if self._region else None,
-            auth=Signature(authorization),
+    def _post(self, base: str, path: str, body: bytes, authorization: str) -> Reply:
+        headers = {"X-Region": self._region} if self._region else None
+        request = requests.Request(
+            "POST", f"{base}/{path}", headers, data=body, auth=Signature(authorization)
+        )
+        with self._session.send(
+            self._session.prepare_request(request),
             timeout=TIMEOUT_SECONDS,
             allow_redirects=False,
-            stream=True,
+            **self._surroundings(base),
         ) as reply:
             whole = io.BytesIO()  # which gives away its content without a second copy
             for piece in reply.iter_content(_PIECE_BYTES):

@@ -52,7 +52,8 @@ class Reading:
         self.count = 0
         self._end = end
         self._idle = 0
-        self._recent: deque[set[str]] = deque([set()], maxlen=_RECENT_PAGES)
+        self._pages: deque[set[str]] = deque([set()])
+        self._recent: set[str] = set()  # the ids of all these pages
         self._start: datetime | None = None
         self._in_order = True
 
@@ -62,20 +63,23 @@ class Reading:
         return min(self._start, self._end) if self._in_order and self._start else None
 
     def turn_page(self) -> None:
-        self._idle = 0 if self._recent[-1] else self._idle + 1
+        self._idle = 0 if self._pages[-1] else self._idle + 1
         if self._idle > _IDLE_PAGES:
             raise RefusedError("list_archives: LiveChat's pages do not end; run again")
-        if self._recent[-1]:
-            self._recent.append(set())
+        if self._pages[-1]:
+            self._pages.append(set())
+        if len(self._pages) > _RECENT_PAGES:
+            self._recent -= self._pages.popleft()
 
     def take(self, chats: Iterable[payloads.Chat]) -> list[Row]:
         """Those that have not come of late."""
         rows = []
         for row in map(Row.of, chats):
             thread_id, start = row.thread.id, row.thread.created_at
-            if any(thread_id in page for page in self._recent):
+            if thread_id in self._recent:
                 continue
-            self._recent[-1].add(thread_id)
+            self._recent.add(thread_id)
+            self._pages[-1].add(thread_id)
             rows.append(row)
             self._in_order &= start >= (self._start or start)
             self._start = start

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 ADD_SECONDS = 90.0
 TOKEN_SECONDS = 300.0
 MAX_LEADS = 30  # of one reading
-MAX_STRING = 255  # characters of a `string` attribute, as of a field
-MAX_ATTRIBUTES_BYTES = 65_536  # of a row's `attributes`, encoded
 ADDED = frozenset({"added"})
 
 _PATH = "/v1/activities/external"

@@ -22,19 +22,26 @@ from target_marketo.delivery.rejection_limit import Judge
 from target_marketo.delivery.settlement import Settlement, Why
 from target_marketo.delivery.summary import Summary
 from target_marketo.delivery.workers import Done
-from target_marketo.governor import BudgetSpent, GovernorError
-from target_marketo.governor.errors import AnotherWrites
+from target_marketo.governor import GovernorError
 from target_marketo.mapping.lenient_json import read_leniently
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refusal, Refused, Skip
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.watch import Watch
 from target_marketo.marketo.codes import class_of
-from target_marketo.marketo.errors import MarketoError, QuotaSpent
+from target_marketo.marketo.errors import MarketoError
 from target_marketo.privacy import printable
 from target_marketo.problems import SettingError
 from target_marketo.singer.messages import Feed, InputEnded, Lines, Malformed, Message, parse
 from target_marketo.singer.metrics import Metrics
+from target_marketo.singer.run_end import (
+    EXIT_BUDGET,
+    EXIT_SIGNAL,
+    OutOfTime,
+    Stop,
+    raise_failure,
+    tell,
+)
 from target_marketo.singer.state_output import StateOutput
 from target_marketo.store.database import StoreError
 from target_marketo.writes.described import Described
@@ -55,7 +62,6 @@ if TYPE_CHECKING:
     from target_marketo.store.error_log import ErrorLog
 
 SECONDS_A_MINUTE = 60.0
-EXIT_FAILED, EXIT_BUDGET, EXIT_SIGNAL = 1, 75, 128
 
 _START_PATIENCE_SECONDS = 8.0
 _PATIENCE_SECONDS = 1800.0
@@ -65,25 +71,6 @@ _LINES_AT_ONCE = 100
 _MAX_STATE_BYTES = 16_000_000  # of STATE that waits for records
 
 logger = logging.getLogger("target-marketo")
-
-
-class Stop(Exception):
-    """The run ends here, with this exit code and this line."""
-
-    def __init__(self, text: str, code: int = EXIT_FAILED) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class OutOfTime(Stop):
-    """The run's own minutes are over; what is left is the next run's."""
-
-
-def exit_code(error: BaseException) -> int:
-    """What the process ends with: 75 says that nothing is wrong, and that the next run goes on."""
-    if isinstance(error, Stop):
-        return error.code
-    return EXIT_BUDGET if isinstance(error, AnotherWrites) else EXIT_FAILED
 
 
 class _Signal(NamedTuple):
@@ -482,47 +469,14 @@ class Run:
         except StoreError as error:
             self._ending.because(error)
 
-    def _tell(self) -> None:
-        """What the run did, and which entries and sources were of no use."""
-        fields = self.summary.fields_line()
-        if fields:
-            logger.info("Fields: %s", fields)
-        for (stream, code, field), count in sorted(self.summary.refusals.items()):
-            logger.warning("Rejected in all: %s x code %s, %s %s", count, code, stream, field)
-        for (stream, code, field), count in sorted(self.summary.left_out.items()):
-            logger.warning("Left out in all: %s x code %s, %s %s", count, code, stream, field)
-        attachments = self.summary.attachments_line()
-        if attachments:
-            logger.info("Attached: %s", attachments)
-        if self._input_ended and self._ending.cause is None:
-            for line in self.watch.warnings():
-                logger.warning("%s", printable(line))
-        logger.info("%s", self._summary_line())
-
     def _end(self) -> None:
-        self._tell()
-        failure, signal = self._ending.cause, self._ending.signal
-        self._metrics.end(succeeded=not signal and failure is None)
-        if signal:
-            raise Stop(
-                f"Stopped by signal {signal}: what was not delivered comes again with the next run",
-                EXIT_SIGNAL + signal,
-            )
-        if isinstance(failure, QuotaSpent | BudgetSpent):
-            raise Stop(f"{failure}; the next run goes on where this one ends", EXIT_BUDGET)
-        if failure is not None:
-            raise failure
-        if error := self.watch.error():
-            raise Stop(printable(error))
-        if self._states.is_gone:
-            raise Stop("STATE could not be written: run again, with an output that is kept")
-        if self._ending.incomplete is not None:
-            raise self._ending.incomplete
-        if self.summary.settled != self.summary.received:
-            raise Stop(
-                f"{self.summary.received} records came in and {self.summary.settled} are accounted "
-                "for: this is a defect, please report it; the bookmark does not pass them"
-            )
+        """Says what the run did, and raises what it ends with."""
+        complete = self._input_ended and self._ending.cause is None
+        tell(self.summary, self.watch if complete else None)
+        logger.info("%s", self._summary_line())
+        succeeded = not self._ending.signal and self._ending.cause is None
+        self._metrics.end(succeeded=succeeded)
+        raise_failure(self._ending, self.watch, self.summary, state_is_gone=self._states.is_gone)
 
     def _summary_line(self) -> str:
         calls = self._marketo.calls

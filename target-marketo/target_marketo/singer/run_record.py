@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from target_marketo.singer.bookmark import newest_time
-from target_marketo.singer.run import exit_code
+from target_marketo.singer.run_end import exit_code
 from target_marketo.store.database import StoreError
 from target_marketo.store.run_ledger import COUNTS
 

@@ -11,4 +11,4 @@ from .server import application
 if __name__ == "__main__":
     # Leads and the journal only grow and form no cycles: fewer collections, a fifth less time.
     gc.set_threshold(50_000, 20, 100)
-    serve(application)
+    serve(application, date_header=False)

@@ -8,6 +8,7 @@ up on the way does not stop its call: what was sent gets done, as on the real se
 from __future__ import annotations
 
 import asyncio
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -34,11 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from tests.sandbox.faults import Fault
 
     from .call import File
+    from .clock import Clock
     from .instance import Finish
 
 CONTENT_TYPE = "application/json;charset=UTF-8"
@@ -74,6 +76,7 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A reset in the middle of a call must not mix two instances.
         instance = self.instance
+        send = _dated(send, instance.clock)
         call = await _read_call(scope, receive)
         if call is None:
             return
@@ -399,6 +402,18 @@ class OtherCalls(msgspec.Struct, forbid_unknown_fields=True):
     calls: int
     user: str = "other-integration@example.com"
     in_window: bool = False
+
+
+def _dated(send: Send, clock: Clock) -> Send:
+    """Has each reply say when it is at this Marketo, which need not be when it is here."""
+
+    async def dated(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            date = formatdate(clock.now(), usegmt=True).encode()
+            message = {**message, "headers": [*message["headers"], (b"date", date)]}
+        await send(message)
+
+    return dated
 
 
 def _json(content: object, status: int = 200) -> Response:

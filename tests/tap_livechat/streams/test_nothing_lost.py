@@ -164,7 +164,7 @@ def test_a_run_that_ends_earlier_than_the_one_before_it_moves_no_bookmark_back()
     account = Account([Row(1, 60, 70, 1)])
     account.run(5 * HOUR)
     before = bookmarks(account.state)
-    account.run(6 * HOUR, end_date=render(at(2 * HOUR)))
+    account.run(6 * HOUR, end_date=render(at(4.5 * HOUR)))  # within the lookback
 
     assert bookmarks(account.state) == before
     account.run(7 * HOUR)

@@ -1,51 +1,48 @@
-"""Who waits for a lookup leaves in full lookups, those who came first at first."""
+"""Since when somebody has waited for company: not always the first in the buffer."""
 
 from __future__ import annotations
 
-import pytest
-
 from target_marketo.delivery.buffer import Buffer
-from target_marketo.delivery.entry import Entry, Phase
-from target_marketo.mapping.mapper import Mapper
-from tests.target_marketo.delivery.bench import FIELDS
+from target_marketo.delivery.entry import Entry
 
 
-def put(buffer: Buffer, *since: float) -> None:
-    for number, moment in enumerate(since, len(buffer.entries)):
-        person = "email", f"p{number}"
-        buffer.put(Entry(person=person, key=person[1], phase=Phase.BUFFERED, since=moment))
+def entry(name: str, since: float) -> Entry:
+    return Entry(("email", name), name, since=since)
 
 
-@pytest.mark.parametrize(("people", "taken"), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3), (7, 3)])
-def test_a_lookup_takes_those_who_came_first_and_leaves_the_others(people: int, taken: int) -> None:
+def oldest(buffer: Buffer) -> float | None:
+    return buffer.oldest
+
+
+def test_who_was_parked_stands_last_and_may_have_waited_longest() -> None:
     buffer = Buffer("email", 3)
-    put(buffer, *range(people))
-    names = [entry.key for entry in buffer.take()]
+    assert oldest(buffer) is None
+    buffer.put(entry("a", 5.0))
+    buffer.put(entry("b", 6.0))
+    assert oldest(buffer) == 5.0
+    buffer.put(entry("parked", 1.0))
+    assert oldest(buffer) == 1.0
 
-    assert names == [f"p{number}" for number in range(taken)]
-    assert [entry.key for entry in buffer.entries.values()] == [
-        f"p{number}" for number in range(taken, people)
-    ]
+
+def test_who_need_not_be_looked_up_is_waited_for_no_longer() -> None:
+    buffer = Buffer("email", 3)
+    first, second, third = entry("a", 5.0), entry("b", 6.0), entry("c", 7.0)
+    for each in (first, second, third):
+        buffer.put(each)
+    buffer.drop(third)
+    assert oldest(buffer) == 5.0
+    buffer.drop(first)
+    assert oldest(buffer) == 6.0
+    buffer.drop(second)
+    assert oldest(buffer) is None
 
 
-def test_it_is_full_with_as_many_people_as_one_lookup_takes() -> None:
+def test_a_full_lookup_takes_the_first_and_leaves_the_rest_waiting() -> None:
     buffer = Buffer("email", 2)
-    full = []
-    for _ in range(3):
-        put(buffer, 1.0)
-        full.append(buffer.full)
-    assert full == [False, True, True]
-
-
-def test_the_age_is_that_of_whoever_has_waited_longest_wherever_they_stand() -> None:
-    buffer = Buffer("email", 3)
-    assert buffer.oldest is None
-    put(buffer, 5.0, 3.0, 4.0)
-    assert buffer.oldest == 3.0
-
-
-def test_a_lookup_asks_for_what_any_of_the_streams_needs() -> None:
-    buffer = Buffer("email", 3)
-    for fields in ({"email": "email"}, {"email": "email", "city": "city"}, {"email": "email"}):
-        buffer.serve(Mapper({"visitors": {"fields": fields}}, FIELDS).plan("visitors", {}))
-    assert buffer.lookup_fields == {"id", "email", "city"}
+    for name, since in (("a", 5.0), ("b", 6.0), ("c", 7.0)):
+        buffer.put(entry(name, since))
+    assert [each.key for each in buffer.take()] == ["a", "b"]
+    assert oldest(buffer) == 7.0
+    assert [each.key for each in buffer.take()] == ["c"]
+    assert oldest(buffer) is None
+    assert not buffer.take()

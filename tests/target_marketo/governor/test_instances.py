@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from target_marketo.settings import Settings
-from target_marketo.store.instances import instance_name
+from target_marketo.settings import Settings, instance_name
 
 
 @pytest.mark.parametrize(

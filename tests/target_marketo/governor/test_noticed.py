@@ -14,7 +14,7 @@ from target_marketo.governor.noticed import Noticed
 from target_marketo.governor.state import State
 
 LIMITS = Limits(calls=50, seconds=20.0, concurrent=5, daily=1000, lease_seconds=130.0)
-PATIENCE = 120.0
+PATIENCE = 3600.0
 UTC_NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 UP = State()
 DOWN = State(breaker=Breaker(failures=5, opened_at=1.0))
@@ -23,6 +23,10 @@ DOWN = State(breaker=Breaker(failures=5, opened_at=1.0))
 @pytest.fixture
 def noticed() -> Noticed:
     return Noticed("123-abc-456", LIMITS, PATIENCE)
+
+
+def test_nothing_that_nobody_refused_is_an_outage(noticed: Noticed) -> None:
+    noticed.put_up_with_refusals()
 
 
 @pytest.mark.parametrize("refusal", [Outcome.RATE_LIMITED, Outcome.CONCURRENCY_LIMITED])
@@ -34,7 +38,7 @@ def test_refusals_without_end_are_an_outage_and_are_reported_in_minutes(
     noticed.put_up_with_refusals()
 
     noticed.outcome(refusal, 1000.0 + PATIENCE)
-    with pytest.raises(OutageTooLong, match="has refused every call for 2 minutes"):
+    with pytest.raises(OutageTooLong, match="has refused every call for 60 minutes"):
         noticed.put_up_with_refusals()
 
 
@@ -63,7 +67,7 @@ def test_an_outage_is_put_up_with_for_so_long_and_is_reported_in_minutes(noticed
     noticed.put_up_with_outage(1000.0)
     noticed.state(DOWN, 0.0, 1060.0)
     noticed.put_up_with_outage(1000.0 + PATIENCE - 1)
-    with pytest.raises(OutageTooLong, match="has not answered for 2 minutes"):
+    with pytest.raises(OutageTooLong, match="has not answered for 60 minutes"):
         noticed.put_up_with_outage(1000.0 + PATIENCE)
 
 

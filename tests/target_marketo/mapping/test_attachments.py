@@ -301,3 +301,18 @@ def test_texts_that_are_too_long_for_their_attributes_are_cut() -> None:
     seconds = activity.values["seconds"]
     assert set(seconds) == {"é"}
     assert 1000 < len(seconds.encode()) <= TEXT_BYTES
+
+
+def test_of_attributes_that_are_too_long_together_no_more_is_cut_than_need_be() -> None:
+    record = CHAT | {"a": "a" * 30_000, "b": "b" * 30_000, "c": "c" * 6_000}
+    attributes = ACTIVITY["attributes"] | {name: name for name in "abc"}
+    types = {"livechatChat": dict.fromkeys("abc", "text")}
+    (activity,) = mapped(
+        record,
+        types,
+        fields={"email": "email"},
+        activity=ACTIVITY | {"attributes": attributes},
+    ).attachments
+
+    kept = sum(len(activity.values[name]) for name in "abc")
+    assert ATTRIBUTES_BYTES - 2_000 < kept < ATTRIBUTES_BYTES

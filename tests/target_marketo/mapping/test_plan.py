@@ -92,7 +92,7 @@ def test_a_stream_without_an_entry_is_let_in_where_that_is_asked_for() -> None:
     plan = Mapper({**entry(), "*": "by_names"}, FIELDS).plan("people", {"email": {}, "city": {}})
 
     assert isinstance(plan.map(ANN), Mapped)
-    assert plan.notes[0].startswith("Stream people goes by names: ")
+    assert "maps email, city" in plan.notes[0]
 
 
 def test_the_other_streams_of_tap_livechat_are_left_out_of_the_built_in_mapping() -> None:
@@ -100,7 +100,7 @@ def test_the_other_streams_of_tap_livechat_are_left_out_of_the_built_in_mapping(
     chats = mapper.plan("chats", {"thread_id": {}, "email": {}})
 
     assert chats.map(ANN) is Skip.STREAM_LEFT_OUT
-    assert "people come of visitors alone" in chats.notes[0]
+    assert "left out" in chats.notes[0]
     assert isinstance(mapper.plan("chats", {"email": {}}).map(ANN), Mapped), "somebody else's chats"
     assert mapper.entries == frozenset()
     assert Mapper(entry(), FIELDS).entries == {"visitors"}

@@ -10,9 +10,8 @@ import msgspec
 import pytest
 
 from target_marketo.governor import Governor, Limits
+from target_marketo.mapping.texts import STRING_CHARACTERS
 from target_marketo.marketo.activities import (
-    MAX_ATTRIBUTES_BYTES,
-    MAX_STRING,
     Activities,
     Activity,
     ActivityType,
@@ -181,10 +180,10 @@ def test_our_limits_of_attributes_are_the_sandboxs(caller: Marketo) -> None:
         text = "x" * (size - frame)
         return chat(A, attributes=[{"apiName": "transcript", "value": text}])
 
-    rows = [thread(MAX_STRING), thread(MAX_STRING + 1)]
+    rows = [thread(STRING_CHARACTERS), thread(STRING_CHARACTERS + 1)]
     assert outcomes(add(caller, *rows)) == ["added", "1003"]
-    rows = [transcript(MAX_ATTRIBUTES_BYTES + 1)]
-    assert outcomes(add(caller, *rows)) == ["1049"]
+    rows = [transcript(65_536), transcript(65_537)]  # bytes, encoded
+    assert outcomes(add(caller, *rows)) == ["added", "1049"]
 
 
 def test_activities_read_back_whatever_their_attributes_are_called(

@@ -17,7 +17,7 @@ import pytest
 from target_marketo.delivery import standstill
 from target_marketo.delivery.standstill import MAX_ATTEMPTS
 from target_marketo.marketo.codes import of_response, of_row
-from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED
+from target_marketo.singer.run_end import EXIT_BUDGET, EXIT_FAILED
 from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import record, schema, state
 from tests.target_marketo.in_process import Ended, InProcess, Logged

@@ -31,7 +31,8 @@ from target_marketo.marketo.errors import (
     Unavailable,
 )
 from target_marketo.settings import Settings
-from target_marketo.singer.run import EXIT_BUDGET, EXIT_FAILED, Run, Stop
+from target_marketo.singer.run import Run
+from target_marketo.singer.run_end import EXIT_BUDGET, EXIT_FAILED, Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog

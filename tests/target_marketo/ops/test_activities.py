@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from target_marketo.settings import instance_name
 from target_marketo.store.activity_ledger import ActivityLedger, Claim, State
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog, Failure
-from target_marketo.store.instances import instance_name
 from tests.sandbox.marketo_examples import CHAT_ID, EXAMPLES, chat
 from tests.sandbox.object_api import ObjectApi
 

@@ -307,6 +307,14 @@ def test_only_the_part_that_failed_resolves_its_entry(store: Store) -> None:
     assert rows(store, "part, resolved_at IS NULL")[1:] == [("field:city", 0), ("list:Chats", 1)]
 
 
+def test_a_person_of_the_error_log_is_the_one_whom_the_engine_knows(store: Store) -> None:
+    """Keys are compared without regard to case, and folded no further: ß is not ss."""
+    with closing(store.open()) as database:
+        log = ErrorLog(database, instance=store.instance)
+        assert log.hash("Jane@Planted.Example ") == log.hash("jane@planted.example")
+        assert log.hash("Straße") != log.hash("strasse")
+
+
 def test_a_long_error_log_takes_no_memory_of_a_run(store: Store) -> None:
     store.add(*(failure(f"p{number}@planted.example") for number in range(20_000)))
     with closing(store.open()) as database:

@@ -218,6 +218,16 @@ def test_a_kind_that_several_streams_have_is_named_once(ops: Ops, store: Store) 
     assert "2 records of 2 people: 1003\n" in ops("status").stdout
 
 
+def test_a_clock_that_was_set_back_makes_nobody_ill(ops: Ops, store: Store) -> None:
+    ran(store, -2)
+
+    code, line = told(ops)
+
+    assert code == 0
+    assert line.startswith("Healthy since ")
+    assert ", 0 s ago" in ops("status").stdout
+
+
 def test_status_asks_marketo_nothing(ops: Ops, store: Store, marketo: MarketoSandbox) -> None:
     ran(store, 0.1)
     marketo.reset_counts()

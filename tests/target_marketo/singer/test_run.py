@@ -15,7 +15,8 @@ from sqlalchemy import func, select
 from target_marketo.mapping.field_types import Field
 from target_marketo.problems import SettingError
 from target_marketo.settings import Settings
-from target_marketo.singer.run import Run, Stop
+from target_marketo.singer.run import Run
+from target_marketo.singer.run_end import Stop
 from target_marketo.store.cache import Cache
 from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ERRORS, ErrorLog

@@ -74,8 +74,11 @@ def test_the_key_is_in_a_file_of_its_own_and_not_in_the_database(place: Place) -
     assert place.key.read_text().strip().encode() not in place.path.read_bytes()
 
 
-def test_the_setting_takes_the_place_of_the_file(place: Place) -> None:
-    assert place.use(FIRST) == place.use(FIRST)
+def test_the_setting_takes_the_place_of_the_file(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Place(tmp_path / "other")
+
+    assert place.use(FIRST) == other.use(FIRST), "the setting alone makes the hash"
     assert not place.key.exists()
 
 

@@ -216,7 +216,6 @@ class Delivery:
     run: str = "run-1"
     visibility: float = VISIBILITY
     instant: Callable[[str], None] = lambda _: None
-    before_move: Callable[[], None] = lambda: None
     lane: Lane = LANE
 
     def __post_init__(self) -> None:
@@ -236,7 +235,6 @@ class Delivery:
                 monotonic=clock.read,
                 key_hash=lambda key: f"hash of {key}",
                 forget=self.marketo.forgotten.append,
-                before_move=lambda: self.before_move(),  # noqa: PLW0108 - a test sets another
             )
         )
         self.waited = 0.0

@@ -190,8 +190,8 @@ def test_an_old_chat_is_skipped(marketo: MarketoSandbox, target: InProcess, tmp_
 def test_when_it_was_sent_is_told_by_marketos_clock(
     marketo: MarketoSandbox, target: InProcess, tmp_path: Path
 ) -> None:
-    """This host's may be wrong by days: what rests would then rest for days, or not at all."""
-    marketo.reset(**EXAMPLES, clock_start=(NOW + timedelta(days=3)).isoformat())
+    """This host's may be wrong by hours: what rests would then rest for hours, or not at all."""
+    marketo.reset(**EXAMPLES, clock_start=(NOW + timedelta(hours=3)).isoformat())
     before = marketo.now()
     target.run(messages(chats=2), streams=streams())
 

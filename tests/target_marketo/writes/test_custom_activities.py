@@ -17,7 +17,7 @@ from target_marketo.marketo.activities import ActivityType, Attribute
 from target_marketo.marketo.errors import EndsKind, EndsLane, Unavailable
 from target_marketo.store.activity_ledger import Found, State
 from target_marketo.store.database import open_database
-from target_marketo.writes.custom_activities import of
+from target_marketo.writes.custom_activities import CustomActivities, of
 from target_marketo.writes.destinations import NotThere
 from tests.target_marketo.writes.model_marketo import (
     CHAT,
@@ -232,6 +232,20 @@ def test_it_is_read_back_of_whom_it_was_sent_for_and_of_who_has_the_key_now(
     assert marketo.reads[before:] == [{1, 2}], "and nobody else's were read"
 
 
+def test_where_one_of_several_people_has_gone_everybodys_are_read(
+    run: Delivery, marketo: ModelMarketo
+) -> None:
+    marketo.acts = deque([Act("lost", share=0.5)])
+    rows = run.chats("a", lead=1) + run.chats("b", lead=3)
+    with pytest.raises(CallFailed):
+        run.kind.send(LANE, rows)
+    marketo.merge(1, 9)  # whom no record names
+    marketo.clock.sleep(2 * TIMEOUT)
+    (moved, absent) = run.kind.read_back(LANE, rows).results
+
+    assert (moved.fate, absent.fate) == (Fate.DONE, Fate.UNKNOWN)
+
+
 def test_an_activity_that_is_there_twice_is_reported_and_done(
     run: Delivery, marketo: ModelMarketo, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -375,7 +389,7 @@ def test_a_run_that_may_no_longer_write_moves_nothing(
         if lost_turn[0]:
             raise NotOursAnyMore
 
-    run.before_move = before_move
+    run.kind = CustomActivities(replace(run.kind._means, before_move=before_move))
     marketo.acts = deque([act])
     marketo.instant = lambda at: lost_turn.__setitem__(0, at == "sent" or lost_turn[0])
     with pytest.raises((NotOursAnyMore, CallFailed)):

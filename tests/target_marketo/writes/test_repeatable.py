@@ -18,6 +18,7 @@ from target_marketo.marketo.errors import (
     EndsLane,
     NotAuthorized,
     OutcomeUnknown,
+    Rejected,
     SendFewer,
     Unavailable,
 )
@@ -262,6 +263,7 @@ def test_the_fields_of_an_object_are_looked_for_before_the_first_row(objects: Wo
         (EndsLane("gone", code="1013"), Fate.ENDS_LANE),
         (EndsKind("denied", code="603"), Fate.ENDS_KIND),
         (SendFewer("too large", code="413"), Fate.REFUSED),
+        (Rejected("a wrong call", code="1002"), Fate.ENDS_KIND),
         (NotAuthorized("who are you", code="600"), Fate.ENDS_RUN),
         (Unavailable("down", code="713"), Fate.ENDS_RUN),
         (OutcomeUnknown("cut", at_work_seconds=9.0), Fate.UNKNOWN),
