@@ -165,8 +165,8 @@ PROPERTIES: dict[str, Any] = th.PropertiesList(
         "max_requests",
         th.IntegerType(minimum=1),
         title="Most requests a run",
-        description="A run that has made so many requests ends, in good order and with its "
-        "STATE; the next one goes on. Without it there is no such end.",
+        description="A run ends after this many requests, in good order and with its STATE; "
+        "the next one carries on. Without it there is no limit.",
     ),
     th.Property(
         "max_concurrent_requests",

@@ -11,7 +11,6 @@ import pytest
 
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_examples import EXAMPLES
-from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.writes.chatting import (
     ADD,
     CHATS,
@@ -30,17 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.sandbox.marketo.client import MarketoSandbox
-
-
-@pytest.fixture
-def marketo(marketo: MarketoSandbox) -> MarketoSandbox:
-    marketo.reset(**EXAMPLES)
-    return marketo
-
-
-@pytest.fixture
-def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
-    return InProcess(marketo, tmp_path, monkeypatch.setattr)
+    from tests.target_marketo.in_process import InProcess
 
 
 def test_each_chat_is_there_once_and_a_second_run_adds_and_reads_nothing(

@@ -11,9 +11,7 @@ import pytest
 
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_api import MarketoApi
-from tests.sandbox.marketo_examples import EXAMPLES
 from tests.sandbox.object_api import make_list
-from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.writes.attaching import (
     FIELDS,
     KINDS,
@@ -30,23 +28,11 @@ from tests.target_marketo.writes.attaching import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.sandbox.marketo.client import MarketoSandbox
+    from tests.target_marketo.in_process import InProcess
 
 EVERYTHING = {name: value for kind in KINDS for name, value in kind.entry.items()}
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-
-
-@pytest.fixture
-def marketo(marketo: MarketoSandbox) -> MarketoSandbox:
-    marketo.reset(**EXAMPLES)
-    return marketo
-
-
-@pytest.fixture
-def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
-    return InProcess(marketo, tmp_path, monkeypatch.setattr)
 
 
 @each_kind

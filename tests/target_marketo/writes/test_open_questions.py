@@ -18,7 +18,6 @@ from tests.sandbox.marketo_examples import EXAMPLES
 from tests.sandbox.object_api import make_list, make_type
 from tests.sandbox.questions import Question, cases
 from tests.sandbox.questions.objects import MARKETO_OBJECTS
-from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.ops import test_setup
 from tests.target_marketo.writes import chatting
 from tests.target_marketo.writes.attaching import (
@@ -37,9 +36,9 @@ from tests.target_marketo.writes.test_replay_of_parts import replayed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.sandbox.marketo.client import MarketoSandbox
+    from tests.target_marketo.in_process import InProcess
 
 PLAYED: list[str] = []
 
@@ -52,17 +51,6 @@ def each_of(*names: str) -> pytest.MarkDecorator:
         ("question", "options"),
         [pytest.param(each, dict(each.positions[at]), id=at) for each, at in chosen],
     )
-
-
-@pytest.fixture
-def marketo(marketo: MarketoSandbox) -> MarketoSandbox:
-    marketo.reset(**EXAMPLES)
-    return marketo
-
-
-@pytest.fixture
-def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
-    return InProcess(marketo, tmp_path, monkeypatch.setattr)
 
 
 # Activities

@@ -6,23 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sandbox.marketo_examples import EXAMPLES
-from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.writes.attaching import THING, visitor
 from tests.target_marketo.writes.attaching import messages as visits
 from tests.target_marketo.writes.chatting import chat, messages, streams, wrong
 from tests.target_marketo.writes.test_replay_of_parts import replayed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.sandbox.marketo.client import MarketoSandbox
-
-
-@pytest.fixture
-def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
-    marketo.reset(**EXAMPLES)
-    return InProcess(marketo, tmp_path, monkeypatch.setattr)
+    from tests.target_marketo.in_process import InProcess
 
 
 def parts(target: InProcess) -> dict[str, bool]:

@@ -15,25 +15,16 @@ from target_marketo.ops.errors_log.entries import Filter
 from target_marketo.store.database import open_database
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_api import MarketoApi
-from tests.sandbox.marketo_examples import EXAMPLES
-from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.mapping.test_streams_setting import FIELDS as DESCRIBED
 from tests.target_marketo.writes.attaching import FIELDS, KINDS, Kept, ids, messages, visitor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.sandbox.marketo.client import MarketoSandbox
+    from tests.target_marketo.in_process import InProcess
 
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 EVERYTHING = {name: value for each in KINDS for name, value in each.entry.items()}
 STREAMS = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
-
-
-@pytest.fixture
-def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
-    marketo.reset(**EXAMPLES)
-    return InProcess(marketo, tmp_path, monkeypatch.setattr)
 
 
 def replayed(target: InProcess, streams: dict[str, Any]) -> list[dict[str, Any]]:
