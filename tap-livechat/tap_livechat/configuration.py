@@ -37,6 +37,7 @@ _TRUE = frozenset({"true", "yes", "1", "on"})
 _FALSE = frozenset({"false", "no", "0", "off", "n", "f"})
 # Meltano: core/utils, ENV_VAR_PATTERN.
 _REFERENCE = re.compile(r"(?P<escape>\\)?\$(?:{(?P<curly>\w+)}|(?P<plain>[A-Z][A-Z0-9_]*))")
+_NESTED = "meltano.yml: a value is nested too deeply, or within itself"
 _DOT = re.compile(r"(?<!\\)\.")
 
 
@@ -249,7 +250,11 @@ def _of_dotenv() -> dict[str, str]:
 
 
 def _of_meltano(plugin: str) -> dict[str, _Found]:
-    described = definition(plugin)
+    try:
+        described = definition(plugin)
+        _need_an_end(described)
+    except (RecursionError, _TooDeep):
+        raise SettingError(_NESTED) from None
     values = {
         each["name"]: each.get("value")
         for each in _dicts(described.get("settings"))
@@ -364,14 +369,13 @@ def _project() -> dict[str, Any]:
         node = loader.get_single_node()
         twice = _twice(node, set())
         project = None if node is None else loader.construct_document(node)
-        _need_an_end(project)
     except yaml.MarkedYAMLError as error:
         # Not what it says, which may be a part of a value.
         mark = error.problem_mark or error.context_mark
         where = f"meltano.yml, line {mark.line + 1}" if mark else "meltano.yml"
         raise SettingError(f"{where}: this is no YAML; see the indents and quotes there") from None
-    except (RecursionError, _TooDeep):
-        raise SettingError("meltano.yml: a value is nested too deeply, or within itself") from None
+    except RecursionError:
+        raise SettingError(_NESTED) from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingError(f"meltano.yml cannot be read ({type(error).__name__})") from None
     if twice is not None:
