@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from target_marketo.ops.console import counted
 from tests import guard, meltano_project
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Seen:
     billed: int
 
 
-def counted(counts: Counts) -> int:
+def counted_calls(counts: Counts) -> int:
     """The calls to Marketo that count."""
     return sum(number for kind, number in counts.calls.items() if kind != "identity")
 
@@ -112,7 +113,8 @@ class Runs:
             f"[bold]{title}[/]: `{command}` took {seen.seconds:.1f} s, "
             f"{counts.rows_created} people created, {counts.rows_updated} updated, "
             f"{added} chats put on a timeline, "
-            f"{counted(counts)} calls to Marketo, {seen.billed} billed requests to LiveChat"
+            f"{counted(counted_calls(counts), 'call')} to Marketo, "
+            f"{counted(seen.billed, 'billed request')} to LiveChat"
         )
         return seen
 
