@@ -58,7 +58,8 @@ def nothing_new(first: Seen, second: Seen, again: Seen) -> list[Check]:
             "All of LiveChat read again, no person was written and no chat came twice",
             _is_as_before(first, again) and again.billed >= first.billed,
             f"exit code {again.exit_code}, {again.billed} requests, "
-            f"{counted_calls(again.marketo)} calls, {len(again.activities) - len(first.activities)} activities more",
+            f"{counted_calls(again.marketo)} calls, "
+            f"{len(again.activities) - len(first.activities)} activities more",
         ),
     ]
 
