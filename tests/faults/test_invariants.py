@@ -7,6 +7,7 @@ is new, and their records arrive one by one before the STATE that passes them.
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from tests.faults.attached import STATUSES, Attached
 from tests.faults.invariants import MOST_MB, Allowed, Remains, judge, limits_passed, overlaps
 from tests.faults.kinds import Kind, Toll
+from tests.faults.launch import POINTS
 from tests.faults.matrix import matrix
 from tests.faults.others import Change
 from tests.faults.people import People, Record, date_of, name_of
@@ -393,6 +395,13 @@ def test_a_limit_that_was_passed_is_found_out() -> None:
     worst = Counts(worst_in_window=RATE_CALLS + 1, worst_in_flight=SLOTS + 1)
     assert len(list(limits_passed(worst, refused, limited=False))) == 3
     assert len(list(limits_passed(worst, refused, limited=True))) == 2
+
+
+def test_each_point_at_which_a_process_is_killed_is_there() -> None:
+    for point in POINTS.values():
+        if point.module:
+            owner, _, name = point.function.partition(".")
+            assert callable(getattr(getattr(import_module(point.module), owner), name))
 
 
 def test_the_readme_has_a_dozen_lines_of_it_at_most() -> None:
