@@ -23,6 +23,7 @@ _PATCH = pytest.StashKey[pytest.MonkeyPatch]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes seconds where most take none; with --long")
     config.addinivalue_line(
         "markers",
         "installs: installs other people's plugins, from the configured package index; with --long",
@@ -50,6 +51,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("installs"):
             item.add_marker(pytest.mark.skip(reason="--long: it installs other people's plugins"))
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="--long: it takes seconds"))
 
 
 @pytest.fixture(scope="session", autouse=True)

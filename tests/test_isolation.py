@@ -236,6 +236,7 @@ def test_the_suite_leaves_alone_what_env_and_the_shell_name(
     assert " passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_alone_what_env_and_the_shell_name_and_its_picture_is_current(
     checkout: Path, production: Production
 ) -> None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_marketo.ops.console import counted
 from tests import planted
-from tests.demo.runs import VISITORS, counted_calls, log_of
+from tests.demo.runs import VISITORS, calls_of, log_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,7 +123,7 @@ def calls(sandbox: Sandbox, seen: Seen) -> list[Check]:
             "Marketo was called as rarely as 300 rows a call allow",
             used <= floor + 2,
             f"{used} lookups and writes for {people} people and their chats, floor {floor}; "
-            f"{counted_calls(counts)} calls in all",
+            f"{calls_of(counts)} calls in all",
         ),
         Check(
             "LiveChat billed one request for 100 chats",
@@ -151,7 +150,7 @@ def mail(sandbox: Sandbox, mailbox: Mailbox, exit_code: int) -> list[Check]:
             "The digest arrived, with each kind of rejected record, masked",
             exit_code == 0 and len(mailbox.messages) == 1 and bool(rejected) and told and masked,
             f"{len(mailbox.messages)} mail of {sum(map(len, mailbox.raw)):,} bytes, "
-            f"{len(rejected)} records of {counted(len({code for code, _ in rejected}), 'kind')}",
+            f"{len(rejected)} records; kinds: {len({code for code, _ in rejected})}",
         ),
         Check(
             "It shows nobody's address",

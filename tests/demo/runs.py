@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from target_marketo.ops.console import counted
 from tests import guard, meltano_project
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Seen:
     billed: int
 
 
-def counted_calls(counts: Counts) -> int:
+def calls_of(counts: Counts) -> int:
     """The calls to Marketo that count."""
     return sum(number for kind, number in counts.calls.items() if kind != "identity")
 
@@ -112,9 +111,8 @@ class Runs:
         self.console.print(
             f"[bold]{title}[/]: `{command}` took {seen.seconds:.1f} s, "
             f"{counts.rows_created} people created, {counts.rows_updated} updated, "
-            f"{added} chats put on a timeline, "
-            f"{counted(counted_calls(counts), 'call')} to Marketo, "
-            f"{counted(seen.billed, 'billed request')} to LiveChat"
+            f"{added} chats put on a timeline; calls to Marketo: {calls_of(counts)}, "
+            f"requests billed by LiveChat: {seen.billed}"
         )
         return seen
 

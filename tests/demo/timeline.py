@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from target_marketo.ops.console import counted
 from tests.demo.checks import Check, emails_of
-from tests.demo.runs import LIST, PROGRAM, STATUS, counted_calls
+from tests.demo.runs import LIST, PROGRAM, STATUS, calls_of
 
 if TYPE_CHECKING:
     from tests.demo.runs import Seen
@@ -51,14 +50,13 @@ def nothing_new(first: Seen, second: Seen, again: Seen) -> list[Check]:
         Check(
             "The second run wrote no person and no chat",
             _is_as_before(first, second),
-            f"exit code {second.exit_code}, "
-            f"{counted(counted_calls(second.marketo), 'call')} to see that",
+            f"exit code {second.exit_code}, calls to see that: {calls_of(second.marketo)}",
         ),
         Check(
             "All of LiveChat read again, no person was written and no chat came twice",
             _is_as_before(first, again) and again.billed >= first.billed,
             f"exit code {again.exit_code}, {again.billed} requests, "
-            f"{counted_calls(again.marketo)} calls, "
+            f"{calls_of(again.marketo)} calls, "
             f"{len(again.activities) - len(first.activities)} activities more",
         ),
     ]

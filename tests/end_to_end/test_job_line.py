@@ -87,7 +87,7 @@ def test_the_line_ends_as_the_run_did_and_the_switch_hears_of_it(
     told: list[str],
     request: pytest.FixtureRequest,
 ) -> None:
-    if line is SYSTEMD and "TAP_" in "".join(setting) and not request.config.getoption("--long"):
+    if (code == 75 or "TAP_" in "".join(setting)) and not request.config.getoption("--long"):
         pytest.skip("takes seconds, and is much like others: --long")
     sandbox.marketo.reset()
     sandbox.livechat.reset()

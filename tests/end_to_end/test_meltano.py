@@ -84,6 +84,7 @@ def project(tmp_path: Path, sandbox: Sandbox) -> Project:
     return Project(tmp_path, sandbox)
 
 
+@pytest.mark.slow
 def test_stream_maps_and_flattening_set_as_variables_act(project: Project) -> None:
     project.set(
         TAP_LIVECHAT_FLATTENING_ENABLED="true",
@@ -133,6 +134,7 @@ def test_a_second_account_does_not_read_the_first_ones_chats(
     assert project.run("state", "list").stdout.strip() == ""
 
 
+@pytest.mark.slow
 def test_a_second_account_signs_in_with_its_own_once_the_inherited_is_taken_away(
     project: Project, sandbox: Sandbox
 ) -> None:

@@ -213,7 +213,7 @@ def test_a_secret_that_was_rotated_is_put_into_env_and_checked(
     mended = project.run("marketo-ops check")
 
     assert withdrawn.returncode == 1
-    assert "1 to mend" in withdrawn.stdout
+    assert "1 to fix" in withdrawn.stdout
     assert "planted" not in withdrawn.stdout + withdrawn.stderr
     assert mended.returncode == 0, mended.stdout
     assert "All is well" in mended.stdout

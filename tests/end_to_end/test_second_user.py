@@ -145,6 +145,7 @@ def test_after_a_digest_preview_and_a_run_by_hand_they_read_nothing(shared: Shar
     assert "@" not in text, "bookmarks are times and ids"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("umask", [0o077, 0o022])
 def test_after_a_killed_run_they_read_no_settings(shared: Shared, umask: int) -> None:
     run = shared.start(f"exec {RUN} tap-livechat target-marketo", umask)

@@ -55,7 +55,6 @@ class Allowed:
     # A run must end with 1, and an error that says this.
     says: str = ""
     # MB that a process may hold at its most.
-    most_mb: float = MOST_MB
 
 
 @dataclass
@@ -116,7 +115,7 @@ def judge(remains: Remains) -> Verdict:
         *_of("L", _overwritten(remains)),
         *_of("J", (each.sentence for each in attached)),
         *_of("K", (each.sentence for each in timeline)),
-        *_of("M", too_large(remains.evidence.peak, remains.allowed.most_mb)),
+        *_of("M", too_large(remains.evidence.peak, MOST_MB)),
     ]
     return Verdict(tolls, found)
 

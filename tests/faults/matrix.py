@@ -9,13 +9,13 @@ import msgspec
 from tests.faults.attached import OBJECT, without_field
 from tests.faults.days import days
 from tests.faults.every_kind import of_every_kind
-from tests.faults.invariants import FRESH_SECONDS, MOST_MB, Allowed
+from tests.faults.invariants import FRESH_SECONDS, Allowed
 from tests.faults.kinds import Kind
 from tests.faults.launch import TIME_SCALE, Jump
 from tests.faults.others import FIELD, NOTE, Editor, with_field
 from tests.faults.people import streams_setting
 from tests.faults.rounds import ROWS, Trouble
-from tests.faults.scheduler import SLOTS, TIMEOUT_SECONDS
+from tests.faults.scheduler import TIMEOUT_SECONDS
 from tests.faults.timelines import ADD, TYPE, without_attribute
 from tests.sandbox.faults import Fault
 
@@ -31,7 +31,7 @@ def _each(code: str, *, what: Any = "answer", **options: Any) -> Fault:
 
 
 def _damage(what: Any, **options: Any) -> Fault:
-    return Fault(**{"what": what, "probability": 0.15, "at_most": 6} | options)
+    return Fault(**{"what": what, "probability": 0.3, "at_most": 6} | options)
 
 
 def _refusals() -> list[Trouble]:
@@ -123,12 +123,7 @@ def _replies() -> list[Trouble]:
             Trouble(f"result {what}", (_damage(what, calls=_WRITES, probability=0.4),))
             for what in ("short", "long", "reordered")
         ),
-        Trouble(
-            "reply: oversized",
-            (_damage("oversized", at_most=2),),
-            # A reply is read up to 32 MB, and five may come at once.
-            Allowed(most_mb=MOST_MB + SLOTS * 32),
-        ),
+        Trouble("reply: oversized", (_damage("oversized", at_most=2),)),
         Trouble("reply: gzip bomb", (_damage("gzip_bomb", at_most=2),)),
         Trouble("reply: slow drip", (_damage("drip", seconds=_DRIP_SECONDS, at_most=3),)),
         Trouble(

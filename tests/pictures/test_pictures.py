@@ -19,6 +19,7 @@ def name_of(screen: Screen) -> str:
 
 
 # The demo takes a while: tests/test_isolation.py compares the picture with the demo that it runs.
+@pytest.mark.slow
 @pytest.mark.parametrize("screen", [each for each in SCREENS if each.name != "demo"], ids=name_of)
 def test_a_picture_is_current(screen: Screen) -> None:
     drawn = words_of((FOLDER / f"{screen.name}.svg").read_text(encoding="utf-8"))

@@ -10,7 +10,9 @@ A reply may be of any size, packed or not; how the time is kept stands in connec
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
@@ -32,6 +34,10 @@ MAX_REPLY_BYTES = 32_000_000
 """Far above the largest that Marketo sends: 300 people with all their fields."""
 
 _BLOCK_BYTES = 1 << 16
+# No reply that Marketo sends in a run is as large. What is larger is read one at a time, so that
+# several which are no replies at all do not fill the memory together.
+_LARGE_BYTES = 4_000_000
+_LARGE = threading.Lock()
 _NOT_SENT = (ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError)
 _OTHER_NAME = "its certificate is for another host name: check `endpoint` and `identity`"
 
@@ -133,7 +139,8 @@ def exchange(
                 proxies=session.proxies,
                 verify=session.verify,
             ) as reply:
-                return Reply(reply.status_code, _content(reply), reply.headers.get("Date"))
+                content = _content(reply, lambda: give_up_at - now())
+                return Reply(reply.status_code, content, reply.headers.get("Date"))
         except (OSError, HTTPError) as error:
             # Never chained and never shown: its text holds the address.
             raise _told(error, timeout, sent=until.sent, late=now() >= give_up_at) from None
@@ -151,16 +158,21 @@ def _told(error: Exception, timeout: float, *, sent: bool | None, late: bool) ->
     )
 
 
-def _content(reply: requests.Response) -> bytes:
-    blocks = []
-    size = 0
-    # `read1` returns what is there: `read` would wait for a block to fill.
-    while block := reply.raw.read1(_BLOCK_BYTES, decode_content=True):
-        blocks.append(block)
-        size += len(block)
-        if size > MAX_REPLY_BYTES:
-            raise Broken("the answer is larger than any answer of Marketo: check `endpoint`")
-    return b"".join(blocks)
+def _content(reply: requests.Response, seconds_left: Callable[[], float]) -> bytes:
+    # One growing block goes back to the system as a whole, which many small ones do not.
+    content = bytearray()
+    with ExitStack() as one_at_a_time:
+        # `read1` returns what is there: `read` would wait for a block to fill.
+        while block := reply.raw.read1(_BLOCK_BYTES, decode_content=True):
+            if len(content) <= _LARGE_BYTES < len(content) + len(block):
+                if not _LARGE.acquire(timeout=max(0.0, seconds_left())):
+                    raise TimeoutError
+                one_at_a_time.callback(_LARGE.release)
+            content += block
+            if len(content) > MAX_REPLY_BYTES:
+                content.clear()  # the error would keep it
+                raise Broken("the answer is larger than any answer of Marketo: check `endpoint`")
+        return bytes(content)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -60,6 +60,7 @@ for number in range({times} // 4):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feed", [FEW_PEOPLE, LONG_RECORDS, STATES], ids=["few", "long", "states"])
 def test_memory_is_bounded(
     feed: str, marketo: MarketoSandbox, tmp_path: Path, request: pytest.FixtureRequest
@@ -72,6 +73,7 @@ def test_memory_is_bounded(
     assert run.mebibytes < MOST_MEBIBYTES
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_where_most_are_rejected_and_in_the_run_after_that(
     marketo: MarketoSandbox, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

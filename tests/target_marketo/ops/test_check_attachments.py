@@ -144,7 +144,7 @@ def test_a_type_that_may_be_missing_is_amber(
 
     colour, text = lines(ops, activity=optional)["activity type noType"]
 
-    assert (colour, "no error (`if_missing: skip`)" in text) == ("amber", True)
+    assert (colour, "not an error (`if_missing: skip`)" in text) == ("amber", True)
 
 
 def test_a_field_that_marketo_lacks_names_the_cure(ops: Ops) -> None:

@@ -300,6 +300,7 @@ def test_14_the_database_alone_does_not_tell_whose_hash_it_is(store: Store) -> N
         ErrorLog(database)
 
 
+@pytest.mark.slow
 def test_15_meltanos_log_shows_records_at_debug_alone(tmp_path: Path) -> None:
     shown = {}
     run = "run tap-livechat target-marketo --no-state-update"
