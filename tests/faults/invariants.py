@@ -54,7 +54,6 @@ class Allowed:
     poison: int | None = None
     # A run must end with 1, and an error that says this.
     says: str = ""
-    # MB that a process may hold at its most.
 
 
 @dataclass

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_marketo.marketo import transport
 from target_marketo.marketo.connections import pooled_session
 from target_marketo.marketo.transport import (
     Broken,
@@ -67,6 +69,21 @@ def test_a_reply_without_end_or_cut_short_is_broken(
     marketo.set_faults([Fault(what=what)])
     with pytest.raises((Broken, TimedOut)):
         get(session, f"{marketo.endpoint}/v1/leads/describe.json", timeout=30)
+
+
+def test_of_replies_larger_than_any_one_is_read_at_a_time_and_the_others_end_in_time(
+    session: requests.Session, marketo: MarketoSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = Lock()
+    monkeypatch.setattr(transport, "_LARGE", elsewhere)
+    marketo.set_faults([Fault(what="oversized", at=(1, 3))])
+    with elsewhere:
+        with pytest.raises(TimedOut):
+            ask(session, marketo)
+        assert ask(session, marketo).status == 200, "what is not large waits for nobody"
+    with pytest.raises(Broken):
+        get(session, f"{marketo.endpoint}/v1/leads/describe.json", timeout=30)
+    assert not elsewhere.locked()
 
 
 def test_a_reset_is_no_connection_that_was_never_made(
