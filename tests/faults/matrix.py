@@ -70,7 +70,10 @@ def _unknown_outcomes() -> list[Trouble]:
             for code in codes
             for applied in (False, True)
         ),
-        *(Trouble(f"{code} to reads", (_each(code, calls=_READS),)) for code in ("500", "611")),
+        *(
+            Trouble(f"{code} to reads", (_each(code, calls=_READS, probability=0.4),))
+            for code in ("500", "611")
+        ),
         *(
             Trouble(
                 f"HTTP {status} with HTML",
@@ -89,7 +92,9 @@ def _unknown_outcomes() -> list[Trouble]:
             "reset after the write",
             (_each("", what="reset", calls=_WRITES, applied=True, probability=0.3, at_most=4),),
         ),
-        Trouble("resets of reads", (_each("", what="reset", calls=_READS, at_most=5),)),
+        Trouble(
+            "resets of reads", (_each("", what="reset", calls=_READS, probability=0.4, at_most=5),)
+        ),
         Trouble(
             "late commit, after the client's time-out",
             (_each("", what="late", calls=_WRITES, seconds=1.4, at_most=3, probability=0.3),),
@@ -100,7 +105,10 @@ def _unknown_outcomes() -> list[Trouble]:
             (_each("", what="late", calls=_WRITES, seconds=0.9, at_most=3, probability=0.3),),
             settles=2.0,
         ),
-        Trouble("late replies to reads", (_each("", what="late", seconds=1.3, at_most=3),)),
+        Trouble(
+            "late replies to reads",
+            (_each("", what="late", seconds=1.3, probability=0.4, at_most=3),),
+        ),
         Trouble(
             "one row breaks every call that it is in (611)",
             (Fault(what="answer", code="611", calls=_WRITES),),

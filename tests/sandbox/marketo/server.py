@@ -161,9 +161,9 @@ async def _identity(instance: Instance, call: Call) -> Response:
         status, content = 405, {"error": "method_not_allowed"}
     if status != HTTPStatus.OK:
         instance.counts.count_rejected(str(status))
-    instance.journal.append(
-        JournalEntry(kind="identity", arrival=now, reply=now, http_status=status)
-    )
+    entry = JournalEntry(kind="identity", arrival=now, reply=now, http_status=status)
+    entry.fault = "" if fault is None else fault.what
+    instance.journal.append(entry)
     if fault is not None and fault.what == "wrong_type":
         content = misshapen("wrong_type", {"result": []}, instance.fault_random)
     body = msgspec.json.encode(content)
