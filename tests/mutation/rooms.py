@@ -71,7 +71,10 @@ ROOMS = (
     Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(
         f"{_TARGET}/governor/decisions.py",
-        tuple(f"{_TESTS}/governor/test_{each}.py" for each in ("others", "governor", "adaptation")),
+        tuple(
+            f"{_TESTS}/governor/test_{each}.py"
+            for each in ("decisions", "others", "governor", "adaptation")
+        ),
     ),
     *(
         Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
