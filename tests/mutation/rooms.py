@@ -39,7 +39,10 @@ _ENGINE = tuple(
 )
 _ACTIVITIES = tuple(
     f"{_TESTS}/writes/test_{name}.py"
-    for name in ("activity_lane", "activity_reading", "custom_activities", "destinations")
+    for name in (
+        *("activity_call", "activity_lane", "activity_reading"),
+        *("custom_activities", "destinations"),
+    )
 )
 _STREAMS = tuple(
     f"{_TAP_TESTS}/streams/test_{name}.py" for name in ("windows", "customers", "archives")
