@@ -44,9 +44,11 @@ _ACTIVITIES = tuple(
         *("custom_activities", "destinations"),
     )
 )
-_STREAMS = tuple(
-    f"{_TAP_TESTS}/streams/test_{name}.py" for name in ("windows", "customers", "archives")
-)
+
+
+def _streams(*names: str) -> tuple[str, ...]:
+    return tuple(f"{_TAP_TESTS}/streams/test_{name}.py" for name in names)
+
 
 ROOMS = (
     Room(f"{_TARGET}/mapping/rules.py", _mapping("rules", "decisions")),
@@ -95,7 +97,9 @@ ROOMS = (
         Room(f"{_TARGET}/writes/{name}.py", (f"{_TESTS}/writes/test_repeatable.py",))
         for name in ("lanes", "repeatable", "static_lists", "program_members", "custom_objects")
     ),
-    Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
-    Room(f"{_TAP}/timestamps.py", _STREAMS),
-    *(Room(f"{_TAP}/streams/{name}.py", _STREAMS) for name in ("archives", "stream", "customers")),
+    Room(f"{_TAP}/timestamps.py", (f"{_TAP_TESTS}/test_timestamps.py",)),
+    Room(f"{_TAP}/streams/windows.py", _streams("windows")),
+    Room(f"{_TAP}/streams/customers.py", _streams("customers")),
+    Room(f"{_TAP}/streams/archives.py", _streams("archives", "nothing_lost")),
+    Room(f"{_TAP}/streams/stream.py", _streams("customers", "archives", "nothing_lost")),
 )

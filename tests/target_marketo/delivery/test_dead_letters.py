@@ -310,9 +310,9 @@ def test_a_value_of_an_activity_that_is_written_after_all_resolves_its_own_entry
         at = "2026-11-28T12:00:00Z"
         return received(number, stream="chats", thread=thread, at=at, **values)
 
-    for part, once in (("rating", "T-1"), ("topic", "T-1"), ("rating", "T-2")):
+    for name, once in (("rating", "T-1"), ("topic", "T-1"), ("rating", "T-2")):
         record = chat(1, once, rating="good", topic="x")
-        part = f"activity:chat.{part}"
+        part = f"activity:chat.{name}"
         log.rejections.leave_out([rejection(received=record, part=part, once=once)])
     log.rejections.store()
     again = chat(2, "T-1", rating="good")
