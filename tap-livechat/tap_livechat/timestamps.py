@@ -56,6 +56,12 @@ def render(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def normalise(value: object) -> str | None:
+    """The same moment in our one format, or None."""
+    moment = parse(value)
+    return None if moment is None else render(moment)
+
+
 def latest(moments: Iterable[datetime | None]) -> datetime | None:
     newest: datetime | None = None
     for moment in moments:

@@ -97,7 +97,10 @@ ROOMS = (
         Room(f"{_TARGET}/writes/{name}.py", (f"{_TESTS}/writes/test_repeatable.py",))
         for name in ("lanes", "repeatable", "static_lists", "program_members", "custom_objects")
     ),
-    Room(f"{_TAP}/timestamps.py", (f"{_TAP_TESTS}/test_timestamps.py",)),
+    Room(
+        f"{_TAP}/timestamps.py",
+        (f"{_TAP_TESTS}/test_timestamps.py", f"{_TAP_TESTS}/records/test_visitor.py"),
+    ),
     Room(f"{_TAP}/streams/windows.py", _streams("windows")),
     Room(f"{_TAP}/streams/customers.py", _streams("customers")),
     Room(f"{_TAP}/streams/archives.py", _streams("archives", "nothing_lost")),

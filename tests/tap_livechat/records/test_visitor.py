@@ -19,7 +19,7 @@ from tap_livechat.records import forms, names, schemas, thread, visitor
 from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, _has_hidden_neighbour
 from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
 from tap_livechat.streams.rows import Row
-from tap_livechat.timestamps import parse
+from tap_livechat.timestamps import normalise, parse
 from tests.sandbox.livechat.samples import GEOLOCATION
 
 if TYPE_CHECKING:
@@ -219,6 +219,26 @@ def test_a_place_is_never_half_stated_and_half_guessed(
     record = from_customer({"id": "c1", "address": address, "visit": {"geolocation": geolocation}})
 
     assert " ".join(str(record[name]) for name in ("city", "country", "country_code")) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2019-12-17T08:53:20.693553+01:00", "2019-12-17T07:53:20.693553Z"),
+        ("2017-10-12T13:56:16Z", "2017-10-12T13:56:16.000000Z"),
+        ("2017-10-12T15:19:21.010200Z", "2017-10-12T15:19:21.010200Z"),
+        ("2017-10-12T15:19:21.01Z", "2017-10-12T15:19:21.010000Z"),
+        ("2017-10-12 15:19:21", "2017-10-12T15:19:21.000000Z"),
+        ("2017-10-12T15:19:21.1234567Z", "2017-10-12T15:19:21.123456Z"),
+        ("0001-01-01T00:00:00+05:00", None),  # before the first moment
+        ("", None),
+        ("yesterday", None),
+        (None, None),
+        (17, None),
+    ],
+)
+def test_times_become_utc_with_six_digits(text: object, utc: str | None) -> None:
+    assert normalise(text) == utc
 
 
 def test_two_threads_on_one_page_are_one_row_with_the_newest_facts() -> None:
