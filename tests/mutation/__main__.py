@@ -111,8 +111,19 @@ def _is_noticed(module: Path, mutant: Mutant, seen: trial.Passing) -> bool:
     pairs = zip_longest(whole, mutant.source.splitlines(), fillvalue="")
     changed = next((after.strip() for before, after in pairs if before != after), "")
     nobody = "" if tests else " (no test comes by)"
-    print(f"{module.stem}:{mutant.line}: {mutant.words}{nobody} survived: {changed}", flush=True)
+    where = ".".join((module.stem, *_around(module.read_text(), mutant.line)))
+    print(f"{where}: {mutant.words}{nobody} survived: {changed}", flush=True)
     return False
+
+
+def _around(source: str, line: int) -> list[str]:
+    """The class and functions that a line is in, outermost first: lines move, names stay."""
+    named = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, named) and node.lineno <= line <= (node.end_lineno or line)
+    ]
 
 
 def _quickest(tests: Iterable[str], seen: trial.Passing) -> list[str]:
