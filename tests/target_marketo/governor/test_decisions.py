@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from target_marketo.governor.budget import Reduced
 from target_marketo.governor.day import Day
-from target_marketo.governor.decisions import Admitted, Now, Spent, Wait, Why, admit
+from target_marketo.governor.decisions import Admitted, Now, Spent, Wait, Why, admit, refresh
 from target_marketo.governor.limits import Limits
 from target_marketo.governor.pause import Pause
 from target_marketo.governor.state import State
@@ -101,6 +101,12 @@ def test_the_last_place_of_a_window_is_for_who_waits_and_holds_clearly_less(
     expected = GO if goes_first == US else Wait(Why.TURN, None)
     assert asked(waiting, rows, calls=calls) == expected
     assert asked(State(waiting={US: AT + 1}), rows, calls=calls) == GO, "nobody else waits"
+
+
+def test_who_did_not_ask_again_when_it_was_to_waits_no_more() -> None:
+    limits = Limits(calls=10, seconds=20.0, concurrent=5, daily=1000, lease_seconds=130.0)
+    state = State(waiting={US: AT, THEM: AT + 0.001})
+    assert refresh(state, limits, Now(AT, NOON)).waiting == {THEM: AT + 0.001}
 
 
 @pytest.mark.parametrize(
