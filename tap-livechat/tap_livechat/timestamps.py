@@ -63,8 +63,4 @@ def normalise(value: object) -> str | None:
 
 
 def latest(moments: Iterable[datetime | None]) -> datetime | None:
-    newest: datetime | None = None
-    for moment in moments:
-        if moment is not None and (newest is None or moment > newest):
-            newest = moment
-    return newest
+    return max(filter(None, moments), default=None)
