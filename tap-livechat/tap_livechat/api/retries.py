@@ -52,7 +52,8 @@ class Verdict(Enum):
     REFUSED = auto()  # final
 
 
-VERDICTS = {
+# By the reply's `error.type`, or else by its status.
+VERDICTS: dict[str | int | None, Verdict] = {
     "too_many_requests": Verdict.THROTTLED,
     "internal": Verdict.RETRY,
     "request_timeout": Verdict.RETRY,
@@ -61,6 +62,10 @@ VERDICTS = {
     "misdirected_request": Verdict.REDIRECT,
     "authorization": Verdict.SCOPE,
     "missing_access": Verdict.SCOPE,
+    HTTPStatus.TOO_MANY_REQUESTS: Verdict.THROTTLED,
+    HTTPStatus.REQUEST_TIMEOUT: Verdict.RETRY,
+    HTTPStatus.UNAUTHORIZED: Verdict.RENEW,
+    HTTPStatus.FORBIDDEN: Verdict.SCOPE,
 }
 _NO_CDP = (
     "only accounts with the Text App have a Customer Data Platform; for others set visitor_source "
@@ -81,22 +86,12 @@ ADVICE = {
 }
 
 
-_BY_STATUS: dict[int, Verdict] = {
-    HTTPStatus.TOO_MANY_REQUESTS: Verdict.THROTTLED,
-    HTTPStatus.REQUEST_TIMEOUT: Verdict.RETRY,
-    HTTPStatus.UNAUTHORIZED: Verdict.RENEW,
-    HTTPStatus.FORBIDDEN: Verdict.SCOPE,
-}
-
-
 def verdict(status: int, error_type: str | None) -> Verdict:
-    if error_type in VERDICTS:
-        return VERDICTS[error_type]
     if error_type in ADVICE:
         return Verdict.REFUSED
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict.RETRY
-    return _BY_STATUS.get(status, Verdict.REFUSED)
+    is_outage = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    unknown = Verdict.RETRY if is_outage else Verdict.REFUSED
+    return VERDICTS.get(error_type, VERDICTS.get(status, unknown))
 
 
 class RetryableError(Exception):
@@ -111,20 +106,17 @@ class ThrottledError(RetryableError):
     """Too many requests. It says nothing of this one, and uses up none of its tries."""
 
 
-def again_later(
-    method: Method, judged: Verdict, what: str, asked_seconds: float | None
+def failure(
+    method: Method, judged: Verdict, what: str, region: str | None, asked_seconds: float | None
 ) -> LiveChatError | RetryableError:
-    """Of a verdict RETRY or THROTTLED; `what` was answered."""
-    if asked_seconds is not None and asked_seconds > LONGEST_RETRY_AFTER_SECONDS:
+    """Of a verdict, where nothing can be mended at once; `what` was answered."""
+    if judged in {Verdict.RETRY, Verdict.THROTTLED}:
+        if asked_seconds is None or asked_seconds <= LONGEST_RETRY_AFTER_SECONDS:
+            kind = ThrottledError if judged is Verdict.THROTTLED else RetryableError
+            return kind(f"LiveChat answers {what}", asked_seconds)
         return UnavailableError(
             f"{method.name}: LiveChat asks to wait {asked_seconds:.0f} s ({what}); run again later"
         )
-    kind = ThrottledError if judged is Verdict.THROTTLED else RetryableError
-    return kind(f"LiveChat answers {what}", asked_seconds)
-
-
-def final(method: Method, judged: Verdict, what: str, region: str | None) -> LiveChatError:
-    """Of any other verdict, where nothing is left to be tried."""
     if judged is Verdict.RENEW:
         return AuthenticationError(
             f"{method.name}: LiveChat rejects the credentials ({what}): check account_id and "
