@@ -98,13 +98,12 @@ def _try(
         try:
             answer = client.call_once(method, smallest.get(method, {}), msgspec.json.decode)
             tried.append(_Tried(method, answer=answer))
-        except ScopeError as error:
-            tried.append(_Tried(method, error=error))
         except BudgetError:
             break
         except (LiveChatError, RetryableError) as error:
             tried.append(_Tried(method, error=error))
-            break
+            if not isinstance(error, ScopeError):
+                break
         if (grant and grant.scopes) or len(tried) == MOST_REQUESTS:
             break
     return tried

@@ -194,8 +194,7 @@ def described(error: ValidationError) -> str:
 
 def problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What the schema cannot say."""
-    problem = auth.check_credentials(config)
-    if problem:
+    if problem := auth.check_credentials(config):
         yield problem
     for name in WORDS:
         if not re.fullmatch(r"[!-~]*", config.get(name, "")):

@@ -7,6 +7,7 @@ while it may be the later moment.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
@@ -28,6 +29,14 @@ def parse(value: object) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo is UTC else _in_utc(moment)
+
+
+def of_header(text: str) -> datetime | None:
+    """The moment in UTC of a date as HTTP writes it, or None for what is none."""
+    try:
+        return _in_utc(parsedate_to_datetime(text))
+    except (ValueError, OverflowError):
+        return None
 
 
 def is_plausible(moment: datetime | None) -> TypeGuard[datetime]:

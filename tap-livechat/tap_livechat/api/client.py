@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -36,7 +35,7 @@ from tap_livechat.api.retries import (
     verdict,
 )
 from tap_livechat.errors import BudgetError, RefusedError, UnavailableError
-from tap_livechat.timestamps import CLOCK_TOLERANCE
+from tap_livechat.timestamps import CLOCK_TOLERANCE, of_header
 
 if TYPE_CHECKING:
     import logging
@@ -219,9 +218,8 @@ class Client:
         return reply
 
     def _look_at_the_clock(self, reply: Reply, began: datetime) -> None:
-        try:
-            date = parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-        except (KeyError, ValueError, OverflowError):
+        date = of_header(reply.headers.get("Date", ""))
+        if date is None:
             return  # then the host's has to do
         ended = datetime.now(UTC)
         if self.date is None and not (began - CLOCK_TOLERANCE <= date <= ended + CLOCK_TOLERANCE):

@@ -9,8 +9,6 @@ from __future__ import annotations
 import random
 import re
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -22,9 +20,11 @@ from tap_livechat.errors import (
     ScopeError,
     UnavailableError,
 )
+from tap_livechat.timestamps import of_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from tap_livechat.api.methods import Method
 
@@ -212,10 +212,5 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
         return None
     if re.fullmatch(r"\d{1,9}(\.\d+)?", header.strip()):
         return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - now).total_seconds(), 0.0)
+    moment = of_header(header)
+    return None if moment is None else max((moment - now).total_seconds(), 0.0)
