@@ -22,6 +22,15 @@ _FIRST_YEAR = 1970
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
+def clock_error(ours: datetime, theirs: datetime) -> str | None:
+    """By how much our clock is wrong ("0:02:00 ahead of"), or None for no more than is usual."""
+    ahead = ours - theirs
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return None
+    side = "ahead of" if ahead > timedelta() else "behind"
+    return f"{timedelta(seconds=round(abs(ahead).total_seconds()))} {side}"
+
+
 def parse(value: object) -> datetime | None:
     """The moment in UTC, or None for what is not a time (absent, empty, broken)."""
     try:

@@ -12,7 +12,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -35,7 +35,7 @@ from tap_livechat.api.retries import (
     verdict,
 )
 from tap_livechat.errors import BudgetError, RefusedError, UnavailableError
-from tap_livechat.timestamps import CLOCK_TOLERANCE, of_header
+from tap_livechat.timestamps import clock_error, of_header
 
 if TYPE_CHECKING:
     import logging
@@ -221,13 +221,12 @@ class Client:
         date = of_header(reply.headers.get("Date", ""))
         if date is None:
             return  # then the host's has to do
-        ended = datetime.now(UTC)
-        if self.date is None and not (began - CLOCK_TOLERANCE <= date <= ended + CLOCK_TOLERANCE):
-            off = round((ended - date).total_seconds())
+        # By our clock the reply was made when it says so, or as near to that as it can have been.
+        wrong = clock_error(min(max(began, date), datetime.now(UTC)), date)
+        if self.date is None and wrong:
             self._logger.warning(
-                "this host's clock is %s %s LiveChat's, which is the one that counts (%s)",
-                timedelta(seconds=abs(off)),
-                "ahead of" if off > 0 else "behind",
+                "this host's clock is %s LiveChat's, which is the one that counts (%s)",
+                wrong,
                 f"{date:%Y-%m-%dT%H:%M:%SZ}",
             )
         self.date = date

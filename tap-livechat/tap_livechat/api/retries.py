@@ -156,14 +156,14 @@ class Patience:
         """Seconds until the next try, or None if there is none left."""
         if isinstance(failure, ThrottledError):
             self._refusals += 1
-            if self._timer() - self._began >= PATIENCE_SECONDS:
-                return None
+            is_over = self._timer() - self._began >= PATIENCE_SECONDS
             doublings, longest = self._refusals - 1, LONGEST_THROTTLE_SECONDS
         else:
             self._failures += 1
-            if self._failures >= MAX_TRIES:
-                return None
+            is_over = self._failures >= MAX_TRIES
             doublings, longest = self._failures - 1, LONGEST_BACKOFF_SECONDS
+        if is_over:
+            return None
         if failure.retry_after is not None:
             # A little more than asked: many clients were told the same.
             return failure.retry_after + random.uniform(0.0, 0.25)  # noqa: S311 - no secret
