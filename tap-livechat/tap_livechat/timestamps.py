@@ -74,11 +74,5 @@ def render(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def normalise(value: object) -> str | None:
-    """The same moment in our one format, or None."""
-    moment = parse(value)
-    return None if moment is None else render(moment)
-
-
 def latest(moments: Iterable[datetime | None]) -> datetime | None:
     return max(filter(None, moments), default=None)
