@@ -154,7 +154,7 @@ def _whole(plugin: str, name: str, written: Any) -> Any:
     environment with the one in meltano.yml. What it hands down as a variable is whole, unless the
     object is meltano.yml's: then it is laid flat, with a path to each value.
     """
-    kind = "EXTRACT" if plugin.startswith("tap-") else "LOAD"
+    kind, role = ("EXTRACT", "EXTRACTOR") if plugin.startswith("tap-") else ("LOAD", "LOADER")
     text = os.environ.get(f"MELTANO_{kind}_{name.upper()}")
     if not isinstance(written, dict) or not text:
         return written
@@ -162,11 +162,9 @@ def _whole(plugin: str, name: str, written: Any) -> Any:
         handed = json.loads(text)
     except (ValueError, RecursionError):
         return written
-    own_name = os.environ.get(f"MELTANO_{kind}{'OR' if kind == 'EXTRACT' else 'ER'}_NAME")
-    of_meltano = _of_meltano(own_name or plugin)
-    set_there = of_meltano[name].value if name in of_meltano else None
-    if isinstance(set_there, dict) and dict(_paths(set_there)) == handed:
-        return set_there
+    there = _of_meltano(os.environ.get(f"MELTANO_{role}_NAME") or plugin).get(name)
+    if there and isinstance(there.value, dict) and dict(_paths(there.value)) == handed:
+        return there.value
     unfolded: Any = {}
     for path, value in handed.items() if isinstance(handed, dict) else ():
         if value is not None:

@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk import Tap
@@ -41,7 +41,7 @@ from tap_livechat.timestamps import parse
 
 if TYPE_CHECKING:
     import typing as t
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -128,11 +128,8 @@ class TapLiveChat(Tap):
     @property
     def selected_streams(self) -> list[LiveChatStream]:
         """The visitors first: they matter most."""
-        selected = (
-            stream
-            for stream in self.streams.values()
-            if isinstance(stream, LiveChatStream) and stream.selected
-        )
+        all_of_them = cast("Iterable[LiveChatStream]", self.streams.values())
+        selected = (stream for stream in all_of_them if stream.selected)
         return sorted(selected, key=lambda stream: stream.name != "visitors")
 
     @property
