@@ -164,6 +164,8 @@ def test_replies_are_judged_by_type_first_and_status_second(
         ("Thu, 01 Jan 2026 00:00:10 GMT", 10.0),
         ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0),
         ("soon", None),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 2026 00:00:10 -0000", 10.0),
         ("", None),
         (None, None),
     ],

@@ -19,7 +19,7 @@ from tap_livechat.records import forms, names, schemas, thread, visitor
 from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, _has_hidden_neighbour
 from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
 from tap_livechat.streams.rows import Row
-from tap_livechat.timestamps import normalise, parse
+from tap_livechat.timestamps import parse, render
 from tests.sandbox.livechat.samples import GEOLOCATION
 
 if TYPE_CHECKING:
@@ -238,7 +238,9 @@ def test_a_place_is_never_half_stated_and_half_guessed(
     ],
 )
 def test_times_become_utc_with_six_digits(text: object, utc: str | None) -> None:
-    assert normalise(text) == utc
+    moment = parse(text)
+
+    assert (moment and render(moment)) == utc
 
 
 def test_two_threads_on_one_page_are_one_row_with_the_newest_facts() -> None:
