@@ -25,10 +25,7 @@ def record(chat_id: str, row: payloads.QueuedVisitorLeft) -> dict[str, Any]:
         "visitor_id": person.id if person else None,
         "email": email,
         "email_source": email_source,
-        "name": called.name,
-        "first_name": called.first_name,
-        "last_name": called.last_name,
-        "name_is_default": called.name_is_default,
+        **called._asdict(),
         "ip": person.ip if person else None,
         "session_fields": visitor.custom_variables(person.visitor_custom_variables)
         if person

@@ -24,6 +24,8 @@ from tap_livechat.timestamps import latest, parse, render
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tap_livechat.records.row import Row
+
 Record = dict[str, Any]
 
 _NO_ADDRESS = payloads.Address()
@@ -41,16 +43,15 @@ _PLACE = ("city", "region", "country", "country_code", "postal_code")
 _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title")
 
 
-def from_archive(chat: payloads.Chat, customer: payloads.User, said_at: datetime | None) -> Record:
-    """`said_at` is when somebody last said something in the thread, or else its start."""
-    thread = chat.thread
+def from_archive(row: Row, customer: payloads.User) -> Record:
+    chat, thread = row.chat, row.thread
     record = _record(
         customer,
         visit=customer.visit or thread.customer_visit or _NO_VISIT,
-        activity=_last_said(customer, said_at),
+        activity=_last_said(customer, row.said_at),
         # Those of the visitor's last session are newer than those of the thread.
         session_fields=_by_key(thread.custom_variables) | _one_key_objects(customer.session_fields),
-        filled=forms.read_forms(thread.events or ()),
+        filled=row.filled,
     )
     record["last_chat_id"] = chat.id
     record["last_thread_id"] = thread.id
@@ -176,7 +177,6 @@ def _record(
     name_is_default: bool = False,  # as far as LiveChat says so
 ) -> Record:
     filled = filled or forms.FilledForms()
-    email, source = email_of(customer.email, filled)
     called = name_of(names.Name.of(customer.name, is_default=name_is_default), filled)
     geolocation = visit.geolocation or _NO_GEOLOCATION
     city, region, country, country_code, postal_code = _place(customer.address, geolocation)
@@ -184,12 +184,8 @@ def _record(
     statistics = customer.statistics or _NO_STATISTICS
     record = _EMPTY.copy()
     record["visitor_id"] = customer.id
-    record["email"] = email
-    record["email_source"] = source
-    record["name"] = called.name
-    record["first_name"] = called.first_name
-    record["last_name"] = called.last_name
-    record["name_is_default"] = called.name_is_default
+    record["email"], record["email_source"] = email_of(customer.email, filled)
+    record["name"], record["first_name"], record["last_name"], record["name_is_default"] = called
     record["phone"] = customer.phone_number or None
     record["city"] = city or None
     record["region"] = region or None

@@ -164,7 +164,7 @@ class CustomerVisitors(VisitorStream):
         session = self.session
         filters: Payload = {
             # Its default is not documented.
-            "include_customers_without_chats": session.include_customers_without_chats
+            "include_customers_without_chats": self.config["include_customers_without_chats"]
         }
         if since is not None:
             filters[order.time] = {"gte": render(since)}

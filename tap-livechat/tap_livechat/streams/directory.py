@@ -31,10 +31,10 @@ class DirectoryStream(LiveChatStream):
     _found: list[Record] | ScopeError | None = None
     _names: dict[Any, str] | None = None
 
-    def prepare(self) -> None:
-        """Asks before the SCHEMA: a token that may not see the list leaves no trace of it."""
-        if self.selected:
-            self.listed()
+    def write_schema_once(self) -> None:
+        """Asks first: a token that may not see the list leaves no trace of it."""
+        self.listed()
+        super().write_schema_once()
 
     def batches(self) -> Iterator[Batch]:
         yield Batch(self.listed())
