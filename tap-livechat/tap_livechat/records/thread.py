@@ -12,24 +12,22 @@ from tap_livechat.records import names, schemas, visitor
 from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from tap_livechat.api.payloads import Event, TranscribedChat
+    from tap_livechat.api.payloads import TranscribedChat
     from tap_livechat.records.row import Row
 
 Record = dict[str, Any]
 
 # Copied and filled in, as in `visitor`.
 _EMPTY_CHAT: Record = dict.fromkeys(schemas.CHAT)
-_EMPTY_EVENT: Record = dict.fromkeys(schemas.CHAT_EVENT)
 _NO_CUSTOMER = payloads.User()
 _NO_QUEUE = payloads.Queue()
 _NO_SUMMARY = payloads.Summary()
 _MESSAGES = frozenset({"message", "file", "rich_message"})
 _RATINGS: dict[float, str] = {0: "bad", 1: "good"}
 _UTM = ("utm_source", "utm_medium", "utm_campaign")
-_encode = msgspec.json.Encoder().encode
 
 
 def chat_record(
@@ -108,30 +106,20 @@ def _people(
 def event_records(chat: TranscribedChat) -> list[Record]:
     thread = chat.thread
     author_types = {user.id: user.type for user in chat.users or ()}
-    return [
-        _event_record(event, chat.id, thread.id, author_types.get(event.author_id))
-        for event in thread.events or ()
-        if event.id
-    ]
-
-
-def _event_record(
-    event: Event, chat_id: str | None, thread_id: str | None, author_type: str | None
-) -> Record:
-    # Most of its properties are called as LiveChat calls them.
-    record = _EMPTY_EVENT | msgspec.structs.asdict(event)
-    record["event_id"] = record.pop("id")
-    record["thread_id"] = thread_id
-    record["chat_id"] = chat_id
-    record["created_at"] = event.created_at and render(event.created_at)
-    record["author_type"] = author_type
-    record["deleted"] = bool(event.deleted)
-    record["form_id"] = _text(event.form_id)
-    record["content"] = _json(event.content)  # any JSON, so its text
-    record["version"] = _text(event.version)
-    # A text of JSON already, says LiveChat.
-    record["details"] = event.details if isinstance(event.details, str) else _json(event.details)
-    return record
+    records = []
+    for event in thread.events or ():
+        if event.event_id:
+            record = msgspec.structs.asdict(event)
+            record["thread_id"] = thread.id
+            record["chat_id"] = chat.id
+            record["created_at"] = event.created_at and render(event.created_at)
+            record["author_type"] = author_types.get(event.author_id)
+            record["deleted"] = bool(event.deleted)
+            for name, as_text in _AS_TEXT.items():
+                if record[name] is not None:
+                    record[name] = as_text(record[name])
+            records.append(record)
+    return records
 
 
 def _messages(row: Row, visitor_id: str | None) -> Record:
@@ -192,5 +180,14 @@ def _text(value: object) -> str | None:
     return str(value) if isinstance(value, (str, int, float)) else None
 
 
-def _json(value: object) -> str | None:
-    return None if value is None else _encode(value).decode()
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# What LiveChat may send as any JSON. Details are a text of JSON already, it says.
+_AS_TEXT: dict[str, Callable[[Any], str | None]] = {
+    "form_id": _text,
+    "version": _text,
+    "content": _json,
+    "details": lambda value: value if isinstance(value, str) else _json(value),
+}

@@ -350,9 +350,9 @@ class Chats(PeopleStream):
         if "agent_names" not in self.hidden and any(
             None in visitor.agents(row.chat).values() for row in rows
         ):
-            agents = lists["agents"].names()
+            agents = lists["agents"].names
         if "group_names" not in self.hidden or lists["groups"].selected:
-            groups = lists["groups"].names()
+            groups = lists["groups"].names
         return [thread.chat_record(row, agents, groups) for row in rows]
 
 

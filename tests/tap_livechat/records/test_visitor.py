@@ -680,6 +680,21 @@ def test_nothing_is_guessed_of_who_was_there_and_when(
 
 
 @pytest.mark.parametrize(
+    ("read", "reply"),
+    [
+        (replies.customers, {"customers": [{"id": "c1"}, {"name": "Ada"}]}),
+        (replies.customers, {"customers": [{"id": ""}]}),
+        (replies.cdp_customers, {"customers": [{"monitoring": {}}]}),
+    ],
+)
+def test_a_customer_without_an_id_is_no_reply(
+    read: Callable[[bytes], object], reply: dict[str, Any]
+) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        read(msgspec.json.encode(reply))
+
+
+@pytest.mark.parametrize(
     ("created_at", "utc"),
     [
         ("2019-12-17T08:53:20.693553+01:00", "2019-12-17T07:53:20.693553Z"),
