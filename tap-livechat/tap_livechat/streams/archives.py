@@ -18,6 +18,7 @@ from abc import abstractmethod
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import UNSET
@@ -33,11 +34,9 @@ from tap_livechat.streams.windows import OpenThread, OpenThreads, Window
 from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from typing import ClassVar
-
-    from singer_sdk.helpers.types import Context
 
     from tap_livechat.api.methods import Method
     from tap_livechat.streams.stream import Session
@@ -119,17 +118,14 @@ class ArchivePass:
         wanted: OpenThreads = {}
         for feed in feeds:
             wanted |= windows.closed(feed.threads, listed, window)
-        started: dict[str, datetime] = {}
-        for each in wanted.values():
-            before = started.get(each.chat_id, each.started_at)
-            started[each.chat_id] = min(before, each.started_at)
-        oldest_first = sorted(started, key=started.__getitem__)
-        for number in range(0, len(oldest_first), _CHAT_IDS_LIMIT):
-            chat_ids = oldest_first[number : number + _CHAT_IDS_LIMIT]
+        started: dict[str, datetime] = {}  # the oldest first
+        for each in sorted(wanted.values(), key=attrgetter("started_at")):
+            started.setdefault(each.chat_id, each.started_at)
+        for number in range(0, len(started), _CHAT_IDS_LIMIT):
+            chat_ids = list(started)[number : number + _CHAT_IDS_LIMIT]
             # The chat may have years of other threads.
             since = started[chat_ids[0]] - _MICROSECOND
-            filters = {"chat_ids": chat_ids, "from": render(since)}
-            for page in self._archives(filters):
+            for page in self._archives({"chat_ids": chat_ids, "from": render(since)}):
                 for chats in page:
                     rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
                     # Those that ended in another group than ours.
@@ -263,6 +259,7 @@ class ArchiveStream(LiveChatStream):
 
     method = LIST_ARCHIVES
     smallest: ClassVar[Payload] = {"limit": 1}
+    obeys_limit = True
     state_of: ClassVar[tuple[str, ...]] = ("group_ids",)
 
     @abstractmethod
@@ -273,10 +270,7 @@ class ArchiveStream(LiveChatStream):
         """None of its own: the pass writes them."""
         return iter(())
 
-    def _sync_records(
-        self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Generator[Record, Any, Any]:
-        del context, write_messages
+    def read(self, limit: int | None) -> None:
         # The visitors first, and their chats before what was said; the SDK goes by the alphabet.
         streams = [
             stream
@@ -287,12 +281,10 @@ class ArchiveStream(LiveChatStream):
         ]
         if self is streams[-1]:
             archives = ArchivePass(self.session, streams)
-            limit = self.ABORT_AT_RECORD_COUNT or self.session.limit
             if limit is None:
                 archives.run()
             else:
                 archives.first(limit)
-        yield from ()
 
 
 class PeopleStream(ArchiveStream):

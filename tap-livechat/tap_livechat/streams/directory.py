@@ -28,7 +28,7 @@ class DirectoryStream(LiveChatStream):
         super().write_schema_once()
 
     def batches(self) -> Iterator[Batch]:
-        yield Batch(self.listed())
+        yield Batch([record.copy() for record in self.listed()])
 
     def listed(self) -> list[Record]:
         """The whole list.
@@ -70,8 +70,11 @@ class DirectoryStream(LiveChatStream):
     @classmethod
     def record(cls, row: payloads.Object) -> Record:
         """The fields are called as LiveChat calls them."""
-        fields = cls.fields.items()
-        return {name: _fitting(row.get(name), kind) for name, (kind, _) in fields}
+        record = {}
+        for name, (kind, _) in cls.fields.items():
+            value = payloads.mended(row.get(name), kind.payload)
+            record[name] = render(value) if isinstance(value, datetime) else value
+        return record
 
 
 class Agents(DirectoryStream):
@@ -127,19 +130,3 @@ class CustomerBans(DirectoryStream):
     fields: ClassVar[schemas.Fields] = schemas.CUSTOMER_BAN
     method = methods.LIST_CUSTOMER_BANS
     selected_by_default = False
-
-
-_KINDS = {
-    schemas.STRING: payloads.Text,
-    schemas.INTEGER: payloads.Whole,
-    schemas.BOOLEAN: payloads.Flag,
-    schemas.MOMENT: payloads.Moment,
-    schemas.INTEGERS: list[payloads.Whole],
-    schemas.TEXTS: payloads.Texts,
-    schemas.FREE_LIST: list[payloads.Object],
-}
-
-
-def _fitting(value: Any, kind: Any) -> Any:
-    mended = payloads.mended(value, _KINDS[kind])
-    return render(mended) if isinstance(mended, datetime) else mended

@@ -135,9 +135,12 @@ class LiveChatStream(Stream):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        """Instead of the SDK's loop over records: one over batches."""
         del context, write_messages
-        limit = self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None)
+        self.read(self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None))
+        yield from ()
+
+    def read(self, limit: int | None) -> None:
+        """Instead of the SDK's loop over records: one over batches."""
         written = 0
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self.batches():
@@ -154,18 +157,14 @@ class LiveChatStream(Stream):
         if limit is not None:
             # A trial run moves no bookmark; it only shows that a STATE can be written.
             self.write_state()
-        yield from ()
 
     def write(self, records: list[Record]) -> None:
         """Write records of one batch, without what the catalog deselects, through any maps."""
         if not records:
             return
-        hidden = self.hidden
-        if hidden:
-            records = [
-                {name: value for name, value in record.items() if name not in hidden}
-                for record in records
-            ]
+        for name in self.hidden:
+            for record in records:
+                del record[name]
         time_extracted = render(datetime.now(UTC))
         writer: MessageWriter = self._tap.message_writer
         for stream_map in self.stream_maps:
