@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tap_livechat.api import payloads, replies
 from tap_livechat.records import forms, names, schemas, thread, visitor
+from tap_livechat.records.row import Row
 from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, _has_hidden_neighbour
 from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
-from tap_livechat.streams.rows import Row
 from tap_livechat.timestamps import parse, render
 from tests.sandbox.livechat.samples import GEOLOCATION
 
@@ -412,7 +412,7 @@ def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         for kind in (ArchiveVisitors, ChatEvents)
         for record in kind.records(None, [row])  # type: ignore[arg-type] # they keep no state
     ]
-    return [*rows, ("chats", thread.chat_record(row.chat))]
+    return [*rows, ("chats", thread.chat_record(row))]
 
 
 BARE: dict[str, Any] = {"id": "T", "created_at": "2026-01-01T10:00:00.000000Z"}
@@ -530,7 +530,7 @@ def test_one_odd_part_neither_ends_a_run_nor_makes_a_row_that_does_not_fit(
 def test_a_chat_tells_where_it_came_from_and_what_became_of_it() -> None:
     row = row_of(RICH)
 
-    record = thread.chat_record(row.chat)
+    record = thread.chat_record(row)
 
     told = {
         "queue_seconds": 3,
@@ -572,7 +572,7 @@ def test_the_notice_that_a_chat_was_closed_is_nothing_that_anybody_said() -> Non
     row = row_of(chat(said, notice))
 
     [visitor_row] = ArchiveVisitors.records(None, [row])  # type: ignore[arg-type] # no state
-    chat_row = thread.chat_record(row.chat)
+    chat_row = thread.chat_record(row)
     assert visitor_row["last_activity_at"] == "2026-01-01T10:00:05.000000Z"
     assert chat_row["last_activity_at"] == "2026-01-01T10:09:00.000000Z"
 
@@ -682,6 +682,21 @@ def test_nothing_is_guessed_of_who_was_there_and_when(
 
 
 @pytest.mark.parametrize(
+    ("read", "reply"),
+    [
+        (replies.customers, {"customers": [{"id": "c1"}, {"name": "Ada"}]}),
+        (replies.customers, {"customers": [{"id": ""}]}),
+        (replies.cdp_customers, {"customers": [{"monitoring": {}}]}),
+    ],
+)
+def test_a_customer_without_an_id_is_no_reply(
+    read: Callable[[bytes], object], reply: dict[str, Any]
+) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        read(msgspec.json.encode(reply))
+
+
+@pytest.mark.parametrize(
     ("created_at", "utc"),
     [
         ("2019-12-17T08:53:20.693553+01:00", "2019-12-17T07:53:20.693553Z"),
@@ -712,7 +727,7 @@ def test_a_chat_tells_its_duration_its_first_response_and_its_rating() -> None:
     )
     row = row_of(payload)
 
-    record = thread.chat_record(row.chat)
+    record = thread.chat_record(row)
 
     assert record["duration_seconds"] == 20
     assert record["first_response_seconds"] == 10
