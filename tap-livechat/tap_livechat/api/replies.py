@@ -115,10 +115,14 @@ class ArchivesPage:
         self.next_page_id = page.next_page_id
 
     def __iter__(self) -> Iterator[list[payloads.Chat]]:
+        """Once: a part that was read is let go, and with the last one the reply itself.
+
+        The next reply is received while somebody still holds this page.
+        """
         if self._whole:
             yield self._whole
-        for part in self._parts:
-            yield self._rows(part)
+        while self._parts:
+            yield self._rows(self._parts.pop(0))
 
     def _rows(self, part: list[msgspec.Raw]) -> list[payloads.Chat]:
         return [self._decode(bytes(raw)) for raw in part]
