@@ -184,7 +184,7 @@ class Client:
             judged = verdict(reply.status, error_type)
             what = error_type or f"HTTP {reply.status}"
             if judged in {Verdict.RETRY, Verdict.THROTTLED}:
-                asked = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
+                asked = retry_after_seconds(reply.headers.get("Retry-After"), self.now())
                 raise again_later(method, judged, what, asked)
             if judged is Verdict.REDIRECT and region and judged not in mended:
                 self._move_to(region, method)
