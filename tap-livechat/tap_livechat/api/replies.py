@@ -179,7 +179,7 @@ def open_chats(reply: bytes) -> ChatsPage:
     rows = []
     for chat in found or ():
         thread = chat.last_thread_summary or chat.last_thread_info
-        if thread is None or not thread.active:
+        if thread is None or thread.active is False:
             continue  # nothing is said in it
         if not (chat.id and thread.id and thread.created_at):
             raise msgspec.ValidationError("an open chat without its ids or its time")
