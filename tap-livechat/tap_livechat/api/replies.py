@@ -118,10 +118,14 @@ class ArchivesPage:
         self.next_page_id = page.next_page_id
 
     def __iter__(self) -> Iterator[list[payloads.Chat]]:
+        """Once: a part that was read is let go, and with the last one the reply itself.
+
+        The next reply is received while somebody still holds this page.
+        """
         if self._whole:
             yield self._whole
-        for part in self._parts:
-            yield self._rows(part)
+        while self._parts:
+            yield self._rows(self._parts.pop(0))
 
     def _rows(self, part: list[msgspec.Raw]) -> list[payloads.Chat]:
         return [self._decode(bytes(raw)) for raw in part]
@@ -169,7 +173,7 @@ def open_chats(reply: bytes) -> ChatsPage:
     rows = []
     for chat in found or ():
         thread = chat.last_thread_summary or chat.last_thread_info
-        if thread is None or not thread.active:
+        if thread is None or thread.active is False:
             continue  # nothing is said in it
         if not (chat.id and thread.id and thread.created_at):
             raise msgspec.ValidationError("an open chat without its ids or its time")

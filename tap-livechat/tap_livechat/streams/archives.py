@@ -73,7 +73,12 @@ class ArchivePass:
         window = windows.run_window((s.start for s in streams), now, self._session.end_date)
         with ExitStack() as counters:
             feeds = [
-                _Feed(stream, listed, counters.enter_context(stream.get_record_counter()).increment)
+                _Feed(
+                    stream,
+                    listed,
+                    windows.waited_for(stream.open_threads, stream.bookmark, now),
+                    counters.enter_context(stream.get_record_counter()).increment,
+                )
                 for stream in streams
             ]
             for feed in feeds:
@@ -128,16 +133,16 @@ class ArchivePass:
             for page in self._archives({"chat_ids": chat_ids, "from": render(since)}):
                 for chats in page:
                     rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
-                    # Those that ended in another group than ours.
-                    foreign = {row.thread.id for row in rows if not _is_of(row.chat, groups)}
+                    ours = [row for row in rows if _is_of(row.chat, groups)]
+                    kept = {row.thread.id for row in ours}
                     for feed in feeds:
-                        feed.drop(foreign)
-                    yield [row for row in rows if row.thread.id not in foreign]
+                        feed.drop_final(row for row in rows if row.thread.id not in kept)
+                    yield ours
 
     def rows(self, window: Window) -> Iterator[tuple[list[Row], datetime | None]]:
         """The window's rows in order, each batch with how far everything has been read."""
         since: datetime | None = window.start
-        ended_with: str | None = ""
+        ended_with = ""
         reading = Reading(window.end)
         counted = None
         while True:
@@ -153,10 +158,11 @@ class ArchivePass:
                         self._warn_of_partial_access(rows)
                     yield rows, reading.position
             counted = found or 0 if counted is None else counted
-            # A list may end early: once more from where it ended.
+            # A list may end early: once more from where it ended. Whatever it is sorted by, nothing
+            # in it began later than its last row was over; that row itself may have begun days ago.
             if listed >= (found or 0) or last is None or last.id == ended_with:
                 break
-            since, ended_with = last.created_at, last.id
+            since, ended_with = reading.newest_start, last.id
         missing = counted - reading.count
         # It is an estimate, LiveChat says.
         if missing > counted * _ESTIMATE_MAY_BE_OFF:
@@ -208,10 +214,14 @@ class _Feed:
     """One stream of the pass: where it goes on, and which open threads it remembers."""
 
     def __init__(
-        self, stream: ArchiveStream, listed: OpenThreads, count: Callable[[int], None]
+        self,
+        stream: ArchiveStream,
+        listed: OpenThreads,
+        before: OpenThreads,
+        count: Callable[[int], None],
     ) -> None:
         self.stream = stream
-        self.threads: OpenThreads = stream.open_threads | listed
+        self.threads: OpenThreads = before | listed
         self._listed = listed
         self._start = stream.start
         self._no_further = stream.open_since
@@ -220,6 +230,10 @@ class _Feed:
     def drop(self, thread_ids: Iterable[str]) -> None:
         for thread_id in thread_ids:
             self.threads.pop(thread_id, None)
+
+    def drop_final(self, rows: Iterable[Row]) -> None:
+        """Of an open chat nobody knows yet in which group it ends."""
+        self.drop(row.thread.id for row in rows if self._is_final(row))
 
     def forget(self, before: datetime) -> None:
         outdated = [key for key, each in self.threads.items() if each.seen_at < before]
@@ -240,7 +254,7 @@ class _Feed:
         records = self.stream.records([row for row in rows if self._wants(row)])
         self.stream.write(records)
         self._count(len(records))
-        self.drop(row.thread.id for row in rows if self._is_final(row))
+        self.drop_final(rows)
         if position and self._no_further:
             position = min(position, self._no_further)
         self.stream.save(position, self.threads)

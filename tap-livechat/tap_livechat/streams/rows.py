@@ -35,6 +35,7 @@ class Reading:
         self._pages: deque[set[str]] = deque([set()])
         self._recent: set[str] = set()  # the ids of all these pages
         self._start: datetime | None = None
+        self.newest_start: datetime | None = None
         self._in_order = True
 
     @property
@@ -63,5 +64,6 @@ class Reading:
             rows.append(row)
             self._in_order &= start >= (self._start or start)
             self._start = start
+            self.newest_start = max(start, self.newest_start or start)
         self.count += len(rows)
         return rows

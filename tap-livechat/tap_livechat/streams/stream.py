@@ -253,7 +253,7 @@ class LiveChatStream(Stream):
         """`now` is LiveChat's.
 
         Raises:
-            LiveChatError: It was to begin in the future, and would read nothing until then.
+            LiveChatError: It was to begin in the future, or after its end: nothing would be read.
         """
         soon = now + CLOCK_TOLERANCE
         if (bookmark := self.bookmark) and bookmark > soon:
@@ -266,6 +266,12 @@ class LiveChatStream(Stream):
             raise SettingsError(
                 f"setting start_date: {render(first)} lies in the future (LiveChat's clock: "
                 f"{render(now)}); nothing would be read until then"
+            )
+        last, start = self.session.end_date, self.start
+        if last and start and start > last:
+            raise StateError(
+                f"state of {self.name}: it has been read up to {render(start)}, which is after the "
+                f"setting end_date ({render(last)}); a period of a back-fill has a state of its own"
             )
 
     @cached_property

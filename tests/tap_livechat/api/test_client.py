@@ -304,6 +304,22 @@ def test_retry_after_is_honoured(sleeps: list[float]) -> None:
     assert 7.0 <= sleeps[0] <= 7.25
 
 
+@pytest.mark.parametrize("day", ["01", "14", "28"])
+def test_a_date_to_retry_after_is_one_of_livechats_clock(day: str, sleeps: list[float]) -> None:
+    """Whatever the host's says: years lie between the two here."""
+    busy = reply(
+        429,
+        {"error": {"type": "too_many_requests"}},
+        Date=f"Thu, {day} Jan 2099 00:00:00 GMT",
+        Retry_After=f"Thu, {day} Jan 2099 00:00:30 GMT",
+    )
+    with scripted(busy, OK) as server, client(server.url) as livechat:
+        livechat.call(LIST_ARCHIVES, {}, decode)
+
+    assert len(sleeps) == 1
+    assert 30.0 <= sleeps[0] <= 30.25
+
+
 def test_a_wait_of_an_hour_is_left_to_the_next_run(sleeps: list[float]) -> None:
     busy = reply(429, {"error": {"type": "too_many_requests"}}, Retry_After="3600")
     with (
