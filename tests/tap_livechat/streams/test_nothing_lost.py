@@ -174,8 +174,11 @@ def test_a_run_that_ends_earlier_than_the_one_before_it_moves_no_bookmark_back()
 def test_the_order_of_groups_is_no_difference() -> None:
     account = Account([Row(1, 60, 70, 1)])
     account.run(5 * HOUR, group_ids=[2, 1])
+    before = bookmarks(account.state)
 
     account.run(6 * HOUR, group_ids=[1, 2])
+
+    assert min(bookmarks(account.state)) > max(before)
 
 
 @pytest.mark.parametrize("size", [7, 100])
