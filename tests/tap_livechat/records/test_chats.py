@@ -8,7 +8,7 @@ import pytest
 
 from tap_livechat.records import thread
 from tests.sandbox.crowd import AGENTS, BOTS, GROUPS
-from tests.tap_livechat.records.test_visitor import chat, filled_form, row_of
+from tests.tap_livechat.records.chats import chat, filled_form, row_of
 
 if TYPE_CHECKING:
     from tests.sandbox.livechat.client import LiveChatSandbox

@@ -6,7 +6,7 @@ import copy
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import msgspec
@@ -21,11 +21,18 @@ from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, T
 from tap_livechat.streams.rows import Row
 from tap_livechat.timestamps import normalise, parse
 from tests.sandbox.livechat.samples import GEOLOCATION
+from tests.tap_livechat.records.chats import (
+    chat,
+    filled_form,
+    from_customer,
+    row_of,
+    typed,
+    visitor_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-P = TypeVar("P", bound=payloads.Payload)
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "specs" / "livechat-samples"
 needs_samples = pytest.mark.skipif(
     not SAMPLES.is_dir(), reason="the vendor's sample payloads are not in ../shared/specs"
@@ -49,51 +56,6 @@ VISITOR_SCHEMA = schemas.to_schema(schemas.VISITOR, ("visitor_id",))
 
 def sample(name: str) -> Any:
     return json.loads((SAMPLES / f"{name}.json").read_bytes())
-
-
-def chat(*events: dict[str, Any], customer: dict[str, Any] | None = None, **of: Any) -> Any:
-    """A chat of list_archives; `of` goes into its thread."""
-    person = {"id": "c1", "type": "customer", **(customer or {})}
-    agent = {"id": "smith@example.com", "type": "agent"}
-    return {
-        "id": "CHAT",
-        "users": [person, agent],
-        "thread": {
-            "id": "THREAD",
-            "created_at": "2026-01-01T10:00:00.000000Z",
-            "user_ids": ["c1", "smith@example.com"],
-            "events": list(events),
-            **of,
-        },
-    }
-
-
-def filled_form(*fields: dict[str, Any], **of: Any) -> dict[str, Any]:
-    return {
-        "id": "THREAD_1",
-        "type": "filled_form",
-        "created_at": "2026-01-01T10:00:01.000000Z",
-        "fields": list(fields),
-        **of,
-    }
-
-
-def typed(payload: Any, kind: type[P]) -> P:
-    """As it comes from the wire."""
-    return replies.Decoder(kind)(msgspec.json.encode(payload))
-
-
-def row_of(payload: dict[str, Any]) -> Row:
-    return Row.of(typed(payload, payloads.TranscribedChat))
-
-
-def from_customer(payload: dict[str, Any]) -> dict[str, Any]:
-    return visitor.from_customer(typed(payload, payloads.User))
-
-
-def visitor_of(payload: dict[str, Any]) -> dict[str, Any]:
-    [record] = ArchiveVisitors.records(None, [row_of(payload)])  # type: ignore[arg-type] # no state
-    return record
 
 
 @pytest.mark.parametrize(

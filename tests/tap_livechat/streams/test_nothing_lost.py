@@ -1,6 +1,6 @@
 """Runs one after the other against an account that lives on: what arrives, and what it costs.
 
-The clock is LiveChat's and steered; threads are those of `test_archives`.
+The clock is LiveChat's and steered; threads are those of `archive`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tap_livechat.api import replies
 from tap_livechat.errors import LiveChatError, SettingsError, StateError
 from tap_livechat.streams import windows
 from tap_livechat.timestamps import parse, render
-from tests.tap_livechat.streams.test_archives import (
+from tests.tap_livechat.streams.archive import (
     NOW,
     START,
     Archive,
