@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,15 +22,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _URLS = ("api_url", "cdp_url", "accounts_url")
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # Sent in headers, or as part of one.
-WORDS = (
-    "account_id",
-    "personal_access_token",
-    "access_token",
-    "client_id",
-    "client_secret",
-    "refresh_token",
-    "region",
-)
+WORDS = (*chain(*auth.KINDS), "region")
 _MOST_LOOKBACK_MINUTES = 10 * 366 * 24 * 60
 PROPERTIES: dict[str, Any] = th.PropertiesList(
     th.Property(
@@ -201,8 +194,7 @@ def described(error: ValidationError) -> str:
 
 def problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What the schema cannot say."""
-    problem = auth.check_credentials(config)
-    if problem:
+    if problem := auth.check_credentials(config):
         yield problem
     for name in WORDS:
         if not re.fullmatch(r"[!-~]*", config.get(name, "")):

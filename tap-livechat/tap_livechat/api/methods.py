@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FOLDERS = {
     "agent": "agent/action/",
@@ -22,9 +25,10 @@ class Method:
     scopes: tuple[str, ...]
     version: str | None = None  # where only one version has it
 
-    def path(self, version: str) -> str:
-        """Below the API's base address; `version` is that of methods that several have."""
-        return f"v{self.version or version}/{_FOLDERS[self.api]}{self.name}"
+    def url(self, config: Mapping[str, Any]) -> str:
+        """The address at which it is called."""
+        base = config["cdp_url" if self.api == "cdp" else "api_url"].rstrip("/")
+        return f"{base}/v{self.version or config['api_version']}/{_FOLDERS[self.api]}{self.name}"
 
     @property
     def scope(self) -> str:

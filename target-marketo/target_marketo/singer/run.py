@@ -43,7 +43,7 @@ from target_marketo.singer.run_end import (
     tell,
 )
 from target_marketo.singer.state_output import StateOutput
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from target_marketo.writes.described import Described
 from target_marketo.writes.people import People
 

@@ -20,7 +20,7 @@ from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refused, Unfit
 from target_marketo.mapping.texts import TEXT_BYTES
 from target_marketo.problems import SettingError
-from tests.target_marketo.mapping.test_streams_setting import FIELDS
+from tests.target_marketo.mapping.described import FIELDS
 
 ACTIVITY: dict[str, Any] = {
     "type": "livechatChat",

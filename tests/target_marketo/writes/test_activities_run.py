@@ -18,12 +18,12 @@ from tests.target_marketo.writes.chatting import (
     PEOPLE,
     QUICK,
     READ,
-    about,
     messages,
     states,
     streams,
     wrong,
 )
+from tests.target_marketo.writes.troubles import TROUBLES, about
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,38 +61,6 @@ def test_of_two_streams_the_first_writes_it(marketo: MarketoSandbox, target: InP
     ended = target.run(messages(*names), streams=streams(*names))
     assert (ended.code, ended.states) == (0, [{"done": 1}])
     assert wrong(marketo) == []
-
-
-LATE = 1.8  # seconds: after the client gave up, and before twice its time-out
-TROUBLES: dict[str, tuple[Fault, ...]] = {
-    "reset before": (Fault(what="reset", at_most=2),),
-    "reset after": (Fault(what="reset", applied=True, at_most=2),),
-    "partly": (Fault(what="partly", share=0.5, at_most=2),),
-    "partly, 604": (Fault(what="partly", share=0.5, code="604", at_most=2),),
-    "late": (Fault(what="late", seconds=LATE, at=(1,)),),
-    "604": (Fault(what="answer", code="604", at_most=2),),
-    "604, applied": (Fault(what="answer", code="604", applied=True, at_most=2),),
-    "611": (Fault(what="answer", code="611", at_most=2),),
-    "611, applied": (Fault(what="answer", code="611", applied=True, at_most=2),),
-    "502": (Fault(what="status", code="502", at_most=2),),
-    "502, applied": (Fault(what="status", code="502", applied=True, at_most=2),),
-    "601": (Fault(what="answer", code="601", at_most=1),),
-    "606": (Fault(what="answer", code="606", at_most=1),),
-    "608": (Fault(what="answer", code="608", at_most=2),),
-    "699": (Fault(what="answer", code="699", at_most=1),),
-    "413": (Fault(what="status", code="413", at_most=1),),
-    "1099": (Fault(what="answer", code="1099", at_most=3),),
-    "1004 to some": (Fault(what="row", code="1004", share=0.5, at_most=1),),
-    "1049 to some": (Fault(what="row", code="1049", share=0.5, at_most=1),),
-    "1016 to some": (Fault(what="row", code="1016", share=0.5, at_most=2),),
-    **{
-        what: (Fault(what=what, at_most=2),)
-        for what in (
-            *("cut", "truncated", "empty", "html", "wrong_type"),
-            *("no_result", "short", "long", "reordered"),
-        )
-    },
-}
 
 
 TELLING = {"partly, 604", "late", "502, applied", "cut", "606", "413", "1004 to some", "reordered"}
