@@ -91,6 +91,25 @@ def test_what_was_open_is_asked_for_by_its_chat_from_just_before_it_began() -> N
     assert remembered(done.state) == set()
 
 
+def test_no_more_than_a_thousand_chats_are_asked_for_at_once_the_oldest_first() -> None:
+    archive = Asked([Row(n, n, 4000, n) for n in range(1001)], moment=at(3000))
+    state = run(archive, page_size=100).state
+    archive.asked.clear()
+    archive.moment = at(5000)
+    done = run(archive, state, page_size=100, lookback_minutes=0)
+
+    by_chat = [
+        (len(payload["filters"]["chat_ids"]), payload["filters"]["from"])
+        for _, payload in archive.asked
+        if "chat_ids" in payload.get("filters", {})
+    ]
+    assert by_chat == [
+        (1000, render(at(0) - timedelta(microseconds=1))),
+        (1, render(at(1000) - timedelta(microseconds=1))),
+    ]
+    assert len(done.records["chats"]) == 1001
+
+
 def test_of_a_period_what_began_in_it_and_is_open_is_waited_for() -> None:
     rows = [Row(n, minute, 10**6, n) for n, minute in enumerate((99, 100, 399, 400))]
     period: dict[str, Any] = {"start_date": render(at(100)), "end_date": render(at(400))}
