@@ -106,6 +106,6 @@ ROOMS = (
     Room(f"{_TAP}/streams/archives.py", _streams("archive_pass", "archives", "nothing_lost")),
     Room(
         f"{_TAP}/streams/stream.py",
-        _streams("stream", "archive_pass", "customers", "nothing_lost"),
+        _streams("stream", "archive_pass", "customers"),
     ),
 )
