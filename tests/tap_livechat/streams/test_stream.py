@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -261,3 +262,42 @@ def test_what_the_token_may_not_read_is_left_out_unless_it_was_selected(
     warned = [record for record in caplog.records if "is left out" in record.getMessage()]
     assert bool(warned) is not is_selected
     assert bool(tap.left_out) is not is_selected
+
+
+# What a chat lacks, and a list of the account has
+
+
+@dataclass
+class Answered(Archive):
+    """An agent answers each chat, which may leave out the agent's name."""
+
+    name: str | None = None
+
+    def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
+        if method.name == "list_agents":
+            self.requests.append(method.name)
+            return decode(b'[{"id": "smith@example.com", "name": "Ann Smith"}]')
+        return super().call(method, payload, decode)
+
+    def _chat(self, row: Row) -> dict[str, Any]:
+        chat = super()._chat(row)
+        agent = {"id": "smith@example.com", "type": "agent", "name": self.name}
+        chat["users"].append({key: value for key, value in agent.items() if value is not None})
+        chat["thread"]["user_ids"] = [each["id"] for each in chat["users"]]
+        return chat
+
+
+@pytest.mark.parametrize(("name", "lists"), [("Ann S.", 0), (None, 1)])
+def test_agents_are_asked_for_where_a_chat_does_not_name_them(name: str | None, lists: int) -> None:
+    def with_names(stream: dict[str, Any]) -> None:
+        for item in stream["metadata"]:
+            if item["breadcrumb"] == ["properties", "agent_names"]:
+                item["metadata"]["selected"] = True
+
+    archive = Answered(ROWS, name=name)
+    found = messages(a_tap(archive, catalog=catalog_of(with_names)))
+
+    assert {tuple(row["agent_names"]) for row in records(found, "chats")} == {
+        (name or "Ann Smith",)
+    }
+    assert archive.requests.count("list_agents") == lists
