@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 
+from tap_livechat.api.methods import LIST_AGENTS, LIST_ARCHIVES
 from tap_livechat.errors import LiveChatError, ScopeError, SettingsError, StateError
 from tap_livechat.tap import TapLiveChat
 from tap_livechat.timestamps import render
@@ -34,10 +36,11 @@ def a_tap(
     *,
     state: dict[str, Any] | None = None,
     catalog: dict[str, Any] | None = None,
+    limit: int | None = None,
     **config: Any,
 ) -> TapLiveChat:
     config = {"access_token": "test", "page_size": 5, **config}
-    tap = TapLiveChat(config=config, state=state or {}, catalog=catalog)
+    tap = TapLiveChat(config=config, state=state or {}, catalog=catalog, limit=limit)
     tap.session().client = cast("Client", archive)
     if catalog is None:
         for name, stream in tap.streams.items():
@@ -165,12 +168,14 @@ def test_a_stream_that_is_to_be_read_in_full_has_no_bookmark_and_keeps_none() ->
 
 
 def test_a_bookmark_tells_where_it_is_and_what_it_belongs_to() -> None:
-    state = bookmark(render(NOW - 60 * MINUTE), open_since=render(NOW))
+    held = render(NOW - 30 * MINUTE)  # by version 0.1, for a chat that was open then
+    state = bookmark(render(NOW - 60 * MINUTE), open_since=held)
     found = messages(a_tap(Archive([]), state=state, group_ids=[2, 1]))
 
     last = found[-1]["value"]["bookmarks"]["chats"]
     assert last["belongs_to"] == {"group_ids": [1, 2]}
     assert last["replication_key"] == "last_activity_at"
+    assert last["replication_key_value"] == held
     assert set(last) == {"replication_key", "replication_key_value", "belongs_to"}
 
 
@@ -301,3 +306,24 @@ def test_agents_are_asked_for_where_a_chat_does_not_name_them(name: str | None, 
         (name or "Ann Smith",)
     }
     assert archive.requests.count("list_agents") == lists
+
+
+def test_a_trial_run_counts_visitors_and_shows_the_lists_of_the_account_whole() -> None:
+    class Three(Archive):
+        def call(
+            self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]
+        ) -> Any:
+            return decode(msgspec.json.encode([{"id": name} for name in "abc"]))
+
+    tap = a_tap(Three([]), limit=1)
+    for name, stream in tap.streams.items():
+        stream.selected = name == "agents"
+
+    assert [row["id"] for row in records(messages(tap), "agents")] == ["a", "b", "c"]
+
+
+def test_what_calls_which_method_is_known_before_anything_is_asked() -> None:
+    streams = cast("dict[str, Any]", TapLiveChat(config={"access_token": "test"}).streams)
+
+    assert streams["agents"].needs == {"agents": LIST_AGENTS}
+    assert streams["chats"].needs == {"chats": LIST_ARCHIVES}, "names are not selected by default"
