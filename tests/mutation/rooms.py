@@ -105,7 +105,7 @@ ROOMS = (
     Room(f"{_TAP}/streams/customers.py", _streams("customers")),
     Room(
         f"{_TAP}/streams/archives.py",
-        _streams("archive_pass", "stream", "archives", "nothing_lost"),
+        _streams("archive_pass", "stream", "archives"),
     ),
     Room(
         f"{_TAP}/streams/stream.py",
