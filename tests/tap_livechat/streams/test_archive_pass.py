@@ -91,6 +91,30 @@ def test_what_was_open_is_asked_for_by_its_chat_from_just_before_it_began() -> N
     assert remembered(done.state) == set()
 
 
+class WithOpenOnes(Archive):
+    """It lists the threads that are open as well, and says so."""
+
+    def is_archived(self, row: Row) -> bool:
+        return at(row.created) <= self.moment
+
+    def _chat(self, row: Row) -> dict[str, Any]:
+        chat = super()._chat(row)
+        chat["thread"]["active"] = self.is_open(row)
+        return chat
+
+
+def test_a_thread_is_waited_for_until_it_is_listed_as_over() -> None:
+    archive = WithOpenOnes([Row(1, 100, 5000, 1)], moment=at(130))
+    state = run(archive).state
+    assert remembered(state) == {"thread-1"}
+
+    archive.moment = at(6000)
+    done = run(archive, state)
+
+    assert [row["thread_id"] for row in done.records["chats"]] == ["thread-1"]
+    assert remembered(done.state) == set()
+
+
 def test_of_what_was_open_that_which_ended_in_another_group_is_let_go() -> None:
     rows = [Row(1, 60, 4000, 1, group=7, first_group=3), Row(2, 60, 4000, 2, group=3)]
     archive = Archive(rows, moment=at(100))
