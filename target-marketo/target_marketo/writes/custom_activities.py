@@ -45,7 +45,7 @@ from target_marketo.writes.activity_reading import seconds_of
 from target_marketo.writes.results import failure_of, results_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from target_marketo.delivery.interface import Row
     from target_marketo.mapping.attachments import Attachment as Mapped
@@ -80,8 +80,9 @@ class CustomActivities:
 
     # As the engine asks
 
-    def prepare(self) -> None:
-        """Nothing: a dry run must not move anything, so a type is found when the first is sent."""
+    def prepare(self) -> Mapping[Lane, Mapping[str, str]]:
+        """Describes the types, and moves nothing, for a dry run does so too."""
+        return self._lanes.describe()
 
     def attachment(self, mapped: Mapped) -> Attachment:
         """The activity of a record."""

@@ -180,6 +180,22 @@ def test_a_reading_that_is_refused_is_told_once_and_blames_no_chat(
     assert not any("correct the value" in each.advice for each in entries)
 
 
+def test_a_text_keeps_its_length_and_a_value_of_another_type_costs_its_attribute(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    given = messages(chats=1, text="long " * 2_000, seconds=12.5)
+    ended = target.run(given, streams=streams())
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    (made,) = [
+        each["attributes"] for each in marketo.activities() if "threadId" in each["attributes"]
+    ]
+    assert made == {"threadId": "T0", "transcript": ("long " * 2_000).strip()}
+    assert {each.part.partition("#")[0] for each in target.entries()} == {
+        "activity:livechatChat.durationSeconds"
+    }
+
+
 def test_what_never_fits_into_an_activity_is_told_and_costs_no_person_and_no_bookmark(
     marketo: MarketoSandbox, target: InProcess
 ) -> None:
