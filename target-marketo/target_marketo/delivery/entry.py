@@ -162,6 +162,7 @@ class Entry(Item):
     asked_again: bool = False  # after nobody was there
     doubted: bool = False  # held, for a field of theirs may have gone
     known_fields: frozenset[str] = frozenset()  # what the last lookup asks for
+    looked_up_at: float = 0.0  # when the last lookup was begun
     leads: list[dict[str, Any]] | None = None  # what the lookup found; None before it
     decision: Decision | None = None
     address: str = ""  # who has it was looked up, as the key is another

@@ -96,6 +96,7 @@ class Rules:
 
     all: tuple[Rule, ...]
     creates: bool = True
+    changing: frozenset[str] = field(init=False)  # fields that may change of who is there already
     alone: tuple[Rule, ...] = field(init=False)
     lists: tuple[Rule, ...] = field(init=False)  # those that append
     groups: tuple[tuple[Rule, ...], ...] = field(init=False)  # of if_empty
@@ -104,7 +105,9 @@ class Rules:
     def __post_init__(self) -> None:
         names = dict.fromkeys(rule.group for rule in self.all if rule.group)
         grouped = [tuple(rule for rule in self.all if rule.group == name) for name in names]
+        changing = frozenset(r.field for r in self.all if r.write is not Write.ON_CREATE)
         appending = tuple(rule for rule in self.all if rule.write is Write.APPEND)
+        object.__setattr__(self, "changing", changing)
         object.__setattr__(self, "alone", tuple(rule for rule in self.all if not rule.group))
         object.__setattr__(self, "lists", appending)
         object.__setattr__(self, "groups", tuple(each for each in grouped if not _led(each)))
