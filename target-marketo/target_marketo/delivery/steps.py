@@ -93,9 +93,11 @@ class Steps:
         now = self._now()
         for entry in entries:
             entry.looked_up_at = now
-            entry.known_fields = entry.known_fields if fields is None else fields
-            entry.leads = entry.decision = None
-            entry.address = ""
+            if fields is not None:
+                entry.known_fields = fields
+            if entry.leads is not None:  # looked up before
+                entry.leads = entry.decision = None
+                entry.address = ""
         self._ask(entries[0].person[0], entries)
 
     def _ask(self, key_field: str, entries: list[Entry]) -> None:
@@ -233,7 +235,7 @@ class Steps:
             else:
                 self._home.refused([(entry, None)], why)
             return
-        entry.take_rows([_encode(row) for row in rows])
+        entry.take_rows(list(map(_encode, rows)))
         move([entry], Phase.WAITING)
         self._pending[action, entry.person[0]].put(entry)
 
@@ -303,7 +305,7 @@ class Steps:
         self.look_up(call.items)
 
     def _written(self, call: Call, answer: Answer) -> None:
-        if not are_about(answer.results, call.items):
+        if call.lane[0] == UPDATE and not are_about(answer.results, call.items):
             mixed_up = Unavailable("the results are of other rows than were sent")
             failure = CallFailed(mixed_up, Fate.UNKNOWN, cure=_SEE, request_id=answer.request_id)
             self._outcome_unknown(call, failure)

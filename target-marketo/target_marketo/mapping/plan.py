@@ -76,7 +76,7 @@ class StreamPlan:
     part: str = ""  # what of the records it is for; empty: all of them
     key_is_doubtful: bool = False  # the SCHEMA does not have it, though records may
     properties: Properties = field(init=False)
-    _read_key: Callable[[Row], Any] = field(init=False)
+    key_of: Callable[[Row], Any] = field(init=False)  # the key as the record has it
     _read_fields: Callable[[Row], Row] = field(init=False)
     _columns: tuple[tuple[Any, ...], ...] = field(init=False)  # of the planned fields
     _marks: Callable[[Row], tuple[Any, ...]] = field(init=False)
@@ -100,7 +100,7 @@ class StreamPlan:
         differs = entry.activity is not None or entry.object is not None
         for name, value in (
             ("properties", found),
-            ("_read_key", (lambda _: None) if self.is_left_out else found.getter(self.key_source)),
+            ("key_of", self._key_getter(found)),
             ("_read_fields", found.reader([each.source for each in self.planned])),
             ("_columns", tuple(columns)),
             ("_marks", found.reader(markers)),
@@ -112,9 +112,10 @@ class StreamPlan:
         ):
             object.__setattr__(self, name, value)
 
-    def key_of(self, row: Row) -> Any:
-        """The key as the record has it."""
-        return self._read_key(row) if self.key_constant is None else self.key_constant
+    def _key_getter(self, properties: Properties) -> Callable[[Row], Any]:
+        if self.is_left_out or self.key_constant is not None:
+            return lambda _: self.key_constant
+        return properties.getter(self.key_source)
 
     def map(self, record: Record) -> Mapped | Refused | Skip | None:
         """As `step`, for a record that was read in full."""
@@ -164,6 +165,8 @@ class StreamPlan:
         left_out: tuple[Refused, ...] = ()
         fields = zip(self._read_fields(row), *self._columns, strict=True)
         for given, name, convert, fits, clear in fields:
+            if given is None and not clear:
+                continue
             value: Value = None
             if type(given) is str and len(given) <= fits:
                 value = given.strip() or None

@@ -331,14 +331,6 @@ def chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[M
             return leads
 
 
-def _creation(steps: Sequence[Step]) -> Decision:
-    """Steps that create nobody wait for one that does."""
-    for step in steps:
-        if step.rules.creates:
-            return _created(steps, step)
-    return Decision(nobody=True)
-
-
 def _created(steps: Sequence[Step], first: Step) -> Decision:
     # To a person who is not there yet the first step brings all its values: none has a rival.
     person: Person = dict(first.values)
@@ -373,7 +365,11 @@ def decide(
         duplicates: Whom to write when there are several.
     """
     if not leads:
-        return _creation(steps)
+        # Steps that create nobody wait for one that does.
+        for step in steps:
+            if step.rules.creates:
+                return _created(steps, step)
+        return Decision(nobody=True)
     if len(leads) > 1 and duplicates is Duplicates.REJECT:
         return Decision(too_many=len(leads), twins=len(leads))
     updates = []
