@@ -109,7 +109,8 @@ def _is_noticed(module: Path, mutant: Mutant, seen: trial.Passing) -> bool:
         return True
     whole = ast.unparse(ast.parse(module.read_text())).splitlines()
     pairs = zip_longest(whole, mutant.source.splitlines(), fillvalue="")
-    changed = next((after.strip() for before, after in pairs if before != after), "")
+    before, after = next((pair for pair in pairs if pair[0] != pair[1]), ("", ""))
+    changed = (after if after.strip() != "pass" else before).strip()
     nobody = "" if tests else " (no test comes by)"
     where = ".".join((module.stem, *_around(module.read_text(), mutant.line)))
     print(f"{where}: {mutant.words}{nobody} survived: {changed}", flush=True)
