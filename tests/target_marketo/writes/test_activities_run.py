@@ -67,10 +67,12 @@ def test_of_two_streams_the_first_writes_it(marketo: MarketoSandbox, target: InP
     assert wrong(marketo) == []
 
 
+# What refuses a member of a list may pass for an activity.
+OF_ACTIVITIES = TROUBLES | {"1049 to some": (Fault(what="row", code="1049", share=0.5, at_most=1),)}
 TELLING = {"partly, 604", "late", "502, applied", "cut", "606", "413", "1004 to some", "reordered"}
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("trouble", OF_ACTIVITIES)
 def test_no_trouble_writes_a_chat_twice_or_loses_it(
     marketo: MarketoSandbox,
     target: InProcess,
@@ -81,7 +83,7 @@ def test_no_trouble_writes_a_chat_twice_or_loses_it(
     if trouble not in TELLING and not request.config.getoption("--long"):
         pytest.skip("takes seconds, and is much like others: --long")
     marketo.set_options(activity_lag=0.8)
-    marketo.set_faults([about(fault, ADD) for fault in TROUBLES[trouble]])
+    marketo.set_faults([about(fault, ADD) for fault in OF_ACTIVITIES[trouble]])
     ended = target.run(messages(text="hello"), streams=streams(), **QUICK)
 
     assert (ended.code, ended.states, ended.said) == (0, [{"done": 1}], "")
