@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from target_marketo.mapping import field_types, marketo_fields, streams_setting
 from target_marketo.mapping.by_names import by_names
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS, OTHER_STREAMS
@@ -17,7 +19,7 @@ from target_marketo.mapping.plan import PlannedField, StreamPlan
 from target_marketo.mapping.refusals import Refusal, Unfit
 from target_marketo.mapping.row_check import row_check
 from target_marketo.mapping.rules import Rule, Rules, Write
-from target_marketo.mapping.schema_check import StreamSchema, may_fit, shown
+from target_marketo.mapping.schema_check import StreamSchema, may_be, may_fit, shown
 from target_marketo.mapping.streams_setting import FieldEntry, StreamEntry, hint, raise_first
 from target_marketo.mapping.texts import limit_of
 from target_marketo.mapping.values import Kind
@@ -278,6 +280,7 @@ class Mapper:
                 raise SettingError(said)
             if declared is None:
                 warnings.append(f"{said}; it is taken from records that have it")
+        _check_only_if(where, plan.entry, schema)
         sources = [(each.name, each.source) for each in plan.planned]
         if plan.key_constant is None:
             sources.append((plan.key, plan.key_source))
@@ -289,6 +292,18 @@ class Mapper:
                     f"which does not fit Marketo's {field.data_type}"
                 )
         return warnings
+
+
+def _check_only_if(where: str, entry: StreamEntry, schema: StreamSchema) -> None:
+    """Some record can be as it asks for: else all would be skipped without a word."""
+    for name, values in entry.only_if.items():
+        declared = schema.types(name)
+        if declared and not any(may_be(declared, value) for value in values):
+            written = " or ".join(msgspec.json.encode(value).decode() for value in values)
+            raise SettingError(
+                f"`{where}.only_if.{name}`: `{name}` is declared as {shown(declared)}, so no "
+                f"record has {written}"
+            )
 
 
 def _has_key(plan: StreamPlan, schema: StreamSchema) -> bool:

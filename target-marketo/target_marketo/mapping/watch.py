@@ -18,6 +18,7 @@ import msgspec
 from target_marketo.mapping import paths
 from target_marketo.mapping.lenient_json import read_leniently
 from target_marketo.mapping.plan import Mapped
+from target_marketo.mapping.refusals import Skip
 from target_marketo.mapping.streams_setting import hint
 from target_marketo.problems import SettingError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from target_marketo.mapping.plan import StreamPlan
-    from target_marketo.mapping.refusals import Refused, Skip
+    from target_marketo.mapping.refusals import Refused
     from target_marketo.mapping.schema_check import StreamSchema
 
 ENOUGH = 100
@@ -53,6 +54,7 @@ class Seen:
     records: int = 0
     keyed: int = 0
     without_key: int = 0
+    not_asked_for: int = 0  # by `only_if`
     looked_at: int = 0
     next_look: int = 1
     sampled: int = 0
@@ -206,6 +208,8 @@ class Watch:
                 self._note_unfit(seen, mapped.left_out)
         elif mapped is None:
             seen.without_key += 1
+        elif mapped is Skip.NOT_ASKED_FOR:
+            seen.not_asked_for += 1
         if seen.records >= seen.next_look:
             seen.look(mapped, line)
 
@@ -247,6 +251,11 @@ class Watch:
         for name in sorted(self._entries - self._seen.keys()):
             yield f"`streams.{name}` was not used: the tap sent no stream of that name, but {sent}"
         for seen in self._seen.values():
+            if ENOUGH <= seen.records == seen.not_asked_for:
+                yield (
+                    f"`streams.{seen.plan.stream}.only_if`: none of {seen.records} records was as "
+                    "it asks for"
+                )
             for source, option in seen.never_there():
                 yield (
                     f"`streams.{seen.plan.stream}.{option}`: none of {seen.records} records had "

@@ -250,9 +250,9 @@ class ActivityLedger:
 
     # What moves it
 
-    def note_adopted(self, type_id: int, since: str) -> None:
-        """All activities of a type since then were read and taken over, now."""
-        values = {"adopted_since": since, "adopted_at": self._now()}
+    def note_adopted(self, type_id: int, since: str, at: float) -> None:
+        """All activities of a type since then were read, from a moment on, and taken over."""
+        values = {"adopted_since": since, "adopted_at": at}
         row = {"instance": self._instance, "type_id": type_id, "since": _NO_RUN_YET, **values}
         insert = self._database.insert(ACTIVITY_TYPES).values(row)
         note = insert.on_conflict_do_update(index_elements=["instance", "type_id"], set_=values)

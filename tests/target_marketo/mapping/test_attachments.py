@@ -67,7 +67,7 @@ def test_nothing_is_made_where_nothing_is_asked_for() -> None:
 
 def test_lists_and_programs_are_the_same_for_every_record() -> None:
     entry: dict[str, Any] = {
-        "lists": ["LiveChat visitors", 12],
+        "lists": [" LiveChat visitors ", 12],
         "programs": {"LiveChat": {"2": "Engaged"}},
     }
     plan = Mapper(chats(**entry), FIELDS).plan("chats", {})
@@ -198,6 +198,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"activity": ACTIVITY | {"attributes": {"thread-id": "x"}}}, "letters, digits"),
     ({"activity": ACTIVITY | {"attributes": {f"a{n}": "x" for n in range(21)}}}, "20 at most"),
     ({"object": OBJECT | {"dedupe": "threadid"}}, "`fields`; did you mean `threadId`?"),
+    ({"object": OBJECT | {"link": "threadId"}}, "take `threadId` out of `fields`"),
+    ({"lists": [" "]}, "must be a list of static lists"),
     ({"object": {"name": "x"}}, "`streams.chats.object` needs `dedupe`"),
     ({"fields": {"city": {"from": "c", "write": "newest"}}}, "needs a `group` with a `greatest`"),
     ({"fields": {"city": {"from": "c", "write": "newest", "group": "g"}}}, "needs one `greatest`"),

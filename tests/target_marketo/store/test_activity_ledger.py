@@ -144,9 +144,9 @@ def test_what_a_person_had_taken_over_does_not_say_from_when_on_to_write(
     ledger: ActivityLedger,
 ) -> None:
     assert ledger.adopted(CHAT) is None
-    ledger.note_adopted(CHAT, "2026-01-01")
+    ledger.note_adopted(CHAT, "2026-01-01", 1000.0)
     assert ledger.since(CHAT, "2026-11-01") == "2026-11-01"
-    ledger.note_adopted(CHAT, "2026-02-01")
+    ledger.note_adopted(CHAT, "2026-02-01", 1000.0)
 
     adopted = ledger.adopted(CHAT)
     assert adopted is not None
