@@ -174,8 +174,6 @@ PROPERTIES: dict[str, Any] = th.PropertiesList(
 
 def described(error: ValidationError) -> str:
     """One wrong setting, without its value."""
-    if error.validator == "required":
-        return error.message
     setting = error.path[0] if error.path else "config"
     schema = PROPERTIES["properties"].get(setting, {})
     if setting == "stream_maps" and len(error.path) > 1:
@@ -183,8 +181,7 @@ def described(error: ValidationError) -> str:
         where = ".".join(map(str, (*list(error.path)[1:], *deepest)))
         return f"setting stream_maps: {where}: it must be an expression, or null for none"
     if error.validator == "enum":
-        allowed = ", ".join(str(value) for value in schema["enum"] if value is not None)
-        return f"setting {setting}: it must be one of {allowed}"
+        return f"setting {setting}: it must be one of {', '.join(schema['enum'])}"
     if error.validator in {"minimum", "maximum"}:
         return f"setting {setting}: its {error.validator} is {error.validator_value}"
     kinds = schema.get("type", "something else")
