@@ -39,6 +39,7 @@ _EXPIRY_MARGIN_SECONDS = 60.0
 _LIFETIME_SECONDS = 8 * 3600.0
 _ALL_CHATS = "chats--all:"
 _LONGEST_SECONDS = 10.0**9
+# The settings of each way to sign in.
 KINDS = (
     ("account_id", "personal_access_token"),
     ("access_token",),
