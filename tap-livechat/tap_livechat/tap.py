@@ -142,14 +142,9 @@ class TapLiveChat(Tap):
     def session(self) -> Session:
         """What the streams of this run share."""
         if self._session is None:
-            config = self.config
+            config, user_agent = self.config, f"{self.name}/{self.plugin_version}"
             self._session = Session(
-                client=Client(
-                    config,
-                    auth.authenticator(config),
-                    self.logger,
-                    f"{self.name}/{self.plugin_version}",
-                ),
+                client=Client(config, auth.authenticator(config), self.logger, user_agent),
                 termination=self._termination,
                 lookback=timedelta(minutes=config["lookback_minutes"]),
                 start_date=parse(config.get("start_date")),
