@@ -32,7 +32,7 @@ from tap_livechat.singer.inputs import (
     meant,
 )
 from tap_livechat.singer.messages import MessageWriter
-from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
+from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, Chats
 from tap_livechat.streams.customers import CdpVisitors, CustomerVisitors
 from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
 from tap_livechat.streams.reports import DailyReports, QueuedVisitorsLeft
@@ -106,24 +106,13 @@ class TapLiveChat(Tap):
         return _Files().config.values
 
     def discover_streams(self) -> Sequence[LiveChatStream]:
-        archives = ArchivePass(self.session)
-        agents, groups = Agents(self, self.session), Groups(self, self.session)
-        source = self.config.get("visitor_source")
-        return [
-            CustomerVisitors(self, self.session)
-            if source == "customers"
-            else CdpVisitors(self, self.session)
-            if source == "cdp"
-            else ArchiveVisitors(self, self.session, archives),
-            Chats(self, self.session, archives, agents, groups),
-            ChatEvents(self, self.session, archives),
-            agents,
-            groups,
-            *(
-                kind(self, self.session)
-                for kind in (Tags, Bots, CustomerBans, QueuedVisitorsLeft, DailyReports)
-            ),
+        visitors = {"customers": CustomerVisitors, "cdp": CdpVisitors}
+        kinds: list[type[LiveChatStream]] = [
+            visitors.get(self.config.get("visitor_source", ""), ArchiveVisitors),
+            *(Chats, ChatEvents, Agents, Groups, Tags, Bots, CustomerBans),
+            *(QueuedVisitorsLeft, DailyReports),
         ]
+        return [kind(self) for kind in kinds]
 
     @property
     def selected_streams(self) -> list[LiveChatStream]:
@@ -152,7 +141,6 @@ class TapLiveChat(Tap):
                 limit=self._limit,
                 page_size=min(config["page_size"], self._limit or config["page_size"]),
                 group_ids=list(config.get("group_ids") or ()),
-                include_customers_without_chats=config["include_customers_without_chats"],
             )
         return self._session
 

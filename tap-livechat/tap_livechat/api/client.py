@@ -181,7 +181,7 @@ class Client:
                 self._move_to(region, method)
             elif judged is not Verdict.RENEW or judged in mended or not self.authenticator.renew():
                 what = error_type or f"HTTP {reply.status}"
-                asked = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
+                asked = retry_after_seconds(reply.headers.get("Retry-After"), self.now())
                 raise failure(method, judged, what, region, asked)
             mended.add(judged)
 

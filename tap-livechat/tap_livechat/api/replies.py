@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=payloads.Payload | list[Any])
 T = TypeVar("T")
-OpenThreadRows = list[tuple[str, str, "datetime"]]
-"""Chat id, thread id and start."""
 
 _PART_BYTES = 2**22
 
@@ -37,23 +35,22 @@ class Decoder(Generic[P]):
 
     def __init__(self, kind: type[P]) -> None:
         self._kind = kind
-        self._container: type = get_origin(kind) or dict
         self._decode: Callable[[bytes], P] = msgspec.json.Decoder(kind).decode
 
     def __call__(self, reply: bytes) -> P:
         try:
             return _read(self._decode, reply)
         except msgspec.ValidationError:
-            found = _read(msgspec.json.decode, reply)
-        if not isinstance(found, self._container):
-            raise msgspec.ValidationError(f"the reply is no {self._container.__name__}")
-        mended: P = payloads.mended(found, self._kind)
+            mended: P | None = payloads.mended(_read(msgspec.json.decode, reply), self._kind)
+        if mended is None:
+            raise msgspec.ValidationError("the reply is of another type")
         return mended
 
 
 def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
     """Without NUL, and with U+FFFD for each half of a pair: no e-mail address has that."""
-    if b"\\u0000" in reply:
+    # One byte is found a hundred times faster than six.
+    if b"\\" in reply and b"\\u0000" in reply:
         reply = _NUL.sub(rb"\1", reply)
     try:
         return decode(reply)
@@ -96,14 +93,20 @@ class ArchivesPage:
     read.
     """
 
-    def __init__(self, reply: bytes, kind: _Kind) -> None:
-        self._decode = kind.chat
+    def __init__(
+        self,
+        reply: bytes,
+        *,
+        whole: Callable[[bytes], _Page[Any]],
+        row: Callable[[bytes], payloads.Chat],
+    ) -> None:
+        self._decode = row
         self._whole: list[payloads.Chat] | None = None
         self._parts: list[list[msgspec.Raw]] = []
         page: _Page[Any] | None = None
         if len(reply) <= _PART_BYTES:
             with suppress(msgspec.ValidationError):  # then row by row, each as far as it fits
-                page = _read(kind.page, reply)
+                page = _read(whole, reply)
                 self._whole = page.chats
         if page is None:
             page = _read(_decode_frame, reply)
@@ -115,35 +118,31 @@ class ArchivesPage:
         self.next_page_id = page.next_page_id
 
     def __iter__(self) -> Iterator[list[payloads.Chat]]:
+        """Once: a part that was read is let go, and with the last one the reply itself.
+
+        The next reply is received while somebody still holds this page.
+        """
         if self._whole:
             yield self._whole
-        for part in self._parts:
-            yield self._rows(part)
+        while self._parts:
+            yield self._rows(self._parts.pop(0))
 
     def _rows(self, part: list[msgspec.Raw]) -> list[payloads.Chat]:
         return [self._decode(bytes(raw)) for raw in part]
 
 
-class _Kind:
-    """How a chat is decoded, and a page of them all."""
-
-    def __init__(self, chat: type[payloads.Chat]) -> None:
-        self.chat = Decoder(chat)
-        self.page = msgspec.json.Decoder(_Page[chat]).decode  # type: ignore[valid-type] # msgspec's own
-
-
-_PLAIN = _Kind(payloads.Chat)
-_TRANSCRIBED = _Kind(payloads.TranscribedChat)
-
-
-def archives(reply: bytes) -> ArchivesPage:
-    """A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
-    return ArchivesPage(reply, _PLAIN)
-
-
-def transcripts(reply: bytes) -> ArchivesPage:
-    """The same, with all of the threads' events: each chat is a `payloads.TranscribedChat`."""
-    return ArchivesPage(reply, _TRANSCRIBED)
+archives = partial(
+    ArchivesPage,
+    whole=msgspec.json.Decoder(_Page[payloads.Chat]).decode,
+    row=Decoder(payloads.Chat),
+)
+"""A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
+transcripts = partial(
+    ArchivesPage,
+    whole=msgspec.json.Decoder(_Page[payloads.TranscribedChat]).decode,
+    row=Decoder(payloads.TranscribedChat),
+)
+"""The same, with all of the threads' events: each chat is a `payloads.TranscribedChat`."""
 
 
 def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
@@ -159,11 +158,10 @@ def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
         yield part
 
 
-@dataclass(frozen=True, slots=True)
-class ChatsPage:
-    """A page of `list_chats`."""
+class ChatsPage(NamedTuple):
+    """A page of `list_chats`: of each open chat its id, its thread's id and start."""
 
-    threads: OpenThreadRows
+    threads: list[tuple[str, str, datetime]]
     next_page_id: str | None
 
 
@@ -175,7 +173,7 @@ def open_chats(reply: bytes) -> ChatsPage:
     rows = []
     for chat in found or ():
         thread = chat.last_thread_summary or chat.last_thread_info
-        if thread is None or not thread.active:
+        if thread is None or thread.active is False:
             continue  # nothing is said in it
         if not (chat.id and thread.id and thread.created_at):
             raise msgspec.ValidationError("an open chat without its ids or its time")

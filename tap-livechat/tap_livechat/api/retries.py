@@ -164,11 +164,14 @@ class Patience:
             doublings, longest = self._failures - 1, LONGEST_BACKOFF_SECONDS
         if is_over:
             return None
-        if failure.retry_after is not None:
-            # A little more than asked: many clients were told the same.
-            return failure.retry_after + random.uniform(0.0, 0.25)  # noqa: S311 - no secret
         ceiling = min(2.0**doublings, longest)
-        return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - no secret
+        seconds = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - no secret
+        if failure.retry_after is None:
+            return seconds
+        # A little more than asked: many clients were told the same.
+        asked = failure.retry_after + random.uniform(0.0, 0.25)  # noqa: S311 - no secret
+        # What was asked for before and did not help is waited for no less than our own steps.
+        return max(asked, seconds) if doublings else asked
 
 
 class Pace:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tap_livechat.api import payloads
 from tap_livechat.records import forms, names, visitor
 from tap_livechat.timestamps import render
 
-if TYPE_CHECKING:
-    from tap_livechat.api import payloads
+_NOBODY = payloads.QueuedVisitor()
+_NO_QUEUE = payloads.LeftQueue()
 
 
 def record(chat_id: str, row: payloads.QueuedVisitorLeft) -> dict[str, Any]:
@@ -17,25 +18,19 @@ def record(chat_id: str, row: payloads.QueuedVisitorLeft) -> dict[str, Any]:
     # A question is called `key` here.
     fields = [{**field, "label": field.get("key")} for field in row.prechat_survey or ()]
     forms.read_fields(fields, "prechat", filled)
-    person, queue = row.visitor, row.queue
-    email, email_source = visitor.email_of(person.email if person else None, filled)
-    called = visitor.name_of(names.Name.of(person.name if person else None), filled)
+    person, queue = row.visitor or _NOBODY, row.queue or _NO_QUEUE
+    email, email_source = visitor.email_of(person.email, filled)
     return {
         "chat_id": chat_id,
-        "visitor_id": person.id if person else None,
+        "visitor_id": person.id,
         "email": email,
         "email_source": email_source,
-        "name": called.name,
-        "first_name": called.first_name,
-        "last_name": called.last_name,
-        "name_is_default": called.name_is_default,
-        "ip": person.ip if person else None,
-        "session_fields": visitor.custom_variables(person.visitor_custom_variables)
-        if person
-        else {},
+        **visitor.name_of(names.Name.of(person.name), filled)._asdict(),
+        "ip": person.ip,
+        "session_fields": visitor.custom_variables(person.visitor_custom_variables),
         "form_answers": filled.answers,
-        "queued_at": render(queue.start_date) if queue and queue.start_date else None,
-        "queue_seconds": queue.duration if queue else None,
-        "group_id": queue.group if queue else None,
-        "url": queue.url if queue else None,
+        "queued_at": queue.start_date and render(queue.start_date),
+        "queue_seconds": queue.duration,
+        "group_id": queue.group,
+        "url": queue.url,
     }

@@ -15,7 +15,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from singer_sdk import Stream
@@ -29,7 +29,7 @@ from tap_livechat.streams import windows
 from tap_livechat.timestamps import CLOCK_TOLERANCE, is_plausible, latest, parse, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.singerlib import Catalog, MetadataMapping
@@ -55,7 +55,6 @@ class Session:
     end_date: datetime | None
     page_size: int
     group_ids: list[int]
-    include_customers_without_chats: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +75,17 @@ class LiveChatStream(Stream):
     obeys_limit: ClassVar[bool] = False  # `--limit` counts its records
     # The settings that say what is among the stream's records.
     state_of: ClassVar[tuple[str, ...]] = ()
+    _tap: Any  # our own, which the SDK's type does not know
 
-    def __init__(self, tap: Tap, session: Callable[[], Session]) -> None:
-        self._make_session = session
+    def __init__(self, tap: Tap) -> None:
         self._announced = False
         super().__init__(tap, schema=schemas.to_schema(self.fields, tuple(self.primary_keys)))
 
     @property
     def session(self) -> Session:
         """Made when first asked for: `--discover` has no credentials to make it of."""
-        return self._make_session()
+        session: Session = self._tap.session()
+        return session
 
     @property
     def needs(self) -> dict[str, Method]:
@@ -103,18 +103,12 @@ class LiveChatStream(Stream):
     def sync(self, context: Context | None = None) -> None:  # type: ignore[misc] # final, but the only place to leave a stream out
         """As the SDK's; what nobody selected, and the token may not read, is left out."""
         try:
-            self.prepare()
             super().sync(context)
         except ScopeError as error:
-            # Always our own tap, which the SDK's type does not know.
-            tap = cast("Any", self._tap)
-            if tap.has_selection:
+            if self._tap.has_selection:
                 raise
-            tap.left_out[self.name] = error
+            self._tap.left_out[self.name] = error
             self.logger.warning("Stream %s is left out: %s", self.name, error)
-
-    def prepare(self) -> None:
-        """What has to be known before the stream's SCHEMA is written."""
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
         # The SDK announces each error that it raises again; the command line tells it in full.
@@ -141,9 +135,12 @@ class LiveChatStream(Stream):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        """Instead of the SDK's loop over records: one over batches."""
         del context, write_messages
-        limit = self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None)
+        self.read(self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None))
+        yield from ()
+
+    def read(self, limit: int | None) -> None:
+        """Instead of the SDK's loop over records: one over batches."""
         written = 0
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self.batches():
@@ -160,21 +157,16 @@ class LiveChatStream(Stream):
         if limit is not None:
             # A trial run moves no bookmark; it only shows that a STATE can be written.
             self.write_state()
-        yield from ()
 
     def write(self, records: list[Record]) -> None:
         """Write records of one batch, without what the catalog deselects, through any maps."""
         if not records:
             return
-        hidden = self.hidden
-        if hidden:
-            records = [
-                {name: value for name, value in record.items() if name not in hidden}
-                for record in records
-            ]
+        for name in self.hidden:
+            for record in records:
+                del record[name]
         time_extracted = render(datetime.now(UTC))
-        # The SDK gives each tap the writer class that it asks for (`message_writer_class`).
-        writer = cast("MessageWriter", self._tap.message_writer)
+        writer: MessageWriter = self._tap.message_writer
         for stream_map in self.stream_maps:
             mapped: Iterable[Record] = records
             if type(stream_map) is not SameRecordTransform or stream_map.flattening_enabled:
@@ -261,7 +253,7 @@ class LiveChatStream(Stream):
         """`now` is LiveChat's.
 
         Raises:
-            LiveChatError: It was to begin in the future, and would read nothing until then.
+            LiveChatError: It was to begin in the future, or after its end: nothing would be read.
         """
         soon = now + CLOCK_TOLERANCE
         if (bookmark := self.bookmark) and bookmark > soon:
@@ -274,6 +266,12 @@ class LiveChatStream(Stream):
             raise SettingsError(
                 f"setting start_date: {render(first)} lies in the future (LiveChat's clock: "
                 f"{render(now)}); nothing would be read until then"
+            )
+        last, start = self.session.end_date, self.start
+        if last and start and start > last:
+            raise StateError(
+                f"state of {self.name}: it has been read up to {render(start)}, which is after the "
+                f"setting end_date ({render(last)}); a period of a back-fill has a state of its own"
             )
 
     @cached_property

@@ -33,6 +33,9 @@ class Window:
     def is_empty(self) -> bool:
         return self.start is not None and self.start >= self.end
 
+    def holds(self, moment: datetime) -> bool:
+        return moment < self.end and (self.start is None or moment >= self.start)
+
 
 def run_window(
     starts: Iterable[datetime | None], now: datetime, last: datetime | None = None
@@ -59,7 +62,7 @@ class OpenThread(msgspec.Struct, frozen=True, array_like=True):
 
     chat_id: str
     started_at: datetime
-    seen_at: datetime  # when it was last seen open
+    seen_at: datetime  # when it was last seen open, and then when it first was not
 
 
 OpenThreads = dict[str, OpenThread]
@@ -76,6 +79,23 @@ def to_state(threads: Mapping[str, OpenThread], bookmark: datetime) -> dict[str,
     passed = {key: each for key, each in threads.items() if each.started_at <= bookmark}
     found: dict[str, Any] = msgspec.to_builtins(passed)
     return found
+
+
+def waited_for(
+    threads: Mapping[str, OpenThread], bookmark: datetime | None, now: datetime
+) -> OpenThreads:
+    """Those of a state, were they listed no more.
+
+    The wait for the archived form of one that the last run saw open, which may be weeks ago, begins
+    now: at the time of this run's bookmark, so that the next run sees no open one in it.
+    """
+    begins = now - SAFETY_LAG
+    return {
+        key: each
+        if bookmark and each.seen_at <= bookmark
+        else msgspec.structs.replace(each, seen_at=begins)
+        for key, each in threads.items()
+    }
 
 
 def closed(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Ticket = int
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class _Stretch:
     ticket: Ticket
     before: _Stretch | None

@@ -26,6 +26,7 @@ from target_marketo.problems import SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from target_marketo.mapping.attachments import Lane
     from target_marketo.mapping.field_types import Field
     from target_marketo.mapping.refusals import Refused
     from target_marketo.mapping.streams_setting import Tell
@@ -49,7 +50,6 @@ class Mapper:
         described: Marketo's fields.
         rejects_unfit: A value that does not fit refuses its record, not its field alone.
         skips_deleted: Records that say that they are deleted make no step.
-        activity_types: Custom activity type -> attribute -> data type, as far as they are known.
         tell: What to do with each problem of the setting; as a rule the first one is raised.
     """
 
@@ -60,13 +60,12 @@ class Mapper:
         *,
         rejects_unfit: bool = False,
         skips_deleted: bool = True,
-        activity_types: Mapping[str, Mapping[str, str]] | None = None,
         tell: Tell = raise_first,
     ) -> None:
         self._fields = {field.name: field for field in described}
         self._rejects_unfit = rejects_unfit
         self._skips_deleted = skips_deleted
-        self._activity_types = activity_types or {}
+        self._attached_types: dict[Lane, Mapping[str, str]] = {}
         self._check: Callable[[Mapping[str, Any]], Refused | None] | None = None
         self._planned: dict[str, Field] = {}
         self._is_default = streams is None or streams == {}
@@ -83,6 +82,13 @@ class Mapper:
     def entries(self) -> frozenset[str]:
         """The streams that somebody wrote an entry for."""
         return frozenset() if self._is_default else frozenset(self._plans)
+
+    def learn(self, types: Mapping[Lane, Mapping[str, str]]) -> None:
+        """The data types of what is attached to people, for plans that are asked for from now on.
+
+        `types` is lane -> attribute or field -> Marketo's data type.
+        """
+        self._attached_types.update(types)
 
     def plan(
         self,
@@ -116,6 +122,7 @@ class Mapper:
             notes = [f"Stream {stream} is mapped by names: {found.told}"]
         return replace(
             plan,
+            attached_types=self._attached_types,
             key_properties=tuple(key_properties),
             notes=tuple(notes),
             warnings=(*(() if notes else self._lacking), *self._checked(plan, schema)),
@@ -214,9 +221,6 @@ class Mapper:
             entry=entry,
             rejects_unfit=self._rejects_unfit,
             skips_deleted=self._skips_deleted,
-            attribute_types=self._activity_types.get(entry.activity.type, {})
-            if entry.activity
-            else {},
         )
 
     def _key_field(self, where: str, key: str) -> Field:

@@ -15,7 +15,7 @@ from target_marketo.mapping.rules import Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from target_marketo.mapping.attachments import Attachment
+    from target_marketo.mapping.attachments import Attachment, Lane
     from target_marketo.mapping.record_reader import Record, Row
     from target_marketo.mapping.rules import Rule
     from target_marketo.mapping.streams_setting import StreamEntry
@@ -70,7 +70,7 @@ class StreamPlan:
     skips_deleted: bool = True
     is_left_out: bool = False  # the stream: all of its records are skipped
     key_properties: tuple[str, ...] = ()
-    attribute_types: Mapping[str, str] = field(default_factory=dict)
+    attached_types: Mapping[Lane, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what the stream is mapped by, one line each
     warnings: tuple[str, ...] = ()  # of both ends, likewise
     part: str = ""  # what of the records it is for; empty: all of them
@@ -108,7 +108,7 @@ class StreamPlan:
             ("_screens", self.is_left_out or bool(entry.only_if)),
             ("_asked_for", tuple((found.getter(n), each) for n, each in entry.only_if.items())),
             ("_shared", shared(entry)),
-            ("_attaching", Attaching(entry, found, self.attribute_types) if differs else None),
+            ("_attaching", Attaching(entry, found, self.attached_types) if differs else None),
         ):
             object.__setattr__(self, name, value)
 

@@ -43,7 +43,7 @@ from target_marketo.singer.run_end import (
     tell,
 )
 from target_marketo.singer.state_output import StateOutput
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from target_marketo.writes.described import Described
 from target_marketo.writes.people import People
 
@@ -219,7 +219,7 @@ class Run:
         self._mapper = self._people.mapper = self._described.mapper()
         self.watch = Watch(self._settings.max_rejected_percent, self._mapper.entries)
         for kind in self._kinds.values():
-            kind.prepare()
+            self._mapper.learn(kind.prepare())
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS

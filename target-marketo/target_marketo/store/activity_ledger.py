@@ -193,8 +193,13 @@ class ActivityLedger:
         return self._read(lambda connection: [Pending(*row) for row in connection.execute(query)])
 
     def newest_done(self, type_id: int) -> str | None:
-        """The date of the newest activity that is certainly written; None if there is none."""
-        done = (*self._of(type_id), ACTIVITIES.c.state == State.DONE)
+        """The date of the newest activity that is certainly written; None if there is none.
+
+        One whose date is still to come tells nothing of when anything was written.
+        """
+        now = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="seconds")
+        past = (ACTIVITIES.c.state == State.DONE, ACTIVITIES.c.date <= now)
+        done = (*self._of(type_id), *past)
         newest = select(func.max(ACTIVITIES.c.date)).where(*done)
         return self._read(lambda connection: connection.execute(newest).scalar())
 

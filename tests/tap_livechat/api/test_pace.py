@@ -13,7 +13,7 @@ from tap_livechat.api.methods import LIST_ARCHIVES
 from tap_livechat.api.retries import Pace, Patience, RetryableError, ThrottledError
 from tap_livechat.errors import UnavailableError
 from tests.sandbox.livechat.client import LiveChatSandbox
-from tests.tap_livechat.api.test_client import OK, RESET, client, decode, error, reply, scripted
+from tests.tap_livechat.api.scripted import OK, RESET, client, decode, error, reply, scripted
 from tests.tap_livechat.conftest import Tap
 
 if TYPE_CHECKING:
@@ -77,6 +77,29 @@ def test_a_limit_without_retry_after_is_ridden_out_for_few_requests_more(
 
 def test_four_hundred_pages_at_180_a_minute() -> None:
     assert read(400, Limit(180, 60.0), 0.2) <= 420
+
+
+@pytest.mark.parametrize("counts_all", [False, True])
+@pytest.mark.parametrize("retry_after", [0.0, 0.1, 1.0, 5.0])
+@pytest.mark.parametrize("calls", [180, 60, 30, 10])
+def test_a_retry_after_that_is_too_short_costs_few_requests_more(
+    *, calls: int, retry_after: float, counts_all: bool
+) -> None:
+    assert read(400, Limit(calls, 60.0, counts_all=counts_all), 0.2, retry_after) <= 400 * 1.25
+
+
+@pytest.mark.parametrize("retry_after", [None, 0.0, 1.0, 5.0])
+def test_a_limit_that_opens_in_no_quarter_of_an_hour_is_asked_few_times(
+    retry_after: float | None,
+) -> None:
+    now = [0.0]
+    patience = Patience(lambda: now[0])
+    asked = 0
+    while (seconds := patience.wait(ThrottledError("too many", retry_after))) is not None:
+        now[0] += seconds
+        asked += 1
+
+    assert asked <= 40
 
 
 def test_without_a_refusal_nothing_is_waited_for() -> None:

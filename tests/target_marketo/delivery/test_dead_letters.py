@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 
 RULES = Rules((Rule("email", Write.ALWAYS), Rule("city", Write.ALWAYS)))
 PLAN = Mapper(STREAMS, FIELDS).plan("visitors", {})
+CHATS = Mapper(
+    {
+        "chats": {
+            "fields": {"email": "email"},
+            "activity": {
+                "type": "chat",
+                "once": "thread",
+                "date": "at",
+                "primary": {"from": "topic", "otherwise": "Chat"},
+                "attributes": {"threadId": "thread", "rating": "rating", "topic": "topic"},
+            },
+        }
+    },
+    FIELDS,
+).plan("chats", {})
 
 
 class Kind:
@@ -58,7 +73,7 @@ class Log:
             self._settle,
             class_of=class_of,
             kinds=[self.kind],  # type: ignore[list-item]  # what is asked of a kind here
-            plans={"visitors": PLAN},
+            plans={"visitors": PLAN, "chats": CHATS},
             **options,
         )
 
@@ -287,6 +302,27 @@ def test_what_is_attached_after_all_resolves_its_own_entry_alone(log: Log) -> No
         ("activity:chat", False),
         ("activity:chat", True),
         ("lists", True),
+    ]
+
+
+def test_a_value_of_an_activity_that_is_written_after_all_resolves_its_own_entry(log: Log) -> None:
+    def chat(number: int, thread: str, **values: Any) -> Received:
+        at = "2026-11-28T12:00:00Z"
+        return received(number, stream="chats", thread=thread, at=at, **values)
+
+    for name, once in (("rating", "T-1"), ("topic", "T-1"), ("rating", "T-2")):
+        record = chat(1, once, rating="good", topic="x")
+        part = f"activity:chat.{name}"
+        log.rejections.leave_out([rejection(received=record, part=part, once=once)])
+    log.rejections.store()
+    again = chat(2, "T-1", rating="good")
+    log.rejections.attached(attached(again, "activity:chat", "T-1"))
+    log.rejections.store()
+
+    assert log.entries() == [
+        ("activity:chat.rating", True),
+        ("activity:chat.topic", False),
+        ("activity:chat.rating", False),
     ]
 
 

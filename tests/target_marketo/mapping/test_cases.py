@@ -15,6 +15,7 @@ import pytest
 
 from tests.target_marketo.conftest import state
 from tests.target_marketo.in_process import InProcess
+from tests.target_marketo.mapping.whole_streams import lead, stream
 
 if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
@@ -42,28 +43,6 @@ class Case:
         if seed:
             marketo.seed(seed)
         return target.run(self.lines, **self.settings.get("target", {}))
-
-
-def stream(name: str, /, *records: dict[str, Any], **properties: Any) -> list[dict[str, Any]]:
-    """A SCHEMA, without a word on other properties, its records, and a STATE."""
-    types = {
-        each: kind if isinstance(kind, dict) else _of(kind) for each, kind in properties.items()
-    }
-    schema = {"type": "object", "properties": types}
-    head = {"type": "SCHEMA", "stream": name, "schema": schema, "key_properties": []}
-    came = [{"type": "RECORD", "stream": name, "record": each} for each in records]
-    return [head, *came, state({"at": name})]
-
-
-def _of(kind: str) -> dict[str, Any]:
-    if kind in ("date-time", "date"):
-        return {"type": ["null", "string"], "format": kind}
-    return {"type": ["null", kind]}
-
-
-def lead(marketo: MarketoSandbox, email: str) -> dict[str, Any]:
-    (found,) = marketo.leads_by_email(email)
-    return found
 
 
 # 1. By names does what nobody asked for

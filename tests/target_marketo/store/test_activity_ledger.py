@@ -125,6 +125,13 @@ def test_what_marketo_has_and_the_ledger_lacks_is_adopted(
 
     assert ledger.adopt(CHAT, found) == 2
     assert set(ledger.states(CHAT, "abc").values()) == {State.DONE}
+
+
+def test_the_newest_is_of_those_whose_time_has_come(database: Database) -> None:
+    ledger = ActivityLedger(database, "one", now=datetime.fromisoformat(DATE).timestamp)
+    assert ledger.newest_done(CHAT) is None
+    ledger.adopt(CHAT, [Found("a", "2026-11-19T00:00:00Z"), Found("b", DATE)])
+    ledger.adopt(CHAT, [Found("c", "2026-12-01T00:00:00Z")])
     assert ledger.newest_done(CHAT) == DATE
 
 
