@@ -1,8 +1,5 @@
 """Credentials: a personal access token, a bearer token, or OAuth with a refresh token.
 
-`authorization()` gives the header to send; when LiveChat rejects it, `renew()` says whether there
-is another one to try.
-
 A refresh token may rotate (LiveChat: OAuth, "Refresh token": web apps' do): the reply then holds
 the next one, and the one in the settings is dead. It is kept in the user's state folder, readable
 by nobody else, or the next run could not start.
