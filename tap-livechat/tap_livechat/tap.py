@@ -18,7 +18,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_livechat import check, configuration, selection, settings
 from tap_livechat.api import auth
-from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
+from tap_livechat.api.client import Client
 from tap_livechat.configuration import Configuration
 from tap_livechat.errors import BudgetError, LiveChatError, ScopeError, SettingsError
 from tap_livechat.singer.command import Command, Termination
@@ -131,14 +131,9 @@ class TapLiveChat(Tap):
     def session(self) -> Session:
         """What the streams of this run share."""
         if self._session is None:
-            config = self.config
+            config, user_agent = self.config, f"{self.name}/{self.plugin_version}"
             self._session = Session(
-                client=Client(
-                    config,
-                    auth.authenticator(config),
-                    self.logger,
-                    f"{self.name}/{self.plugin_version}",
-                ),
+                client=Client(config, auth.authenticator(config), self.logger, user_agent),
                 termination=self._termination,
                 lookback=timedelta(minutes=config["lookback_minutes"]),
                 start_date=parse(config.get("start_date")),
@@ -159,15 +154,7 @@ class TapLiveChat(Tap):
     def close(self) -> None:
         """End the run: say what it cost, and let go of the connections."""
         if self._session is not None:
-            count = self._session.client.count
-            by_method = ", ".join(f"{name} {made}" for name, made in sorted(count.made.items()))
-            self.logger.info(
-                "LiveChat requests: %d (%s), $%.5f at $%.2f per 1,000",
-                count.total,
-                by_method or "none",
-                count.dollars,
-                DOLLARS_PER_1000_REQUESTS,
-            )
+            self.logger.info("LiveChat requests: %s", self._session.client.count)
             self._session.client.close()
             self._session = None
 

@@ -1,8 +1,5 @@
 """Credentials: a personal access token, a bearer token, or OAuth with a refresh token.
 
-`authorization()` gives the header to send; when LiveChat rejects it, `renew()` says whether there
-is another one to try.
-
 A refresh token may rotate (LiveChat: OAuth, "Refresh token": web apps' do): the reply then holds
 the next one, and the one in the settings is dead. It is kept in the user's state folder, readable
 by nobody else, or the next run could not start.
@@ -39,6 +36,7 @@ _EXPIRY_MARGIN_SECONDS = 60.0
 _LIFETIME_SECONDS = 8 * 3600.0
 _ALL_CHATS = "chats--all:"
 _LONGEST_SECONDS = 10.0**9
+# The settings of each way to sign in.
 KINDS = (
     ("account_id", "personal_access_token"),
     ("access_token",),
