@@ -233,10 +233,11 @@ def custom_variables(fields: Iterable[Record] | None) -> dict[str, str]:
     """Of objects by name, or of `{"key", "value"}`."""
     found: dict[str, str] = {}
     for field in fields or ():
-        if field.keys() == {"key", "value"}:
+        if len(field) > 1 and field.keys() == {"key", "value"}:
             found |= _by_key([field])
-        else:
-            found.update((str(name), _as_text(value)) for name, value in field.items())
+            continue
+        for name, value in field.items():
+            found[name] = _as_text(value)
     return found
 
 

@@ -123,9 +123,8 @@ class ArchivePass:
             started.setdefault(each.chat_id, each.started_at)
         for number in range(0, len(started), _CHAT_IDS_LIMIT):
             chat_ids = list(started)[number : number + _CHAT_IDS_LIMIT]
-            # The chat may have years of other threads.
-            since = started[chat_ids[0]] - _MICROSECOND
-            for page in self._archives({"chat_ids": chat_ids, "from": render(since)}):
+            # Not from the beginning: the chat may have years of other threads.
+            for page in self._archives(started[chat_ids[0]], chat_ids=chat_ids):
                 for chats in page:
                     rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
                     # Those that ended in another group than ours.
@@ -136,14 +135,15 @@ class ArchivePass:
 
     def rows(self, window: Window) -> Iterator[tuple[list[Row], datetime | None]]:
         """The window's rows in order, each batch with how far everything has been read."""
-        since: datetime | None = window.start
-        ended_with: str | None = ""
+        filters: Payload = {"to": render(window.end)}
+        if self._session.group_ids:
+            filters["group_ids"] = self._session.group_ids
+        since, ended_with, counted = window.start, "", None
         reading = Reading(window.end)
-        counted = None
         while True:
-            found, listed, last = None, 0, None
-            for page in self._pages(since, window.end):
-                found = page.found_chats if found is None else found
+            found, listed, last = 0, 0, None
+            for page in self._archives(since, **filters):
+                found = found or page.found_chats or 0
                 reading.turn_page()
                 for chats in page:
                     listed += len(chats)
@@ -152,9 +152,9 @@ class ArchivePass:
                     if not self._has_warned:
                         self._warn_of_partial_access(rows)
                     yield rows, reading.position
-            counted = found or 0 if counted is None else counted
+            counted = found if counted is None else counted
             # A list may end early: once more from where it ended.
-            if listed >= (found or 0) or last is None or last.id == ended_with:
+            if listed >= found or last is None or last.id == ended_with:
                 break
             since, ended_with = last.created_at, last.id
         missing = counted - reading.count
@@ -165,18 +165,11 @@ class ArchivePass:
                 f"{missing} fewer; if they are missing, run again without a state"
             )
 
-    def _pages(self, since: datetime | None, until: datetime) -> Iterator[replies.ArchivesPage]:
-        filters: Payload = {"to": render(until)}
+    def _archives(self, since: datetime | None, **filters: Any) -> Iterator[replies.ArchivesPage]:
         if since is not None:
             # A microsecond early: `from` may be exclusive, and a row on the edge is not lost.
             filters["from"] = render(since - _MICROSECOND)
-        if self._session.group_ids:
-            filters["group_ids"] = self._session.group_ids
-        return self._archives(filters)
-
-    def _archives(self, filters: Payload) -> Iterator[replies.ArchivesPage]:
-        size = self._session.page_size
-        payload = {"filters": filters, "sort_order": "asc", "limit": size}
+        payload = {"filters": filters, "sort_order": "asc", "limit": self._session.page_size}
         return paging.follow(self._client, LIST_ARCHIVES, payload, self._decode)
 
     def first(self, limit: int) -> None:
@@ -190,7 +183,6 @@ class ArchivePass:
             limit -= len(rows)
             if limit <= 0:
                 break
-        self._streams[0].write_state()  # of a trial run: that one can be written
 
     def _warn_of_partial_access(self, rows: Iterable[Row]) -> None:
         grant = self._client.authenticator.grant
@@ -240,7 +232,8 @@ class _Feed:
         records = self.stream.records([row for row in rows if self._wants(row)])
         self.stream.write(records)
         self._count(len(records))
-        self.drop(row.thread.id for row in rows if self._is_final(row))
+        if self.threads:
+            self.drop(row.thread.id for row in rows if self._is_final(row))
         if position and self._no_further:
             position = min(position, self._no_further)
         self.stream.save(position, self.threads)

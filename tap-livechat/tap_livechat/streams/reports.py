@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 # LiveChat's first year.
 _BEGINNING = datetime(2002, 1, 1, tzinfo=UTC)
-_A_LOOK: dict[str, Any] = {"distribution": "day"}  # without filters: the last seven days
 
 
 class ReportStream(LiveChatStream):
     """Read up to now; what is counted late comes with the lookback."""
 
-    smallest = _A_LOOK
+    smallest: ClassVar[dict[str, Any]] = {"distribution": "day"}  # of the last seven days
+    state_of = ("group_ids",)
 
     def question(self, since: datetime, until: datetime) -> dict[str, Any]:
         filters: dict[str, Any] = {"from": render(since), "to": render(until)}
