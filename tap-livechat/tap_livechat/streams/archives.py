@@ -127,8 +127,7 @@ class ArchivePass:
             for page in self._archives(started[chat_ids[0]], chat_ids=chat_ids):
                 for chats in page:
                     rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
-                    # Those that ended in another group than ours.
-                    foreign = {row.thread.id for row in rows if not _is_of(row.chat, groups)}
+                    foreign = {row.thread.id for row in rows if not _is_of(row, groups)}
                     for feed in feeds:
                         feed.drop(foreign)
                     yield [row for row in rows if row.thread.id not in foreign]
@@ -303,7 +302,7 @@ class ArchiveVisitors(PeopleStream):
     def records(self, rows: Sequence[Row]) -> list[Record]:
         visitors: dict[str, Record] = {}
         for row in rows:
-            for customer in visitor.customers(row.chat):
+            for customer in row.customers:
                 record = visitor.from_archive(row, customer)
                 known = visitors.pop(record["visitor_id"], None)
                 # Put last: rows stay in the order of the newest thread.
@@ -332,9 +331,7 @@ class Chats(PeopleStream):
         lists = self._tap.streams
         agents = groups = None
         # A chat names its agents; only where it does not is there something to ask for.
-        if "agent_names" not in self.hidden and any(
-            None in visitor.agents(row.chat).values() for row in rows
-        ):
+        if "agent_names" not in self.hidden and any(None in row.agents.values() for row in rows):
             agents = lists["agents"].names
         if "group_names" not in self.hidden or lists["groups"].selected:
             groups = lists["groups"].names
@@ -360,7 +357,6 @@ def _has_hidden_neighbour(thread: payloads.Thread) -> bool:
     return bool(before) and thread.previous_accessible_thread_id not in (before, UNSET)
 
 
-def _is_of(chat: payloads.Chat, groups: frozenset[int]) -> bool:
+def _is_of(row: Row, groups: frozenset[int]) -> bool:
     """Whether it ended in one of these groups; no groups are all of them."""
-    own = visitor.group_ids(chat)
-    return not groups or not own or not groups.isdisjoint(own)
+    return not (groups and row.group_ids) or not groups.isdisjoint(row.group_ids)

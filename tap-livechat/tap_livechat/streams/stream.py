@@ -136,7 +136,10 @@ class LiveChatStream(Stream):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
         del context, write_messages
-        self.read(self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None))
+        limit = self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None)
+        self.read(limit)
+        if limit is not None:
+            self.write_state()  # of a trial run: it shows that one can be written
         yield from ()
 
     def read(self, limit: int | None) -> None:
