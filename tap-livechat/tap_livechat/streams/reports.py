@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_livechat.api import replies
 from tap_livechat.api.methods import DAILY_REPORTS, QUEUED_VISITORS_LEFT
-from tap_livechat.records import queued, schemas
+from tap_livechat.records import schemas, visitor
 from tap_livechat.streams.stream import Batch, LiveChatStream
 from tap_livechat.timestamps import render
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 # LiveChat's first year.
 _BEGINNING = datetime(2002, 1, 1, tzinfo=UTC)
-_A_LOOK: dict[str, Any] = {"distribution": "day"}  # without filters: the last seven days
 
 
 class ReportStream(LiveChatStream):
     """Read up to now; what is counted late comes with the lookback."""
 
-    smallest = _A_LOOK
+    smallest: ClassVar[dict[str, Any]] = {"distribution": "day"}  # of the last seven days
+    state_of = ("group_ids",)
 
     def question(self, since: datetime, until: datetime) -> dict[str, Any]:
         filters: dict[str, Any] = {"from": render(since), "to": render(until)}
@@ -53,7 +53,7 @@ class QueuedVisitorsLeft(ReportStream):
         while page <= pages:
             asked = question | {"page": page}
             found = self.session.client.call(self.method, asked, replies.queued_visitors_left)
-            yield Batch([queued.record(key, row) for key, row in found.records.items()])
+            yield Batch([visitor.from_queue(key, row) for key, row in found.records.items()])
             # An empty page ends it too, whatever is said of how many there are.
             pages = (found.summary.total_pages or 1) if found.summary and found.records else 1
             page += 1
