@@ -234,7 +234,9 @@ class Client:
         except (KeyError, ValueError, OverflowError):
             return  # then the host's has to do
         ended = datetime.now(UTC)
-        if self.date is None and not (began - CLOCK_TOLERANCE <= date <= ended + CLOCK_TOLERANCE):
+        is_right = began - CLOCK_TOLERANCE <= date <= ended + CLOCK_TOLERANCE
+        if not (is_right or "Date" in self._announced):
+            self._announced.add("Date")
             off = round((ended - date).total_seconds())
             self._logger.warning(
                 "this host's clock is %s %s LiveChat's, which is the one that counts (%s)",
