@@ -47,6 +47,15 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
+_KEYS = {
+    kind.name: list(kind.primary_keys)
+    for kind in (
+        *(ArchiveVisitors, Chats, ChatEvents),
+        *(Agents, Groups, Tags, Bots, CustomerBans, QueuedVisitorsLeft, DailyReports),
+    )
+}
+
+
 @dataclass(frozen=True)
 class _Files:
     """What `--config` names, in the shape that the SDK's callbacks expect."""
@@ -90,8 +99,12 @@ class TapLiveChat(Tap):
         self.has_selection = options.get("catalog") is not None
         self.left_out: dict[str, ScopeError] = {}
         check_state(options.get("state"))
-        if isinstance(catalog := options.get("catalog"), (dict, list, int)):
-            check_catalog(catalog)
+        catalog: Any = options.get("catalog")
+        if isinstance(catalog, (dict, list, int)):
+            # Some catalogs have keys among the metadata alone, where the SDK's maps do not look.
+            for entry in check_catalog(catalog, _KEYS):
+                keys = _KEYS.get(entry["tap_stream_id"])
+                entry["key_properties"] = entry.get("key_properties") or keys
         super().__init__(
             config=self._found.values,
             # Of a look at the first rows: a STATE would pass what was not read.

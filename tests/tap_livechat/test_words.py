@@ -73,6 +73,37 @@ def test_something_that_is_not_a_catalog_is_not_taken_for_all(
     assert livechat.counts()["requests_total"] == 0
 
 
+@pytest.mark.parametrize("option", ["--catalog", "--state"])
+@pytest.mark.parametrize("content", ["null", '"visitors"', '{"a":' * 3000 + "1" + "}" * 3000])
+def test_a_file_without_an_object_is_not_taken_for_none(
+    tap: Tap, livechat: LiveChatSandbox, option: str, content: str
+) -> None:
+    command = tap.command(["visitors"], {})
+    Path(command[command.index(option) + 1]).write_text(content)
+    done = warm.run(command, env=tap.environment)
+    run = Output(done.returncode, done.stdout, done.stderr)
+
+    assert run.code == 1
+    [line] = run.errors
+    assert f"{option}: the file " in line
+    assert livechat.counts()["requests_total"] == 0
+
+
+@pytest.mark.parametrize("content", ["[]", "0", "false"])
+def test_something_that_is_not_a_state_is_not_taken_for_none(
+    tap: Tap, livechat: LiveChatSandbox, content: str
+) -> None:
+    command = tap.command(["visitors"], {})
+    Path(command[command.index("--state") + 1]).write_text(content)
+    done = warm.run(command, env=tap.environment)
+    run = Output(done.returncode, done.stdout, done.stderr)
+
+    assert run.code == 1
+    [line] = run.errors
+    assert "the state is not of the form" in line
+    assert livechat.counts()["requests_total"] == 0
+
+
 def test_a_selection_that_selects_nothing_is_a_mistake(tap: Tap) -> None:
     run = tap.run([])
 

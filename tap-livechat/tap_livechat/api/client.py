@@ -226,7 +226,8 @@ class Client:
             return  # then the host's has to do
         # By our clock the reply was made when it says so, or as near to that as it can have been.
         wrong = clock_error(min(max(began, date), datetime.now(UTC)), date)
-        if self.date is None and wrong:
+        if wrong and "Date" not in self._announced:
+            self._announced.add("Date")
             self.warn(
                 f"this host's clock is {wrong} LiveChat's, which is the one that counts "
                 f"({date:%Y-%m-%dT%H:%M:%SZ})"

@@ -19,17 +19,29 @@ if TYPE_CHECKING:
 _FORM = '{"streams": [{"tap_stream_id": …, "schema": {…}, "metadata": […]}]}'
 
 
-def check_catalog(catalog: Any) -> None:
-    """Taken for none, an empty one would have everything read, and billed.
+def check_catalog(catalog: Any, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Its entries. Taken for none, an empty one would have everything read, and billed.
 
     Raises:
-        SettingsError: It is no catalog.
+        SettingsError: It is no catalog, or selects a stream that does not exist.
     """
+    names = list(names)
     streams = catalog.get("streams") if isinstance(catalog, dict) else None
     if not isinstance(streams, list) or not all(map(_is_stream, streams)):
         raise SettingsError(
             f"--catalog: it is not of the form {_FORM}; make it with --discover, or leave it out"
         )
+    for stream in streams:
+        called, name = stream.get("stream"), stream["tap_stream_id"]
+        if called not in (None, name):
+            raise SettingsError(
+                f"--catalog: {name} is called {called}; give a stream another name with a map "
+                f'({{"{name}": {{"__alias__": …}}}})'
+            )
+        chosen = any(m["metadata"].get("selected") for m in stream.get("metadata", []))
+        if chosen and name not in names:
+            raise SettingsError(f"--catalog: there is no stream {name}{meant(name, names)}")
+    return streams
 
 
 def check_maps(maps: Mapping[str, Any], streams: Iterable[str]) -> None:
@@ -51,7 +63,7 @@ def check_state(state: Any) -> None:
     Raises:
         StateError: It is no state.
     """
-    if isinstance(state, (str, os.PathLike)) or not state:
+    if isinstance(state, (str, os.PathLike)) or state in (None, {}):
         return  # a file's path, which the SDK reads
     bookmarks = state.get("bookmarks") if isinstance(state, dict) else None
     if not isinstance(bookmarks, dict) or not all(isinstance(b, dict) for b in bookmarks.values()):
@@ -98,11 +110,14 @@ def content(file: IO[str] | None, option: str) -> Any:
     if file is None:
         return None
     try:
-        return load_json(file.read())
-    except ValueError as error:
+        found: Any = load_json(file.read())
+    except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         where = f", at line {line}" if line else ""
         raise SettingsError(f"{option}: the file is not JSON{where}") from None
+    if found is None or isinstance(found, str):  # they would be none at all, and a file's path
+        raise SettingsError(f"{option}: the file holds no object")
+    return found
 
 
 def meant(name: str, names: Iterable[str]) -> str:
@@ -140,9 +155,21 @@ def _what(error: Exception) -> str:
 
 
 def _is_stream(stream: Any) -> bool:
+    if not isinstance(stream, dict) or not isinstance(stream.get("tap_stream_id"), str):
+        return False
+    schema, metadata = stream.get("schema"), stream.get("metadata", [])
+    properties = schema.get("properties", {}) if isinstance(schema, dict) else None
     return (
-        isinstance(stream, dict)
-        and isinstance(stream.get("tap_stream_id"), str)
-        and isinstance(stream.get("schema"), dict)
-        and isinstance(stream.get("metadata", []), list)
+        isinstance(properties, dict)
+        and all(isinstance(each, dict) for each in properties.values())
+        and isinstance(metadata, list)
+        and all(map(_is_metadata, metadata))
+    )
+
+
+def _is_metadata(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and isinstance(item.get("breadcrumb"), list)
+        and isinstance(item.get("metadata"), dict)
     )

@@ -193,7 +193,10 @@ class LiveChatStream(Stream):
         )
 
     def apply_catalog(self, catalog: Catalog) -> None:
+        own = self.replication_key
         super().apply_catalog(catalog)
+        # Whatever it names: without one everything would be read, and billed, in each run.
+        self.replication_key = own
         kept = self.effective_schema.get("properties", {})
         lost = [key for key in self.primary_keys if key not in kept]
         if lost and self.selected:

@@ -128,6 +128,27 @@ def test_a_bookmark_in_the_future_ends_the_run_and_names_the_stream(stream: str)
         account.run(6 * HOUR)
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"T": ["C", "2026-01-01T00:00:00", "2026-01-01T00:00:00"]},
+        {"T": ["C", None, None]},
+        {"T": ["C"]},
+        ["T"],
+        "T",
+    ],
+)
+def test_open_threads_of_another_form_end_the_run_before_it_is_paid_for(kept: Any) -> None:
+    account = Account([Row(1, 60, 70, 1)])
+    account.run(5 * HOUR)
+    assert account.state is not None
+    account.state["bookmarks"]["chats"]["open_threads"] = kept
+
+    with pytest.raises(StateError, match="state of chats: open_threads is of another form"):
+        account.run(6 * HOUR)
+    assert account.archive.requests == []
+
+
 def test_a_start_date_in_the_future_ends_the_run() -> None:
     with pytest.raises(SettingsError, match=r"start_date: .*lies in the future"):
         Account([]).run(HOUR, start_date="2027-01-01T00:00:00Z")
