@@ -45,13 +45,13 @@ _decoder = msgspec.json.Decoder(_Line)
 
 @dataclass(slots=True)
 class Seen:
-    """What one stream brought. A record is `keyed` if it makes a step for a person."""
+    """What one stream brought."""
 
     plan: StreamPlan
     schema: StreamSchema
     records: int = 0
-    keyed: int = 0
     without_key: int = 0
+    turned_away: int = 0  # refused, or skipped although it has a key
     looked_at: int = 0
     next_look: int = 1
     sampled: int = 0
@@ -63,6 +63,11 @@ class Seen:
 
     def __post_init__(self) -> None:
         self.never = {each.name for each in self.plan.planned}
+
+    @property
+    def keyed(self) -> int:
+        """How many records made a step for a person."""
+        return self.records - self.without_key - self.turned_away
 
     def values(self, name: str) -> int:
         """How many records had a value of a field, whether it fitted or not."""
@@ -196,13 +201,14 @@ class Watch:
             seen = self._last = self._seen[plan.stream]
         seen.records += 1
         if type(mapped) is Mapped:
-            seen.keyed += 1
             if not mapped.values.keys().isdisjoint(seen.never):
                 seen.never -= {name for name, each in mapped.values.items() if each is not None}
             if mapped.left_out:
                 self._note_unfit(seen, mapped.left_out)
         elif mapped is None:
             seen.without_key += 1
+        else:
+            seen.turned_away += 1
         if seen.records >= seen.next_look:
             seen.look(mapped, line)
 
