@@ -165,19 +165,19 @@ class StreamPlan:
         left_out: tuple[Refused, ...] = ()
         fields = zip(self._read_fields(row), *self._columns, strict=True)
         for given, name, convert, fits, clear in fields:
-            if given is None and not clear:
-                continue
-            value: Value = None
-            if type(given) is str and len(given) <= fits:
-                value = given.strip() or None
-            elif given is not None:
+            if given is None:
+                if clear:
+                    values[name] = None
+            elif type(given) is str and len(given) <= fits and (text := given.strip()):
+                values[name] = text
+            else:
                 try:
                     value = convert(given)
                 except Unfit as unfit:
                     left_out = (*left_out, Refused(unfit.code, name, str(unfit)))
                     continue
-            if value is not None or clear:
-                values[name] = value
+                if value is not None or clear:
+                    values[name] = value
         for newest in self.rules.newest:
             if values.get(newest.leader.field) is None:
                 # How new they are is not known: they say nothing.
