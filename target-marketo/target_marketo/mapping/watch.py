@@ -34,6 +34,7 @@ _FIRST = 1_000  # records that are looked at one by one
 _EVERY, _EVERY_SAMPLE = 64, 512  # of those after them
 _MOST_NAMES, _MOST_LEVELS, _LONGEST_NAME = 200, 4, 100
 _FEW = 10
+_NOTHING: tuple[Any, ...] = (None, "", [], {})  # values that are none
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -125,9 +126,10 @@ class Seen:
     def _sample(self, line: bytes) -> None:
         """Notes which properties a record has, and which of them have a value."""
         self.sampled += 1
+        names = self.names
         for name, value in _flat(_record(line), (), _MOST_LEVELS):
-            if name in self.names or len(self.names) < _MOST_NAMES:
-                self.names[name] += value is not None and value not in ("", [], {})
+            if name in names or len(names) < _MOST_NAMES:
+                names[name] += value not in _NOTHING
 
 
 def _record(line: bytes) -> Mapping[str, Any]:
@@ -144,10 +146,9 @@ def _flat(
         # A key may be a value of somebody: an object by e-mail address.
         if len(key) > _LONGEST_NAME or "@" in key:
             continue
-        path = (*above, key)
-        yield paths.written(path) if above else key, value
+        yield paths.written((*above, key)) if above else key, value
         if isinstance(value, dict) and levels > 1:
-            yield from _flat(value, path, levels - 1)
+            yield from _flat(value, (*above, key), levels - 1)
 
 
 class Watch:
