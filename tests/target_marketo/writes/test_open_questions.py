@@ -29,10 +29,11 @@ from tests.target_marketo.writes.attaching import (
     everybody,
     ids,
     messages,
+    replayed,
     visitor,
 )
-from tests.target_marketo.writes.chatting import ADD, CHATS, QUICK, about, chat, streams, wrong
-from tests.target_marketo.writes.test_replay_of_parts import replayed
+from tests.target_marketo.writes.chatting import ADD, CHATS, QUICK, chat, streams, wrong
+from tests.target_marketo.writes.troubles import about
 
 if TYPE_CHECKING:
     from collections.abc import Callable
