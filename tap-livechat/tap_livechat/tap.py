@@ -15,6 +15,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.singerlib import Catalog
 
 from tap_livechat import check, configuration, selection, settings
 from tap_livechat.api import auth
@@ -30,6 +31,7 @@ from tap_livechat.singer.inputs import (
     check_state,
     content,
     meant,
+    wrong_else,
 )
 from tap_livechat.singer.messages import MessageWriter
 from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, Chats
@@ -127,6 +129,16 @@ class TapLiveChat(Tap):
             *(QueuedVisitorsLeft, DailyReports),
         ]
         return [kind(self) for kind in kinds]
+
+    def setup_mapper(self) -> None:
+        """As the SDK's, of what is selected: nothing is left of others for a map to work on."""
+        super(Tap, self).setup_mapper()
+        chosen = Catalog(
+            (name, entry)
+            for name, entry in self.catalog.items()
+            if entry.metadata.resolve_selection().get((), True)
+        )
+        self.mapper.register_raw_streams_from_catalog(chosen)
 
     @property
     def selected_streams(self) -> list[LiveChatStream]:
@@ -228,7 +240,8 @@ class TapLiveChat(Tap):
         if chosen is None and (texts := selection.patterns(cls.name, config.names)) is not None:
             chosen = selection.select(cls(config=found).catalog_dict, texts)
         tap = cls(config=found, catalog=chosen, **options)
-        check_maps(tap.config.get("stream_maps", {}), tap.streams)
+        fields = {name: getattr(stream, "fields", ()) for name, stream in tap.streams.items()}
+        check_maps(tap.config.get("stream_maps", {}), fields)
         if not tap.selected_streams:
             raise SettingsError(f"no stream is selected: there are {', '.join(tap.streams)}")
         return tap
@@ -302,7 +315,10 @@ class TapLiveChat(Tap):
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
         validator = JSONSchemaValidator(self.config_jsonschema)
-        errors = [settings.described(error) for error in validator.iter_errors(config)]
+        if mistake := wrong_else(config.get("stream_maps")):
+            errors = [mistake]
+        else:
+            errors = [settings.described(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
             errors = list(settings.problems(config))
         errors = [self._found.placed(error) for error in errors]

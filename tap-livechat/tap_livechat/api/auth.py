@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
+from urllib.parse import unquote
 
 import msgspec
 import requests
@@ -271,5 +272,5 @@ def authenticator(config: Mapping[str, Any]) -> Authenticator:
         return Authenticator(f"Basic {basic}", config["account_id"])
     if config.get("access_token"):
         # Tokens copied from an address bar have their colon escaped.
-        return Authenticator("Bearer " + str(config["access_token"]).replace("%3A", ":"))
+        return Authenticator("Bearer " + unquote(str(config["access_token"])))
     return RefreshedToken(config)

@@ -41,7 +41,7 @@ class Decoder(Generic[P]):
         try:
             return _read(self._decode, reply)
         except msgspec.ValidationError:
-            mended: P | None = payloads.mended(_read(msgspec.json.decode, reply), self._kind)
+            mended: P | None = payloads.mended(_read(_anything, reply), self._kind)
         if mended is None:
             raise msgspec.ValidationError("the reply is of another type")
         return mended
@@ -64,6 +64,25 @@ def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
     except ValueError:
         raise msgspec.DecodeError("the reply is not complete JSON") from None
     return decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)).encode())
+
+
+def _anything(reply: bytes) -> Any:
+    """Any JSON, with null for a number that no computer holds: it is valid, and one of details."""
+    try:
+        return msgspec.json.decode(reply)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return json.loads(reply, parse_float=_held, parse_int=_held, parse_constant=_held)
+    except ValueError:
+        raise msgspec.DecodeError("the reply is not complete JSON") from None
+
+
+def _held(digits: str) -> int | float | None:
+    with suppress(msgspec.ValidationError):
+        number: int | float = msgspec.json.decode(digits)
+        return number
+    return None
 
 
 _decode_chats = Decoder(payloads.Chats)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import traceback
+from fnmatch import fnmatchcase
 from typing import IO, TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import StreamMapConfigError
@@ -44,17 +45,37 @@ def check_catalog(catalog: Any, names: Iterable[str]) -> list[dict[str, Any]]:
     return streams
 
 
-def check_maps(maps: Mapping[str, Any], streams: Iterable[str]) -> None:
-    """Of a misspelt stream nothing would be mapped.
+_REMOVED = (None, "__NULL__")
+
+
+def check_maps(maps: Mapping[str, Any], fields: Mapping[str, Iterable[str]]) -> None:
+    """Of a misspelt stream or field nothing would be mapped; `fields` by stream.
 
     Raises:
-        SettingsError: There is no such stream.
+        SettingsError: There is no such stream or field.
     """
-    names = list(streams)
     for name, described in maps.items():
-        made = isinstance(described, dict) and "__source__" in described
-        if not (name in names or made or name.startswith("__") or set(name) & set("*?[")):
-            raise SettingsError(f"stream_maps: there is no stream {name}{meant(name, names)}")
+        source = described.get("__source__", name) if isinstance(described, dict) else name
+        of = [stream for stream in fields if fnmatchcase(stream, str(source))]
+        if not of and not name.startswith("__"):
+            raise SettingsError(f"stream_maps: there is no stream {source}{meant(source, fields)}")
+        known = {field for stream in of for field in fields[stream]}
+        for field, expression in described.items() if isinstance(described, dict) else ():
+            if expression in _REMOVED and not field.startswith("__") and field not in known:
+                raise SettingsError(
+                    f"stream_maps: {name} has no {field} to take out{meant(field, known)}"
+                )
+
+
+def wrong_else(maps: Any) -> str | None:
+    """A mistake in a place where the SDK's own check of the settings breaks down."""
+    if not isinstance(maps, dict):
+        return None
+    every = {"stream_maps": maps} | {f"stream_maps: {name}": each for name, each in maps.items()}
+    for where, each in every.items():
+        if isinstance(each, dict) and each.get("__else__") not in _REMOVED:
+            return f"{where}: __else__ can be null alone, for what no map names to be left out"
+    return None
 
 
 def check_state(state: Any) -> None:

@@ -305,6 +305,19 @@ def test_a_hundred_chats_that_stay_open_for_days_cost_what_is_new() -> None:
     assert again < 3, "once, and once more by the lookback of an hour"
 
 
+@pytest.mark.slow
+def test_a_thousand_chats_that_are_open_for_a_day_and_close_together_cost_their_pages() -> None:
+    """Their ids are more than one request takes."""
+    rows = [Row(n, n // 20, DAY + n % 50, n) for n in range(1100)]
+    account = Account(rows)
+
+    for hour, requests in account.hourly(27):
+        assert requests <= bound(account, hour, HOUR) + 1
+
+    assert len(account.delivered) == len(rows)
+    assert remembered(account.state) == set()
+
+
 def test_where_one_chat_in_twenty_stays_open_for_days_a_run_takes_four_requests() -> None:
     random.seed(7)
     rows = []
@@ -416,7 +429,9 @@ def test_two_runs_a_minute_apart_lose_nothing_and_repeat_the_lookback_at_most() 
     account = Account(rows, lag=2)
 
     for minute in range(200, 300):
-        account.run(minute, lookback_minutes=10)
+        requests = account.run(minute, lookback_minutes=10)
+        # New, open, closed since, and one where the count says that there are more.
+        assert requests <= 1 + 1 + 1 + 1
 
     assert account.missing == set()
     assert len(account.delivered) <= 12 * len(rows)
