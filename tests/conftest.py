@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="a test that is skipped because ../shared/specs is missing has failed",
     )
+    parser.addoption(
+        "--shuffle",
+        metavar="SEED",
+        help="files in random order, and the tests of each: nothing may depend on it",
+    )
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -40,9 +46,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 3 * len(os.sched_getaffinity(0)) if everything else 0
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest begins first: in the end nobody waits for it."""
-    items.sort(key=lambda item: not item.path.name.startswith(_LONGEST))
+    seed = config.getoption("--shuffle")
+    if seed is None:
+        items.sort(key=lambda item: not item.path.name.startswith(_LONGEST))
+    else:
+        items.sort(
+            key=lambda item: (
+                _drawn(seed, item.nodeid.partition("::")[0]),
+                _drawn(seed, item.nodeid),
+            )
+        )
+
+
+def _drawn(seed: str, what: str) -> float:
+    return Random(seed + what).random()
 
 
 def pytest_configure(config: pytest.Config) -> None:

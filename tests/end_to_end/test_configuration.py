@@ -13,21 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-import tap_livechat.configuration
-import target_marketo.configuration
 from tests import warm
+from tests.end_to_end.twins import PROPERTIES, TWINS
 from tests.sandbox.marketo.client import MarketoSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-TWINS = (target_marketo.configuration, tap_livechat.configuration)
-NULLABLE = {kind: {"type": [kind, "null"]} for kind in ("string", "integer", "boolean", "object")}
-PROPERTIES = {
-    "text": NULLABLE["string"],
-    "number": NULLABLE["integer"],
-    "truth": NULLABLE["boolean"],
-    "thing": NULLABLE["object"],
-}
 # From the strongest source to the weakest, each setting's value there.
 SOURCES: dict[str, dict[str, Any]] = {
     "the environment": {"text": "e", "number": 1, "truth": True, "thing": {"by": {"e": 1}}},

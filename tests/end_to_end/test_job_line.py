@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.test_two_at_once import Project, ended
+from tests.end_to_end.shell_project import Project, ended
 from tests.sandbox.environment import Sandbox
 
 if TYPE_CHECKING:

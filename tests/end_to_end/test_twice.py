@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.test_configuration import PROPERTIES, TWINS
+from tests.end_to_end.twins import PROPERTIES, TWINS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults.kills import of_all_kinds, of_people
-from tests.faults.launch import POINTS
 from tests.faults.matrix import matrix
 from tests.faults.pairs import pairs, play_pair
 from tests.faults.rounds import marketo_options, play
@@ -66,9 +63,3 @@ def test_nobody_is_lost_between_livechat_and_marketo(
 ) -> None:
     (pair,) = [each for each in pairs() if each.name == name]
     assert play_pair(pair, struck_marketo, SEED).verdict.violations == [], f"seed {SEED}"
-
-
-def test_each_point_at_which_a_process_is_killed_is_there() -> None:
-    for point in POINTS.values():
-        if point.module:
-            attrgetter(point.function)(import_module(point.module))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import traceback
 from fnmatch import fnmatchcase
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,8 +15,7 @@ from singer_sdk.mapper import PluginMapper, StreamMap
 from tap_livechat.errors import SettingsError, StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from types import FrameType, TracebackType
+    from collections.abc import Iterable, Mapping
 
 _FORM = '{"streams": [{"tap_stream_id": …, "schema": {…}, "metadata": […]}]}'
 
@@ -152,14 +152,13 @@ def mistake_in_a_map(error: Exception) -> str | None:
 
     The SDK's own texts do not say where, and those of Python may quote a record.
     """
-    where = None
-    for frame in _frames(error.__traceback__):
-        if isinstance(frame.f_locals.get("self"), (StreamMap, PluginMapper)):
-            where = frame.f_locals
-    if where is None:
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+    mapping = [each for each in frames if isinstance(each.get("self"), (StreamMap, PluginMapper))]
+    if not mapping:
         return None
     if isinstance(error, StreamMapConfigError):
         return f"stream_maps: {error}"
+    where = mapping[-1]
     name = getattr(where["self"], "stream_name", None) or where.get("stream_name", "")
     field = where.get("property_name") or where.get("prop_key") or "__filter__"
     expression = where.get("expr") or where.get("prop_def")
@@ -174,12 +173,6 @@ def _what(error: Exception) -> str:
     if isinstance(cause, (SyntaxError, IndexError)):
         return "it is not an expression"
     return f"it fails for a record ({type(cause).__name__})"
-
-
-def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
-    while traceback is not None:
-        yield traceback.tb_frame
-        traceback = traceback.tb_next
 
 
 def _is_stream(stream: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from tap_livechat.api import replies
 from tap_livechat.api.methods import DAILY_REPORTS, QUEUED_VISITORS_LEFT
-from tap_livechat.records import queued, schemas
+from tap_livechat.records import schemas, visitor
 from tap_livechat.streams.stream import Batch, LiveChatStream
 from tap_livechat.timestamps import CLOCK_TOLERANCE, render
 
@@ -25,13 +25,12 @@ _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 # LiveChat's first year.
 _BEGINNING = datetime(2002, 1, 1, tzinfo=UTC)
-_A_LOOK: dict[str, Any] = {"distribution": "day"}  # without filters: the last seven days
 
 
 class ReportStream(LiveChatStream):
     """Read up to now; what is counted late comes with the lookback."""
 
-    smallest = _A_LOOK
+    smallest: ClassVar[dict[str, Any]] = {"distribution": "day"}  # of the last seven days
     state_of = ("group_ids",)
 
     @property
@@ -81,12 +80,11 @@ class QueuedVisitorsLeft(ReportStream):
         return super().question(since, until) | {"page": 1}
 
     def batches(self) -> Iterator[Batch]:
-        self.check_state()
         since = self.start or _BEGINNING
         found, question, until = self.ask(self.method, replies.queued_visitors_left, since)
         page = 1
         while True:
-            yield Batch([queued.record(key, row) for key, row in found.records.items()])
+            yield Batch([visitor.from_queue(key, row) for key, row in found.records.items()])
             pages = (found.summary.total_pages or 1) if found.summary else 1
             # An empty page ends it too, whatever is said of how many there are.
             if page >= pages or not found.records:
@@ -114,7 +112,6 @@ class DailyReports(ReportStream):
         return last and _day(last) + _DAY - _MICROSECOND
 
     def batches(self) -> Iterator[Batch]:
-        self.check_state()
         # Days are counted again as a whole, and today is not over.
         since = _day(self.start or _BEGINNING)
         until = since

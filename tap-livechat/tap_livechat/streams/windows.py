@@ -33,6 +33,9 @@ class Window:
     def is_empty(self) -> bool:
         return self.start is not None and self.start >= self.end
 
+    def holds(self, moment: datetime) -> bool:
+        return moment < self.end and (self.start is None or moment >= self.start)
+
 
 def run_window(
     starts: Iterable[datetime | None], now: datetime, last: datetime | None = None

@@ -12,6 +12,7 @@ from target_marketo.delivery import preview
 from target_marketo.delivery.addresses import Addresses
 from target_marketo.delivery.entry import Phase, move
 from target_marketo.delivery.interface import Answer, CallFailed, Fate, NotSent, Stale, Unavailable
+from target_marketo.delivery.known import is_fresh
 from target_marketo.delivery.outcomes import are_about, sort
 from target_marketo.delivery.packing import Pending
 from target_marketo.delivery.settlement import Why
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 CREATE, UPDATE = "createOnly", "updateOnly"
 
 _ASKED_AGAIN_SECONDS = 60.0  # how often for the fields, at most
-_FRESH_SECONDS = 60.0  # how old what Marketo was seen to hold may be when it is written to
 _MOST_ROWS = 300  # of a call, whatever a batch is
 _SEE = "see what Marketo holds, then replay"
 _SEVERAL = Why("1007", "merge them, or set `duplicates`")
@@ -90,10 +90,14 @@ class Steps:
     def look_up(self, entries: list[Entry], fields: frozenset[str] | None = None) -> None:
         """Begins with people of one key field; `fields` of them are looked up."""
         move(entries, Phase.LOOKED_UP)
+        now = self._now()
         for entry in entries:
-            entry.known_fields = entry.known_fields if fields is None else fields
-            entry.leads = entry.decision = None
-            entry.address = ""
+            entry.looked_up_at = now
+            if fields is not None:
+                entry.known_fields = fields
+            if entry.leads is not None:  # looked up before
+                entry.leads = entry.decision = None
+                entry.address = ""
         self._ask(entries[0].person[0], entries)
 
     def _ask(self, key_field: str, entries: list[Entry]) -> None:
@@ -231,7 +235,7 @@ class Steps:
             else:
                 self._home.refused([(entry, None)], why)
             return
-        entry.take_rows([_encode(row) for row in rows])
+        entry.take_rows(list(map(_encode, rows)))
         move([entry], Phase.WAITING)
         self._pending[action, entry.person[0]].put(entry)
 
@@ -292,7 +296,7 @@ class Steps:
         Raises:
             Stale: Others may have written to these people since.
         """
-        if self._now() - call.started > _FRESH_SECONDS:
+        if not is_fresh(call.started, self._now()):
             raise Stale
 
     def _decide_again(self, call: Call) -> None:
@@ -301,7 +305,7 @@ class Steps:
         self.look_up(call.items)
 
     def _written(self, call: Call, answer: Answer) -> None:
-        if not are_about(answer.results, call.items):
+        if call.lane[0] == UPDATE and not are_about(answer.results, call.items):
             mixed_up = Unavailable("the results are of other rows than were sent")
             failure = CallFailed(mixed_up, Fate.UNKNOWN, cure=_SEE, request_id=answer.request_id)
             self._outcome_unknown(call, failure)

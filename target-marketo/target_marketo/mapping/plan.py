@@ -15,7 +15,7 @@ from target_marketo.mapping.rules import Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from target_marketo.mapping.attachments import Attachment
+    from target_marketo.mapping.attachments import Attachment, Lane
     from target_marketo.mapping.record_reader import Record, Row
     from target_marketo.mapping.rules import Rule
     from target_marketo.mapping.streams_setting import StreamEntry
@@ -70,13 +70,13 @@ class StreamPlan:
     skips_deleted: bool = True
     is_left_out: bool = False  # the stream: all of its records are skipped
     key_properties: tuple[str, ...] = ()
-    attribute_types: Mapping[str, str] = field(default_factory=dict)
+    attached_types: Mapping[Lane, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what the stream is mapped by, one line each
     warnings: tuple[str, ...] = ()  # of both ends, likewise
     part: str = ""  # what of the records it is for; empty: all of them
     key_is_doubtful: bool = False  # the SCHEMA does not have it, though records may
     properties: Properties = field(init=False)
-    _read_key: Callable[[Row], Any] = field(init=False)
+    key_of: Callable[[Row], Any] = field(init=False)  # the key as the record has it
     _read_fields: Callable[[Row], Row] = field(init=False)
     _columns: tuple[tuple[Any, ...], ...] = field(init=False)  # of the planned fields
     _marks: Callable[[Row], tuple[Any, ...]] = field(init=False)
@@ -100,7 +100,7 @@ class StreamPlan:
         differs = entry.activity is not None or entry.object is not None
         for name, value in (
             ("properties", found),
-            ("_read_key", (lambda _: None) if self.is_left_out else found.getter(self.key_source)),
+            ("key_of", self._key_getter(found)),
             ("_read_fields", found.reader([each.source for each in self.planned])),
             ("_columns", tuple(columns)),
             ("_marks", found.reader(markers)),
@@ -108,13 +108,14 @@ class StreamPlan:
             ("_screens", self.is_left_out or bool(entry.only_if)),
             ("_asked_for", tuple((found.getter(n), each) for n, each in entry.only_if.items())),
             ("_shared", shared(entry)),
-            ("_attaching", Attaching(entry, found, self.attribute_types) if differs else None),
+            ("_attaching", Attaching(entry, found, self.attached_types) if differs else None),
         ):
             object.__setattr__(self, name, value)
 
-    def key_of(self, row: Row) -> Any:
-        """The key as the record has it."""
-        return self._read_key(row) if self.key_constant is None else self.key_constant
+    def _key_getter(self, properties: Properties) -> Callable[[Row], Any]:
+        if self.is_left_out or self.key_constant is not None:
+            return lambda _: self.key_constant
+        return properties.getter(self.key_source)
 
     def map(self, record: Record) -> Mapped | Refused | Skip | None:
         """As `step`, for a record that was read in full."""
@@ -164,6 +165,8 @@ class StreamPlan:
         left_out: tuple[Refused, ...] = ()
         fields = zip(self._read_fields(row), *self._columns, strict=True)
         for given, name, convert, fits, clear in fields:
+            if given is None and not clear:
+                continue
             value: Value = None
             if type(given) is str and len(given) <= fits:
                 value = given.strip() or None

@@ -18,7 +18,7 @@ from target_marketo.governor import Cancelled, GovernorError
 from target_marketo.mapping.second_try import OF_THE_COMPANY, refused_fields
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.problems import SettingError
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from target_marketo.writes.results import failure_of, results_of
 
 if TYPE_CHECKING:

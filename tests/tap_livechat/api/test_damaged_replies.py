@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tap_livechat.api import auth, replies
 from tap_livechat.errors import LiveChatError
-from tap_livechat.records import queued, visitor
+from tap_livechat.records import visitor
 from tap_livechat.records.thread import event_records
 from tap_livechat.streams.directory import (
     Agents,
@@ -124,7 +124,7 @@ _READERS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
     "queued_visitors_left": (
         {"records": {"PJ0": _LEFT}, "summary": {"total_pages": 1}},
         lambda reply: [
-            queued.record(key, row)
+            visitor.from_queue(key, row)
             for key, row in (replies.queued_visitors_left(reply).records or {}).items()
         ],
     ),

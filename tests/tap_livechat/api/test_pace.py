@@ -13,7 +13,7 @@ from tap_livechat.api.methods import LIST_ARCHIVES
 from tap_livechat.api.retries import Pace, Patience, RetryableError, ThrottledError
 from tap_livechat.errors import UnavailableError
 from tests.sandbox.livechat.client import LiveChatSandbox
-from tests.tap_livechat.api.test_client import OK, RESET, client, decode, error, reply, scripted
+from tests.tap_livechat.api.scripted import OK, RESET, client, decode, error, reply, scripted
 from tests.tap_livechat.conftest import Tap
 
 if TYPE_CHECKING:

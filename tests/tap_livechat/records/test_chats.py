@@ -8,7 +8,7 @@ import pytest
 
 from tap_livechat.records import thread
 from tests.sandbox.crowd import AGENTS, BOTS, GROUPS
-from tests.tap_livechat.records.test_visitor import chat, filled_form, row_of
+from tests.tap_livechat.records.chats import chat, filled_form, row_of
 
 if TYPE_CHECKING:
     from tests.sandbox.livechat.client import LiveChatSandbox
@@ -20,7 +20,7 @@ GROUP_NAMES = {group.id: group.name for group in GROUPS}
 
 def chat_row(payload: dict[str, Any], **names: Any) -> dict[str, Any]:
     row = row_of(payload)
-    record: dict[str, Any] = thread.chat_record(row.chat, **names)
+    record: dict[str, Any] = thread.chat_record(row, **names)
     return record
 
 
@@ -38,11 +38,13 @@ def test_a_chat_has_the_email_and_the_name_of_its_visitor(
     assert any(row["email"] for row in run.records["chats"])
     profiles = {key for key, found in livechat.expected()["emails"].items()}
     assert {row["visitor_id"] for row in run.records["chats"] if row["email"]} == profiles
-    for row in run.records["chats"]:
-        if row["email_source"] == "profile":
-            assert row["email"] == people[row["visitor_id"]]["email"]
-        if row["visitor_name"]:
-            assert row["visitor_name"] == people[row["visitor_id"]]["name"]
+    chats = [(row, people[row["visitor_id"]]) for row in run.records["chats"]]
+    of_profiles = [each for each in chats if each[0]["email_source"] == "profile"]
+    named = [each for each in chats if each[0]["visitor_name"]]
+    assert of_profiles
+    assert named
+    assert all(chat["email"] == visitor["email"] for chat, visitor in of_profiles)
+    assert all(chat["visitor_name"] == visitor["name"] for chat, visitor in named)
 
 
 def test_an_email_of_a_form_says_of_which_kind() -> None:
@@ -105,7 +107,9 @@ def test_names_of_agents_and_groups_are_not_selected_by_default_and_cost_nothing
 
     assert run.code == 0
     assert not {"agent_names", "group_names"} & run.schemas["chats"]["schema"]["properties"].keys()
-    assert not any({"agent_names", "group_names"} & row.keys() for row in run.records["chats"])
+    seen = set().union(*run.records["chats"])
+    assert "thread_id" in seen
+    assert not {"agent_names", "group_names"} & seen
     assert set(livechat.counts()["requests"]) == {"list_archives", "list_chats"}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tap_livechat.records.visitor import KnownEmails
 from tests.tap_livechat.answers import Answers
-from tests.tap_livechat.records.test_visitor import chat, filled_form
+from tests.tap_livechat.records.chats import chat, filled_form
 
 if TYPE_CHECKING:
     from tests.tap_livechat.conftest import Tap

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.tap_livechat.records.test_visitor import chat, filled_form, visitor_of
+from tests.tap_livechat.records.chats import chat, filled_form, visitor_of
 
 if TYPE_CHECKING:
     from tests.sandbox.livechat.client import LiveChatSandbox

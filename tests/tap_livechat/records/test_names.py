@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tap_livechat.records import visitor
-from tests.tap_livechat.records.test_visitor import chat, filled_form, from_customer, visitor_of
+from tests.tap_livechat.records.chats import chat, filled_form, from_customer, visitor_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import copy
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import msgspec
@@ -16,16 +16,23 @@ from hypothesis import strategies as st
 
 from tap_livechat.api import payloads, replies
 from tap_livechat.records import forms, names, schemas, thread, visitor
+from tap_livechat.records.row import Row
 from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, _has_hidden_neighbour
 from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
-from tap_livechat.streams.rows import Row
-from tap_livechat.timestamps import normalise, parse
+from tap_livechat.timestamps import parse, render
 from tests.sandbox.livechat.samples import GEOLOCATION
+from tests.tap_livechat.records.chats import (
+    chat,
+    filled_form,
+    from_customer,
+    row_of,
+    typed,
+    visitor_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-P = TypeVar("P", bound=payloads.Payload)
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "specs" / "livechat-samples"
 needs_samples = pytest.mark.skipif(
     not SAMPLES.is_dir(), reason="the vendor's sample payloads are not in ../shared/specs"
@@ -49,51 +56,6 @@ VISITOR_SCHEMA = schemas.to_schema(schemas.VISITOR, ("visitor_id",))
 
 def sample(name: str) -> Any:
     return json.loads((SAMPLES / f"{name}.json").read_bytes())
-
-
-def chat(*events: dict[str, Any], customer: dict[str, Any] | None = None, **of: Any) -> Any:
-    """A chat of list_archives; `of` goes into its thread."""
-    person = {"id": "c1", "type": "customer", **(customer or {})}
-    agent = {"id": "smith@example.com", "type": "agent"}
-    return {
-        "id": "CHAT",
-        "users": [person, agent],
-        "thread": {
-            "id": "THREAD",
-            "created_at": "2026-01-01T10:00:00.000000Z",
-            "user_ids": ["c1", "smith@example.com"],
-            "events": list(events),
-            **of,
-        },
-    }
-
-
-def filled_form(*fields: dict[str, Any], **of: Any) -> dict[str, Any]:
-    return {
-        "id": "THREAD_1",
-        "type": "filled_form",
-        "created_at": "2026-01-01T10:00:01.000000Z",
-        "fields": list(fields),
-        **of,
-    }
-
-
-def typed(payload: Any, kind: type[P]) -> P:
-    """As it comes from the wire."""
-    return replies.Decoder(kind)(msgspec.json.encode(payload))
-
-
-def row_of(payload: dict[str, Any]) -> Row:
-    return Row.of(typed(payload, payloads.TranscribedChat))
-
-
-def from_customer(payload: dict[str, Any]) -> dict[str, Any]:
-    return visitor.from_customer(typed(payload, payloads.User))
-
-
-def visitor_of(payload: dict[str, Any]) -> dict[str, Any]:
-    [record] = ArchiveVisitors.records(None, [row_of(payload)])  # type: ignore[arg-type] # no state
-    return record
 
 
 @pytest.mark.parametrize(
@@ -238,7 +200,9 @@ def test_a_place_is_never_half_stated_and_half_guessed(
     ],
 )
 def test_times_become_utc_with_six_digits(text: object, utc: str | None) -> None:
-    assert normalise(text) == utc
+    moment = parse(text)
+
+    assert (moment and render(moment)) == utc
 
 
 def test_two_threads_on_one_page_are_one_row_with_the_newest_facts() -> None:
@@ -386,6 +350,7 @@ def test_every_sample_of_the_vendor_passes(name: str) -> None:
         records = directory_rows(name, payload)
     else:
         records = rows_of(chat(customer={"carts": payload}, properties=payload))
+    assert records
     for stream, record in records:
         FITS[stream].validate(record)
 
@@ -410,7 +375,7 @@ def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         for kind in (ArchiveVisitors, ChatEvents)
         for record in kind.records(None, [row])  # type: ignore[arg-type] # they keep no state
     ]
-    return [*rows, ("chats", thread.chat_record(row.chat))]
+    return [*rows, ("chats", thread.chat_record(row))]
 
 
 BARE: dict[str, Any] = {"id": "T", "created_at": "2026-01-01T10:00:00.000000Z"}
@@ -528,7 +493,7 @@ def test_one_odd_part_neither_ends_a_run_nor_makes_a_row_that_does_not_fit(
 def test_a_chat_tells_where_it_came_from_and_what_became_of_it() -> None:
     row = row_of(RICH)
 
-    record = thread.chat_record(row.chat)
+    record = thread.chat_record(row)
 
     told = {
         "queue_seconds": 3,
@@ -570,7 +535,7 @@ def test_the_notice_that_a_chat_was_closed_is_nothing_that_anybody_said() -> Non
     row = row_of(chat(said, notice))
 
     [visitor_row] = ArchiveVisitors.records(None, [row])  # type: ignore[arg-type] # no state
-    chat_row = thread.chat_record(row.chat)
+    chat_row = thread.chat_record(row)
     assert visitor_row["last_activity_at"] == "2026-01-01T10:00:05.000000Z"
     assert chat_row["last_activity_at"] == "2026-01-01T10:09:00.000000Z"
 
@@ -596,13 +561,19 @@ def test_what_no_database_holds_is_left_out_of_a_text(wire: bytes, text: str) ->
 
 
 @needs_samples
-@pytest.mark.parametrize("name", sorted(path.stem for path in SAMPLES.glob("*.json")))
 @pytest.mark.parametrize("kind", [payloads.Chat, payloads.Thread, payloads.User, payloads.Event])
-def test_what_fits_is_the_same_mended_or_not(name: str, kind: type[payloads.Payload]) -> None:
-    payload = sample(name)
-    if isinstance(payload, dict):
+def test_what_fits_is_the_same_mended_or_not(kind: type[payloads.Payload]) -> None:
+    whole = sample("agent-chat-v3.6-chat")
+    samples = [sample(path.stem) for path in SAMPLES.glob("*.json")]
+    samples.append({**whole, "thread": whole["threads"][0]})  # as list_archives has it
+    as_they_are, mended = [], []
+    for payload in samples:
         with suppress(msgspec.ValidationError):
-            assert payloads.mended(payload, kind) == msgspec.convert(payload, kind)
+            as_they_are.append(msgspec.convert(payload, kind))
+            mended.append(payloads.mended(payload, kind))
+
+    assert as_they_are
+    assert mended == as_they_are
 
 
 def test_of_a_broken_page_all_that_fits_is_kept() -> None:
@@ -680,6 +651,21 @@ def test_nothing_is_guessed_of_who_was_there_and_when(
 
 
 @pytest.mark.parametrize(
+    ("read", "reply"),
+    [
+        (replies.customers, {"customers": [{"id": "c1"}, {"name": "Ada"}]}),
+        (replies.customers, {"customers": [{"id": ""}]}),
+        (replies.cdp_customers, {"customers": [{"monitoring": {}}]}),
+    ],
+)
+def test_a_customer_without_an_id_is_no_reply(
+    read: Callable[[bytes], object], reply: dict[str, Any]
+) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        read(msgspec.json.encode(reply))
+
+
+@pytest.mark.parametrize(
     ("created_at", "utc"),
     [
         ("2019-12-17T08:53:20.693553+01:00", "2019-12-17T07:53:20.693553Z"),
@@ -710,7 +696,7 @@ def test_a_chat_tells_its_duration_its_first_response_and_its_rating() -> None:
     )
     row = row_of(payload)
 
-    record = thread.chat_record(row.chat)
+    record = thread.chat_record(row)
 
     assert record["duration_seconds"] == 20
     assert record["first_response_seconds"] == 10

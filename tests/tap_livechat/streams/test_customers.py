@@ -30,16 +30,22 @@ class Replies:
     def __init__(self, reply: dict[str, Any]) -> None:
         self.reply = msgspec.json.encode(reply)
         self.requests = 0
+        self.asked: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
         self.authenticator = Authenticator("Bearer test")
 
     def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
-        del method, payload
+        del method
         self.requests += 1
+        self.asked.append(payload)
         assert self.requests < 50, "it does not end"
         return decode(self.reply)
 
     def now(self) -> datetime:
         return datetime(2026, 1, 11, tzinfo=UTC)
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
 
 
 def visitors(source: str, replies: object, **config: Any) -> list[dict[str, Any]]:
@@ -68,13 +74,15 @@ def test_a_customer_without_a_time_of_creation_comes_too(start_date: str | None)
     "customers",
     [[], [{"customer_id": "a", "statistics": {"last_activity_at": "2026-01-02T10:00Z"}}]],
 )
-def test_pages_that_do_not_end_are_not_paid_for_for_ever(customers: list[dict[str, Any]]) -> None:
+def test_after_three_pages_without_anybody_new_no_more_is_paid_for_a_list_without_end(
+    customers: list[dict[str, Any]],
+) -> None:
     replies = Replies({"customers": customers, "next_page_id": "2"})
 
     with pytest.raises(RefusedError, match="do not end"):
         visitors("cdp", replies)
 
-    assert replies.requests < 8
+    assert replies.requests == len(customers) + 3 + 1
 
 
 def test_a_cdp_customer_without_monitoring_or_a_time_of_activity_comes_too() -> None:
@@ -100,6 +108,99 @@ def test_a_cdp_customer_without_monitoring_or_a_time_of_activity_comes_too() -> 
         None,
     ]
     assert found[3]["session_fields"] == {"tier": "gold"}
+
+
+TIMES = {
+    "created_at": "created_at",
+    "customer_last_event_created_at": "customer_last_event",
+    "agent_last_event_created_at": "agent_last_event",
+}
+
+
+def customer(name: str, created: str, said: str = "", agent: str = "") -> dict[str, Any]:
+    times = {"created_at": created, LAST: said, "agent_last_event_created_at": agent}
+    return {"id": name, "type": "customer", **{key: at for key, at in times.items() if at}}
+
+
+class Lists(Replies):
+    """`list_customers` in each of its orders, on one page."""
+
+    def __init__(self, customers: list[dict[str, Any]]) -> None:
+        super().__init__({})
+        self.customers = customers
+
+    def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
+        ((time, since),) = [
+            (name, each["gte"]) for name, each in payload["filters"].items() if name in TIMES
+        ]
+        assert TIMES[time] == payload["sort_by"]
+        earliest = parse(since)
+        listed = [
+            each for each in self.customers if (at := parse(each[time])) and at >= (earliest or at)
+        ]
+        self.reply = msgspec.json.encode({"customers": sorted(listed, key=lambda each: each[time])})
+        return super().call(method, payload, decode)
+
+
+def test_who_is_on_several_lists_is_written_once() -> None:
+    first, later, before = "2026-01-01T00:00:00Z", "2026-01-04T10:00:00Z", "2025-12-31T23:59:59Z"
+    customers = [
+        customer("created as the period begins", first, later, later),
+        customer("back again", before, first, later),
+        customer("only answered", before, before, later),
+    ]
+
+    found = visitors("customers", Lists(customers), start_date=first)
+
+    assert sorted(record["visitor_id"] for record in found) == sorted(
+        each["id"] for each in customers
+    )
+
+
+def test_a_period_ends_just_before_its_end() -> None:
+    end, before = "2026-01-03T00:00:00Z", "2026-01-02T23:59:59.999999Z"
+    listed = [customer("a", before), customer("b", end)]
+    config = {"start_date": "2026-01-01T00:00:00Z", "end_date": end}
+
+    in_cdp = [
+        {"customer_id": name, "statistics": {"last_activity_at": at}}
+        for name, at in (("a", before), ("b", end))
+    ]
+
+    for source, customers in (("customers", listed), ("cdp", in_cdp)):
+        found = visitors(source, Replies({"customers": customers}), **config)
+        assert [record["visitor_id"] for record in found] == ["a"], source
+
+
+@pytest.mark.parametrize(
+    ("group_ids", "filters"), [([], {}), ([3, 7], {"chat_group_ids": {"values": [3, 7]}})]
+)
+def test_customers_are_asked_for_by_the_groups_that_are_set(
+    group_ids: list[int], filters: dict[str, Any]
+) -> None:
+    replies = Replies({"customers": []})
+
+    visitors("customers", replies, group_ids=group_ids)
+
+    (asked,) = replies.asked
+    assert asked["filters"] == {"include_customers_without_chats": False, **filters}
+
+
+def test_fewer_than_livechat_counts_are_asked_for_once_more_and_told() -> None:
+    reply = {"customers": [customer("a", "2026-01-02T10:00:00Z")], "total_customers": 2}
+    replies = Replies(reply)
+
+    assert len(visitors("customers", replies)) == 1
+    assert replies.requests == 2
+    assert replies.warnings == ["list_customers: LiveChat counts 2 customers and lists 1"]
+
+
+@pytest.mark.parametrize("source", ["customers", "cdp"])
+def test_an_account_without_customers_is_asked_once_and_none_are_missing(source: str) -> None:
+    replies = Replies({"customers": []})
+
+    assert visitors(source, replies) == []
+    assert (replies.requests, replies.warnings) == (1, [])
 
 
 class Shifting:
@@ -212,3 +313,35 @@ def test_more_customers_of_one_moment_than_fit_a_page_all_come(source: str) -> N
     found = visitors(source, account, start_date=render(START), page_size=15)
 
     assert {record["visitor_id"] for record in found} == set(account.active)
+
+
+@pytest.mark.parametrize("source", ["customers", "cdp"])
+def test_where_nobody_moves_each_comes_once_however_early_a_list_ends(source: str) -> None:
+    for count in range(40):
+        account = Shifting(0, ends_after=15)
+        account.active = {f"c{n}": START + timedelta(minutes=n // 3) for n in range(count)}
+        account.created = dict(account.active)
+        account.is_busy = False
+
+        found = visitors(source, account, start_date=render(START), page_size=15)
+
+        assert [record["visitor_id"] for record in found] == sorted(
+            account.active, key=lambda name: (account.active[name], name)
+        )
+        assert account.warnings == []
+
+
+def test_a_trial_run_of_the_other_sources_ends_with_the_visitors_it_was_to_show(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listed = [customer(f"c{n}", f"2026-01-0{n + 1}T10:00:00Z") for n in range(5)]
+    tap = TapLiveChat(
+        config={"access_token": "test", "visitor_source": "customers"},
+        limit=3,
+    )
+    tap.session().client = cast("Client", Replies({"customers": listed}))
+    for name, stream in tap.streams.items():
+        stream.selected = name == "visitors"
+    tap.sync_all()
+
+    assert capsys.readouterr().out.count('"type":"RECORD"') == 3

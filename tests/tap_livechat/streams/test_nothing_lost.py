@@ -1,6 +1,6 @@
 """Runs one after the other against an account that lives on: what arrives, and what it costs.
 
-The clock is LiveChat's and steered; threads are those of `test_archives`.
+The clock is LiveChat's and steered; threads are those of `archive`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tap_livechat.api import replies
 from tap_livechat.errors import LiveChatError, SettingsError, StateError
 from tap_livechat.streams import windows
 from tap_livechat.timestamps import parse, render
-from tests.tap_livechat.streams.test_archives import (
+from tests.tap_livechat.streams.archive import (
     NOW,
     START,
     Archive,
@@ -209,8 +209,11 @@ def test_a_period_that_is_given_the_state_of_another_run_ends_and_says_so(lookba
 def test_the_order_of_groups_is_no_difference() -> None:
     account = Account([Row(1, 60, 70, 1)])
     account.run(5 * HOUR, group_ids=[2, 1])
+    before = bookmarks(account.state)
 
     account.run(6 * HOUR, group_ids=[1, 2])
+
+    assert min(bookmarks(account.state)) > max(before)
 
 
 @pytest.mark.parametrize("size", [7, 100])

@@ -94,6 +94,20 @@ def test_the_next_run_asks_for_what_is_new_alone(tap: Tap, livechat: LiveChatSan
     assert len(second.records["daily_reports"]) <= 3 * len(REPORTS)
 
 
+def test_a_state_of_other_groups_ends_the_run_before_anything_is_asked(
+    tap: Tap, livechat: LiveChatSandbox
+) -> None:
+    first = tap.run(["daily_reports"], group_ids=[1])
+    livechat.reset()
+
+    second = tap.run(["daily_reports"], first.states[-1], group_ids=[2])
+
+    assert second.code == 1
+    [line] = second.errors
+    assert "state of daily_reports: it was made with another group_ids" in line
+    assert not livechat.counts()["requests"]
+
+
 @pytest.mark.parametrize("stream", ["queued_visitors_left", "daily_reports"])
 @pytest.mark.parametrize(
     ("settings", "was", "said"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.target_marketo.in_process import InProcess
-from tests.target_marketo.mapping.test_cases import stream
+from tests.target_marketo.mapping.whole_streams import stream
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from target_marketo.mapping.by_names import by_names
 from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.problems import SettingError
-from tests.target_marketo.mapping.test_streams_setting import FIELDS
+from tests.target_marketo.mapping.described import FIELDS
 
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 DESCRIBED = {field.name: field for field in FIELDS}

@@ -15,6 +15,7 @@ import pytest
 
 from tests.target_marketo.conftest import state
 from tests.target_marketo.in_process import InProcess
+from tests.target_marketo.mapping.whole_streams import lead, stream
 
 if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
@@ -42,28 +43,6 @@ class Case:
         if seed:
             marketo.seed(seed)
         return target.run(self.lines, **self.settings.get("target", {}))
-
-
-def stream(name: str, /, *records: dict[str, Any], **properties: Any) -> list[dict[str, Any]]:
-    """A SCHEMA, without a word on other properties, its records, and a STATE."""
-    types = {
-        each: kind if isinstance(kind, dict) else _of(kind) for each, kind in properties.items()
-    }
-    schema = {"type": "object", "properties": types}
-    head = {"type": "SCHEMA", "stream": name, "schema": schema, "key_properties": []}
-    came = [{"type": "RECORD", "stream": name, "record": each} for each in records]
-    return [head, *came, state({"at": name})]
-
-
-def _of(kind: str) -> dict[str, Any]:
-    if kind in ("date-time", "date"):
-        return {"type": ["null", "string"], "format": kind}
-    return {"type": ["null", kind]}
-
-
-def lead(marketo: MarketoSandbox, email: str) -> dict[str, Any]:
-    (found,) = marketo.leads_by_email(email)
-    return found
 
 
 # 1. By names does what nobody asked for
@@ -575,6 +554,30 @@ def test_only_if_counts_the_others_as_skipped(
     assert ended.code == 0
     assert {each["email"][:2] for each in marketo.leads()} == {"p1", "p4"}
     assert "3 not asked for by `only_if`" in caplog.text
+
+
+@pytest.mark.parametrize("asked", ["false", 0, ["no", 1]])
+def test_only_if_that_no_record_can_meet_is_an_error_and_not_silence(
+    target: InProcess, asked: Any
+) -> None:
+    entry = {"fields": {"email": "email"}, "only_if": {"active": asked}}
+    lines = stream("crm", {"email": "a@planted.example"}, email="string", active="boolean")
+    ended = target.run(lines, streams={"crm": entry})
+
+    assert (ended.code, ended.states) == (1, [])
+    assert "`streams.crm.only_if.active`: `active` is declared as boolean, so no" in ended.said
+
+
+def test_only_if_that_no_record_met_is_reported_at_the_end(
+    target: InProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = {"fields": {"email": "email"}, "only_if": {"kind": "chatt"}}
+    records = [{"email": "a@planted.example", "kind": "chat"}] * 100
+    ended = target.run(
+        stream("crm", *records, email="string", kind="string"), streams={"crm": entry}
+    )
+    assert ended.code == 0
+    assert "`streams.crm.only_if`: none of 100 records was as it asks for" in caplog.text
 
 
 @pytest.mark.parametrize("company_fields", ["accepted", "1021"])

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.target_marketo.in_process import InProcess
-from tests.target_marketo.mapping.test_cases import stream
-from tests.target_marketo.mapping.test_second_try import parts
+from tests.target_marketo.mapping.whole_streams import parts, stream
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from target_marketo.mapping.rules import Write
 from target_marketo.mapping.schema_check import StreamSchema
 from target_marketo.mapping.values import Kind, same
 from target_marketo.problems import SettingError
-from tests.target_marketo.mapping.test_streams_setting import FIELDS, streams
+from tests.target_marketo.mapping.described import FIELDS, streams
 
 ANN = {"email": "ann@example.com"}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +10,7 @@ from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.refusals import Refusal, Refused
 from target_marketo.marketo.replies import Reason, Row
 from tests.target_marketo.in_process import InProcess
-from tests.target_marketo.mapping.test_cases import lead, stream
+from tests.target_marketo.mapping.whole_streams import lead, parts, stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,14 +27,6 @@ KINDS = {"email": "string", "title": "string", "city": "string"}
 def target(marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
     marketo.set_options(four_bytes="1003")
     return InProcess(marketo, tmp_path, monkeypatch.setattr)
-
-
-def parts(folder: Path, columns: str = "part, code, field") -> list[tuple[Any, ...]]:
-    """The open entries of the error log."""
-    with closing(sqlite3.connect(folder / "store.sqlite")) as connection:
-        return connection.execute(
-            f"SELECT {columns} FROM errors WHERE resolved_at IS NULL ORDER BY id"  # noqa: S608
-        ).fetchall()
 
 
 def test_a_field_that_marketo_refuses_costs_itself_and_the_error_log_keeps_the_record(

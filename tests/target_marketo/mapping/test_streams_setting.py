@@ -7,35 +7,11 @@ from typing import Any
 import pytest
 
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
-from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
 from target_marketo.mapping.plan import Mapped
 from target_marketo.mapping.refusals import Refusal, Refused
 from target_marketo.problems import SettingError
-
-FIELDS = [
-    Field("id", "integer", searchable=True),
-    Field("email", "email", 255, searchable=True),
-    Field("firstName", "string", 255),
-    Field("lastName", "string", 255),
-    Field("phone", "phone", 255),
-    Field("city", "string", 255),
-    Field("state", "string", 255),
-    Field("country", "string", 255),
-    Field("postalCode", "string", 255),
-    Field("leadSource", "string", 255),
-    Field("company", "string", 255),
-    Field("createdAt", "datetime", read_only=True),
-    Field("unsubscribed", "boolean"),
-    Field("chats", "integer"),
-    Field("tags", "text"),
-    Field("lastChatAt", "datetime"),
-    Field("externalKey", "string", 50, searchable=True),
-]
-
-
-def streams(**fields: Any) -> dict[str, Any]:
-    return {"visitors": {"key": "email", "fields": {"email": "email", **fields}}}
+from tests.target_marketo.mapping.described import FIELDS, streams
 
 
 def mapped(setting: dict[str, Any] | None, record: dict[str, Any]) -> Any:

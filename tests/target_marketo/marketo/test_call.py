@@ -13,7 +13,7 @@ from target_marketo.marketo.call import Request
 from target_marketo.marketo.codes import Family
 from target_marketo.marketo.errors import EndsLane, OutcomeUnknown, Unavailable
 from tests.target_marketo.governor.scripted import ScriptedClock
-from tests.target_marketo.marketo.test_error_codes import (
+from tests.target_marketo.marketo.scripted import (
     TIMEOUT,
     ScriptedSession,
     Trouble,

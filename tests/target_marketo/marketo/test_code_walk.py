@@ -1,9 +1,9 @@
 """Every code that Marketo documents, answered by the sandbox: what its journal shows the target do.
 
-The codes, by what they ask for, stand in `test_error_codes.py`, which also holds `errors.py` to the
-list; there, client and loader are alone on a scripted clock. Here the whole target runs, and what
-reached Marketo is the judge. Codes that do not end a run share one: each strikes the calls of a
-person of its own.
+The codes, by what they ask for, stand in `scripted.py`. `test_error_codes.py` holds `errors.py` to
+the list; there, client and loader are alone on a scripted clock. Here the whole target runs, and
+what reached Marketo is the judge. Codes that do not end a run share one: each strikes the calls of
+a person of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from target_marketo.singer.run_end import EXIT_BUDGET, EXIT_FAILED
 from tests.sandbox.faults import Fault
 from tests.target_marketo.conftest import record, schema, state
 from tests.target_marketo.in_process import Ended, InProcess, Logged
-from tests.target_marketo.marketo.test_error_codes import (
+from tests.target_marketo.marketo.scripted import (
     EVERYBODY_WAITED,
     FEWER_AT_ONCE,
     LOOKED_UP_AGAIN,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from target_marketo.ops.errors_log import replay
+from target_marketo.ops.errors_log.entries import Filter
+from target_marketo.store.database import open_database
 from tests.target_marketo.conftest import record, schema, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tests.sandbox.marketo.client import MarketoSandbox
+    from tests.target_marketo.in_process import InProcess
 
 OBJECT = {
     "name": "livechatChat_c",
@@ -84,3 +91,13 @@ def ids(marketo: MarketoSandbox, *names: str) -> list[int]:
     """The leads of these people."""
     by_email = {lead["email"]: int(lead["id"]) for lead in marketo.leads()}
     return sorted(by_email[f"{name}@example.com"] for name in names)
+
+
+def replayed(target: InProcess, streams: dict[str, Any]) -> list[dict[str, Any]]:
+    """What `replay` writes of the error log."""
+    output = io.StringIO()
+    with closing(open_database(str(target.config["store_url"]))) as database:
+        config = target.config | {"streams": streams}
+        chosen = replay.plan(database, config, Filter(None), force=True)
+        replay.write(chosen, output)
+    return [json.loads(line) for line in output.getvalue().splitlines()]

@@ -8,7 +8,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_examples import CHAT_ID
 from tests.target_marketo.conftest import record, schema, state
 
@@ -84,9 +83,3 @@ def wrong(marketo: MarketoSandbox, chats: int = CHATS) -> list[str]:
 def states(folder: Path) -> Counter[str]:
     with contextlib.closing(sqlite3.connect(folder / "store.sqlite")) as connection:
         return Counter(row[0] for row in connection.execute("SELECT state FROM activities"))
-
-
-def about(fault: Fault, call: str, **more: Any) -> Fault:
-    """The same trouble, of one kind of call alone."""
-    fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
-    return Fault(**fields | {"calls": (call,)} | more)

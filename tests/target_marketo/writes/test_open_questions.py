@@ -29,16 +29,17 @@ from tests.target_marketo.writes.attaching import (
     everybody,
     ids,
     messages,
+    replayed,
     visitor,
 )
-from tests.target_marketo.writes.chatting import ADD, CHATS, QUICK, about, chat, streams, wrong
-from tests.target_marketo.writes.test_replay_of_parts import replayed
+from tests.target_marketo.writes.chatting import ADD, CHATS, QUICK, chat, streams, wrong
+from tests.target_marketo.writes.troubles import about
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.sandbox.marketo.client import MarketoSandbox
-    from tests.target_marketo.in_process import InProcess
+    from tests.target_marketo.in_process import Ended, InProcess
 
 PLAYED: list[str] = []
 
@@ -77,27 +78,41 @@ def test_each_chat_is_there_once(
     assert wrong(marketo) == []
 
 
-@each_of("date_in_future", "wrong_attribute_type")
+def _with_an_odd_one(target: InProcess, **odd: Any) -> Ended:
+    *head, last = chatting.messages()
+    return target.run([*head, chat(CHATS, **odd), last], streams=streams())
+
+
+def _written(marketo: MarketoSandbox) -> list[dict[str, Any]]:
+    found = [each["attributes"] for each in marketo.activities() if each["attributes"]]
+    return [attributes for attributes in found if attributes["threadId"] == f"T{CHATS}"]
+
+
+@each_of("date_in_future")
 def test_a_chat_that_marketo_refuses_is_in_the_error_log_and_the_others_are_there(
     marketo: MarketoSandbox, target: InProcess, question: Question, options: dict[str, Any]
 ) -> None:
     marketo.set_options(**options)
-    odd = {
-        "date_in_future": {"created_at": "2099-01-01T00:00:00Z"},
-        "wrong_attribute_type": {"seconds": "some"},
-    }[question.name]
-    *head, last = chatting.messages()
-    odd_one = chat(CHATS, **odd)
-    ended = target.run([*head, odd_one, last], streams=streams())
+    ended = _with_an_odd_one(target, created_at="2099-01-01T00:00:00Z")
 
     assert (ended.code, ended.states) == (0, [{"done": 1}])
-    refused = "1003" in options.values()
+    refused = options[question.name] == "1003"
     assert {each for each in wrong(marketo) if f"T{CHATS} " not in each} == set()
-    written = [
-        each["attributes"]["threadId"] for each in marketo.activities() if each["attributes"]
-    ]
-    assert written.count(f"T{CHATS}") == (not refused)
+    assert len(_written(marketo)) == (not refused)
     assert [each.code for each in target.entries()] == ["1003"] * refused
+
+
+@each_of("wrong_attribute_type")
+def test_a_value_of_another_type_costs_its_attribute_whatever_marketo_would_say(
+    marketo: MarketoSandbox, target: InProcess, question: Question, options: dict[str, Any]
+) -> None:
+    marketo.set_options(**options)
+    ended = _with_an_odd_one(target, seconds="some")
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert {each for each in wrong(marketo) if f"T{CHATS} " not in each} == set()
+    assert [each.keys() for each in _written(marketo)] == [{"threadId"}]
+    assert [each.code for each in target.entries()] == ["wrong_type"]
 
 
 def _without_its_type(api: MarketoApi) -> None:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.target_marketo.writes.attaching import THING, visitor
+from tests.target_marketo.writes.attaching import THING, replayed, visitor
 from tests.target_marketo.writes.attaching import messages as visits
 from tests.target_marketo.writes.chatting import chat, messages, streams, wrong
-from tests.target_marketo.writes.test_replay_of_parts import replayed
 
 if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import json
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from target_marketo.mapping.mapper import Mapper
-from target_marketo.ops.errors_log import replay
-from target_marketo.ops.errors_log.entries import Filter
-from target_marketo.store.database import open_database
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_api import MarketoApi
-from tests.target_marketo.mapping.test_streams_setting import FIELDS as DESCRIBED
-from tests.target_marketo.writes.attaching import FIELDS, KINDS, Kept, ids, messages, visitor
+from tests.target_marketo.mapping.described import FIELDS as DESCRIBED
+from tests.target_marketo.writes.attaching import (
+    FIELDS,
+    KINDS,
+    Kept,
+    ids,
+    messages,
+    replayed,
+    visitor,
+)
 
 if TYPE_CHECKING:
     from tests.sandbox.marketo.client import MarketoSandbox
@@ -25,16 +27,6 @@ if TYPE_CHECKING:
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 EVERYTHING = {name: value for each in KINDS for name, value in each.entry.items()}
 STREAMS = {"visitors": {"key": "email", "fields": FIELDS, **EVERYTHING}}
-
-
-def replayed(target: InProcess, streams: dict[str, Any]) -> list[dict[str, Any]]:
-    """What `replay` writes."""
-    output = io.StringIO()
-    with closing(open_database(str(target.config["store_url"]))) as database:
-        config = target.config | {"streams": streams}
-        chosen = replay.plan(database, config, Filter(None), force=True)
-        replay.write(chosen, output)
-    return [json.loads(line) for line in output.getvalue().splitlines()]
 
 
 def first_names(marketo: MarketoSandbox) -> dict[str, str]:
