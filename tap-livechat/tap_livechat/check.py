@@ -7,7 +7,7 @@ tried: the visitors' source first, then one other that a selected stream or prop
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from tap_livechat.api import auth
 from tap_livechat.api.retries import RetryableError
 from tap_livechat.errors import AuthenticationError, BudgetError, LiveChatError, ScopeError
-from tap_livechat.timestamps import CLOCK_TOLERANCE
+from tap_livechat.timestamps import CLOCK_TOLERANCE, clock_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,13 +98,12 @@ def _try(
         try:
             answer = client.call_once(method, smallest.get(method, {}), msgspec.json.decode)
             tried.append(_Tried(method, answer=answer))
-        except ScopeError as error:
-            tried.append(_Tried(method, error=error))
         except BudgetError:
             break
         except (LiveChatError, RetryableError) as error:
             tried.append(_Tried(method, error=error))
-            break
+            if not isinstance(error, ScopeError):
+                break
         if (grant and grant.scopes) or len(tried) == MOST_REQUESTS:
             break
     return tried
@@ -125,7 +124,7 @@ def _token(client: Client, tried: Sequence[_Tried]) -> Finding:
             "LiveChat replaced the refresh token; the new one is kept for this user on this host, "
             "and runs anywhere else have to be authorised again",
         )
-    if not any(isinstance(t.error, ScopeError) or t.answer is not None for t in tried):
+    if not any(t.error is None or isinstance(t.error, ScopeError) for t in tried):
         return Finding("token", "not_tried", "LiveChat did not say whether it takes the token")
     return Finding("token", "ok", "LiveChat takes the token")
 
@@ -138,7 +137,7 @@ def _scopes(
     is_chosen: bool,
 ) -> Finding:
     refused = {t.method for t in tried if isinstance(t.error, ScopeError)}
-    answered = {t.method for t in tried if t.answer is not None}
+    answered = {t.method for t in tried if t.error is None}
     granted = grant.scopes if grant else frozenset()
     missing, unknown = {}, []
     for what, method in _needs(streams):
@@ -170,28 +169,22 @@ def _account(
         if each.error and not isinstance(each.error, (AuthenticationError, ScopeError)):
             again = "; try again in a minute" if isinstance(each.error, RetryableError) else ""
             return Finding("account", "failed", f"{each.error}{again}")
-    answered = [each for each in tried if each.answer is not None]
-    if not answered:
+    answered = next((each for each in tried if each.error is None), None)
+    if answered is None:
         return Finding("account", "not_tried", f"{account_id}: nothing was answered")
     found = ""
-    if isinstance(answered[0].answer, dict):
-        for name, what in (("found_chats", "chats"), ("total_customers", "customers")):
-            count = answered[0].answer.get(name)
-            if isinstance(count, int):
-                found = f", about {count} {what}"
-    return Finding("account", "ok", f"{account_id}: {answered[0].method.name} answers{found}")
+    for name, what in (("found_chats", "chats"), ("total_customers", "customers")):
+        count = answered.answer.get(name) if isinstance(answered.answer, dict) else None
+        if isinstance(count, int):
+            found = f", about {count} {what}"
+    return Finding("account", "ok", f"{account_id}: {answered.method.name} answers{found}")
 
 
 def _clock(client: Client) -> Finding:
     if client.date is None:
         return Finding("clock", "not_tried", "LiveChat did not tell its time")
-    ahead = datetime.now(UTC) - client.date
-    seconds = round(abs(ahead).total_seconds())
-    if abs(ahead) <= CLOCK_TOLERANCE:
+    wrong = clock_error(datetime.now(UTC), client.date)
+    if wrong is None:
         return Finding("clock", "ok", f"within {CLOCK_TOLERANCE.seconds} s of LiveChat's")
-    side = "ahead of" if ahead > timedelta() else "behind"
-    return Finding(
-        "clock",
-        "warning",
-        f"this host's is {timedelta(seconds=seconds)} {side} LiveChat's: let it be set by NTP",
-    )
+    message = f"this host's is {wrong} LiveChat's: let it be set by NTP"
+    return Finding("clock", "warning", message)

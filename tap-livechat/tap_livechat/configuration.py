@@ -12,7 +12,7 @@ has started the command, its project takes the place of the working folder; noth
 no folder above, and none that a package is installed in.
 
 The tap and the target are installed apart, and each has this file: they are the same but for the
-imports of their own package (tests/end_to_end/test_files.py).
+imports of their own package (tests/end_to_end/test_configuration.py).
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +32,12 @@ from dotenv import dotenv_values
 from tap_livechat.errors import SettingsError as SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ENVIRONMENT = "ENV"
-_TRUE = frozenset({"true", "yes", "1", "on"})
-_FALSE = frozenset({"false", "no", "0", "off", "n", "f"})
+# Any other word would be false to the SDK and to Meltano, and a dry run then writes.
+_TRUTH = dict.fromkeys(("true", "yes", "1", "on"), True)
+_TRUTH |= dict.fromkeys(("false", "no", "0", "off", "n", "f"), False)
 # Meltano: core/utils, ENV_VAR_PATTERN.
 _REFERENCE = re.compile(r"(?P<escape>\\)?\$(?:{(?P<curly>\w+)}|(?P<plain>[A-Z][A-Z0-9_]*))")
 _DOT = re.compile(r"(?<!\\)\.")
@@ -61,10 +64,6 @@ class _Found:
     value: Any
     called: str
     source: str
-
-    @property
-    def place(self) -> str:
-        return f"{self.called} in {self.source}"
 
 
 def read(
@@ -93,7 +92,7 @@ def read(
     values = {name: _typed(each, properties.get(name, {})) for name, each in found.items()}
     return Configuration(
         _of_text({name: value for name, value in values.items() if value not in (None, "")}),
-        {name: each.place for name, each in found.items()},
+        {name: f"{each.called} in {each.source}" for name, each in found.items()},
     )
 
 
@@ -130,12 +129,16 @@ def environment_name() -> str:
 
 def definition(plugin: str) -> dict[str, Any]:
     """A plugin as meltano.yml describes it, with what the active environment changes."""
-    project = _project()
-    found = _inherited(_plugins(project), plugin)
-    for environment in _dicts(project.get("environments")):
-        if environment.get("name") == environment_name():
-            changes = _plugins(_dict(environment.get("config"))).get(plugin, {})
-            found = _merged(found, changes)
+    project, active = _project(), environment_name()
+    try:
+        found = _inherited(_plugins(project), plugin)
+        for environment in _dicts(project.get("environments")):
+            if environment.get("name") == active:
+                changes = _plugins(_dict(environment.get("config"))).get(plugin, {})
+                found = _merged(found, changes)
+        _need_an_end(found)
+    except RecursionError:
+        raise SettingError("meltano.yml: a value is nested too deeply, or within itself") from None
     return found
 
 
@@ -151,7 +154,7 @@ def _whole(plugin: str, name: str, written: Any) -> Any:
     environment with the one in meltano.yml. What it hands down as a variable is whole, unless the
     object is meltano.yml's: then it is laid flat, with a path to each value.
     """
-    kind = "EXTRACT" if plugin.startswith("tap-") else "LOAD"
+    kind, role = ("EXTRACT", "EXTRACTOR") if plugin.startswith("tap-") else ("LOAD", "LOADER")
     text = os.environ.get(f"MELTANO_{kind}_{name.upper()}")
     if not isinstance(written, dict) or not text:
         return written
@@ -159,11 +162,9 @@ def _whole(plugin: str, name: str, written: Any) -> Any:
         handed = json.loads(text)
     except (ValueError, RecursionError):
         return written
-    own_name = os.environ.get(f"MELTANO_{kind}{'OR' if kind == 'EXTRACT' else 'ER'}_NAME")
-    of_meltano = _of_meltano(own_name or plugin)
-    set_there = of_meltano[name].value if name in of_meltano else None
-    if isinstance(set_there, dict) and dict(_paths(set_there)) == handed:
-        return set_there
+    there = _of_meltano(os.environ.get(f"MELTANO_{role}_NAME") or plugin).get(name)
+    if there and isinstance(there.value, dict) and dict(_paths(there.value)) == handed:
+        return there.value
     unfolded: Any = {}
     for path, value in handed.items() if isinstance(handed, dict) else ():
         if value is not None:
@@ -208,38 +209,26 @@ class _Twice(ValueError):
 
 def _json(text: str) -> Any:
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        _all_once(name for name, _ in pairs)
-        return dict(pairs)
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise _Twice(Counter(name for name, _ in pairs).most_common(1)[0][0])
+        return found
 
     try:
         value = json.loads(text, object_pairs_hook=object_of)
+        _need_an_end(value)
     except RecursionError:
-        raise _TooDeep from None
-    _need_an_end(value)
+        raise ValueError from None
     return value
 
 
-_ENDLESS = "meltano.yml: a value is nested too deeply, or within itself"
-
-
-class _TooDeep(ValueError):
-    """A value is nested as no setting is, or without end, as YAML can say it."""
-
-
 def _need_an_end(value: Any, levels: int = 100) -> None:
+    """A RecursionError if it is nested as no setting is, or within itself, as YAML can say it."""
     if not levels:
-        raise _TooDeep
+        raise RecursionError
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in below:
         _need_an_end(each, levels - 1)
-
-
-def _all_once(keys: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for key in keys:
-        if key in seen:
-            raise _Twice(key)
-        seen.add(key)
 
 
 def _of_dotenv() -> dict[str, str]:
@@ -316,7 +305,7 @@ def _typed(found: _Found, schema: Mapping[str, Any]) -> Any:
         return parsed(text)
     except _Twice as error:
         raise SettingError(f"`{found.called}`: {error} (in {found.source})") from None
-    except ValueError:
+    except (ValueError, KeyError):
         raise SettingError(f"`{found.called}` must be {wanted} (in {found.source})") from None
 
 
@@ -326,33 +315,18 @@ def _whole_number(text: str) -> int:
     return int(text)
 
 
-def _boolean(text: str) -> bool:
-    word = text.lower()
-    # Any other word would be false to the SDK and to Meltano, and a dry run then writes.
-    if word not in _TRUE | _FALSE:
-        raise ValueError
-    return word in _TRUE
-
-
-def _array(text: str) -> list[Any]:
+def _json_of(kind: type, text: str) -> Any:
     value = _json(text)
-    if not isinstance(value, list):
+    if not isinstance(value, kind):
         raise ValueError  # noqa: TRY004 - as a text that is no JSON
-    return value
-
-
-def _object(text: str) -> Any:
-    value = _json(text)
-    if not isinstance(value, dict):
-        raise ValueError  # noqa: TRY004 - as above
     return _with_plain_keys(value)
 
 
 _TYPES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "integer": ("a whole number", _whole_number),
-    "boolean": ("true or false", _boolean),
-    "array": ("a JSON array", _array),
-    "object": ("a JSON object", _object),
+    "boolean": ("true or false", lambda text: _TRUTH[text.lower()]),
+    "array": ("a JSON array", partial(_json_of, list)),
+    "object": ("a JSON object", partial(_json_of, dict)),
 }
 
 
@@ -362,65 +336,44 @@ def _project() -> dict[str, Any]:
         return {}
     import yaml  # noqa: PLC0415 - not needed with --config
 
+    class Loader(yaml.SafeLoader):  # type: ignore[misc] # it has no types
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node = super().compose_mapping_node(anchor)
+            seen = set[str]()
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                    continue
+                if key.value in seen:
+                    note = str(_Twice(key.value))
+                    raise yaml.MarkedYAMLError(problem_mark=key.start_mark, note=note)
+                seen.add(key.value)
+            return node
+
     try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        twice = _twice(node, set())
-        project = None if node is None else loader.construct_document(node)
+        project = Loader(path.read_text(encoding="utf-8")).get_single_data()
     except yaml.MarkedYAMLError as error:
-        # Not what it says, which may be a part of a value.
+        # Of its own texts only ours: PyYAML's may quote a value.
         mark = error.problem_mark or error.context_mark
         where = f"meltano.yml, line {mark.line + 1}" if mark else "meltano.yml"
-        raise SettingError(
-            f"{where}: this is not YAML; check the indents and quotes there"
-        ) from None
-    except RecursionError:
-        raise SettingError(_ENDLESS) from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        what = error.note or "this is not YAML; check the indents and quotes there"
+        raise SettingError(f"{where}: {what}") from None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise SettingError(f"meltano.yml cannot be read ({type(error).__name__})") from None
-    if twice is not None:
-        line, key = twice
-        raise SettingError(f"meltano.yml, line {line}: {_Twice(key)}")
     return _dict(project)
 
 
-def _twice(node: Any, looked_at: set[int]) -> tuple[int, str] | None:
-    """The line and name of the first key of a YAML node that its mapping has already."""
-    if id(node) in looked_at or not isinstance(getattr(node, "value", None), list):
-        return None
-    looked_at.add(id(node))
-    seen: set[str] = set()
-    for each in node.value:
-        key, below = each if isinstance(each, tuple) else (None, each)
-        if isinstance(key and key.value, str) and key.value != "<<":
-            if key.value in seen:
-                return key.start_mark.line + 1, key.value
-            seen.add(key.value)
-        if (found := _twice(below, looked_at)) is not None:
-            return found
-    return None
-
-
 def _plugins(section: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    plugins = _dict(section.get("plugins"))
-    try:
-        _need_an_end(plugins)
-    except _TooDeep:
-        raise SettingError(_ENDLESS) from None
-    kinds = plugins.values()
+    kinds = _dict(section.get("plugins")).values()
     return {str(each.get("name")): each for kind in kinds for each in _dicts(kind)}
 
 
 def _inherited(plugins: Mapping[str, dict[str, Any]], name: str) -> dict[str, Any]:
     """A plugin with what it has from its parents."""
-    line: list[dict[str, Any]] = []
-    while name in plugins and plugins[name] not in line:
-        line.append(plugins[name])
-        name = str(plugins[name].get("inherit_from"))
-    found: dict[str, Any] = {}
-    for each in reversed(line):
-        found = _merged(found, each)
-    return found
+    if name not in plugins:
+        return {}
+    own = plugins[name]
+    others = {each: plugins[each] for each in plugins if each != name}
+    return _merged(_inherited(others, str(own.get("inherit_from"))), own)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -440,6 +393,5 @@ def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        yield from (each for each in value if isinstance(each, dict))
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

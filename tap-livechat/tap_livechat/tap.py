@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk import Tap
@@ -15,10 +15,11 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.singerlib import Catalog
 
 from tap_livechat import check, configuration, selection, settings
 from tap_livechat.api import auth
-from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
+from tap_livechat.api.client import Client
 from tap_livechat.configuration import Configuration
 from tap_livechat.errors import BudgetError, LiveChatError, ScopeError, SettingsError
 from tap_livechat.singer.command import Command, Termination
@@ -30,9 +31,10 @@ from tap_livechat.singer.inputs import (
     check_state,
     content,
     meant,
+    wrong_else,
 )
 from tap_livechat.singer.messages import MessageWriter
-from tap_livechat.streams.archives import ArchivePass, ArchiveVisitors, ChatEvents, Chats
+from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, Chats
 from tap_livechat.streams.customers import CdpVisitors, CustomerVisitors
 from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
 from tap_livechat.streams.reports import DailyReports, QueuedVisitorsLeft
@@ -41,23 +43,32 @@ from tap_livechat.timestamps import parse
 
 if TYPE_CHECKING:
     import typing as t
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+
+_KEYS = {
+    kind.name: list(kind.primary_keys)
+    for kind in (
+        *(ArchiveVisitors, Chats, ChatEvents),
+        *(Agents, Groups, Tags, Bots, CustomerBans, QueuedVisitorsLeft, DailyReports),
+    )
+}
 
 
 @dataclass(frozen=True)
 class _Files:
     """What `--config` names, in the shape that the SDK's callbacks expect."""
 
-    tap: type[TapLiveChat]
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
     parse_env: bool = False
 
     @property
     def config(self) -> Configuration:
-        return self.tap._configuration(self.names)  # noqa: SLF001 - of the same file
+        TapLiveChat.append_builtin_config(settings.PROPERTIES)
+        return configuration.read(TapLiveChat.name, settings.PROPERTIES["properties"], self.names)
 
 
 class TapLiveChat(Tap):
@@ -90,8 +101,12 @@ class TapLiveChat(Tap):
         self.has_selection = options.get("catalog") is not None
         self.left_out: dict[str, ScopeError] = {}
         check_state(options.get("state"))
-        if isinstance(catalog := options.get("catalog"), (dict, list, int)):
-            check_catalog(catalog)
+        catalog: Any = options.get("catalog")
+        if isinstance(catalog, (dict, list, int)):
+            # Some catalogs have keys among the metadata alone, where the SDK's maps do not look.
+            for entry in check_catalog(catalog, _KEYS):
+                keys = _KEYS.get(entry["tap_stream_id"])
+                entry["key_properties"] = entry.get("key_properties") or keys
         super().__init__(
             config=self._found.values,
             # Of a look at the first rows: a STATE would pass what was not read.
@@ -103,41 +118,33 @@ class TapLiveChat(Tap):
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a property of the class
         """The SDK's own way to the environment would read a `.env` beside installed packages."""
-        return cls._configuration().values
-
-    @classmethod
-    def _configuration(cls, files: Sequence[str] = ()) -> Configuration:
-        cls.append_builtin_config(cls.config_jsonschema)
-        return configuration.read(cls.name, cls.config_jsonschema["properties"], files)
+        return _Files().config.values
 
     def discover_streams(self) -> Sequence[LiveChatStream]:
-        archives = ArchivePass(self.session)
-        agents, groups = Agents(self, self.session), Groups(self, self.session)
-        source = self.config.get("visitor_source")
-        return [
-            CustomerVisitors(self, self.session)
-            if source == "customers"
-            else CdpVisitors(self, self.session)
-            if source == "cdp"
-            else ArchiveVisitors(self, self.session, archives),
-            Chats(self, self.session, archives, agents, groups),
-            ChatEvents(self, self.session, archives),
-            agents,
-            groups,
-            *(
-                kind(self, self.session)
-                for kind in (Tags, Bots, CustomerBans, QueuedVisitorsLeft, DailyReports)
-            ),
+        visitors = {"customers": CustomerVisitors, "cdp": CdpVisitors}
+        kinds: list[type[LiveChatStream]] = [
+            # A text in any case: nobody checks the settings of `--discover`.
+            visitors.get(str(self.config.get("visitor_source")), ArchiveVisitors),
+            *(Chats, ChatEvents, Agents, Groups, Tags, Bots, CustomerBans),
+            *(QueuedVisitorsLeft, DailyReports),
         ]
+        return [kind(self) for kind in kinds]
+
+    def setup_mapper(self) -> None:
+        """As the SDK's, of what is selected: nothing is left of others for a map to work on."""
+        super(Tap, self).setup_mapper()
+        chosen = Catalog(
+            (name, entry)
+            for name, entry in self.catalog.items()
+            if entry.metadata.resolve_selection().get((), True)
+        )
+        self.mapper.register_raw_streams_from_catalog(chosen)
 
     @property
     def selected_streams(self) -> list[LiveChatStream]:
         """The visitors first: they matter most."""
-        selected = (
-            stream
-            for stream in self.streams.values()
-            if isinstance(stream, LiveChatStream) and stream.selected
-        )
+        all_of_them = cast("Iterable[LiveChatStream]", self.streams.values())
+        selected = (stream for stream in all_of_them if stream.selected)
         return sorted(selected, key=lambda stream: stream.name != "visitors")
 
     @property
@@ -150,14 +157,9 @@ class TapLiveChat(Tap):
     def session(self) -> Session:
         """What the streams of this run share."""
         if self._session is None:
-            config = self.config
+            config, user_agent = self.config, f"{self.name}/{self.plugin_version}"
             self._session = Session(
-                client=Client(
-                    config,
-                    auth.authenticator(config),
-                    self.logger,
-                    f"{self.name}/{self.plugin_version}",
-                ),
+                client=Client(config, auth.authenticator(config), self.logger, user_agent),
                 termination=self._termination,
                 lookback=timedelta(minutes=config["lookback_minutes"]),
                 start_date=parse(config.get("start_date")),
@@ -165,7 +167,6 @@ class TapLiveChat(Tap):
                 limit=self._limit,
                 page_size=min(config["page_size"], self._limit or config["page_size"]),
                 group_ids=list(config.get("group_ids") or ()),
-                include_customers_without_chats=config["include_customers_without_chats"],
             )
         return self._session
 
@@ -179,15 +180,7 @@ class TapLiveChat(Tap):
     def close(self) -> None:
         """End the run: say what it cost, and let go of the connections."""
         if self._session is not None:
-            count = self._session.client.count
-            by_method = ", ".join(f"{name} {made}" for name, made in sorted(count.made.items()))
-            self.logger.info(
-                "LiveChat requests: %d (%s), $%.5f at $%.2f per 1,000",
-                count.total,
-                by_method or "none",
-                count.dollars,
-                DOLLARS_PER_1000_REQUESTS,
-            )
+            self.logger.info("LiveChat requests: %s", self._session.client.count)
             self._session.client.close()
             self._session = None
 
@@ -197,7 +190,7 @@ class TapLiveChat(Tap):
         *,
         about: bool = False,
         about_format: str | None = None,
-        config: _Files | None = None,
+        config: _Files,
         state: t.IO[str] | None = None,
         catalog: t.IO[str] | None = None,
         check: str | None = None,
@@ -230,32 +223,31 @@ class TapLiveChat(Tap):
     @classmethod
     def _made(
         cls,
-        config: _Files | None,
+        config: _Files,
         catalog: t.IO[str] | None,
         *,
         most_requests: int | None = None,
         **options: Any,
     ) -> TapLiveChat:
         """A tap of what the command line names; what cannot be meant is an error."""
-        files = config.names if config else ()
-        found = cls._configuration(files)
+        found = config.config
         known = cls.config_jsonschema["properties"]
         for name in found.values.keys() - known.keys():
             cls.logger.warning("there is no setting %s%s", name, meant(name, known))
         if most_requests:
-            changed = {**found.values, "max_requests": most_requests}
-            found = Configuration(changed, found.places)
+            found.values["max_requests"] = most_requests
         chosen = content(catalog, "--catalog")
-        if chosen is None and (texts := selection.patterns(cls.name, files)) is not None:
+        if chosen is None and (texts := selection.patterns(cls.name, config.names)) is not None:
             chosen = selection.select(cls(config=found).catalog_dict, texts)
         tap = cls(config=found, catalog=chosen, **options)
-        check_maps(tap.config.get("stream_maps", {}), tap.streams)
+        fields = {name: getattr(stream, "fields", ()) for name, stream in tap.streams.items()}
+        check_maps(tap.config.get("stream_maps", {}), fields)
         if not tap.selected_streams:
             raise SettingsError(f"no stream is selected: there are {', '.join(tap.streams)}")
         return tap
 
     @classmethod
-    def _check(cls, config: _Files | None, catalog: t.IO[str] | None, *, as_json: bool) -> bool:
+    def _check(cls, config: _Files, catalog: t.IO[str] | None, *, as_json: bool) -> bool:
         """Print what `--check` finds; whether a run would work."""
         findings, billed = [], 0
         try:
@@ -281,7 +273,7 @@ class TapLiveChat(Tap):
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
         """The files as they were named: they are read when a run needs them, not for `--about`."""
         del ctx, param
-        return _Files(cls, value)
+        return _Files(value)
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
@@ -323,7 +315,10 @@ class TapLiveChat(Tap):
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
         validator = JSONSchemaValidator(self.config_jsonschema)
-        errors = [settings.described(error) for error in validator.iter_errors(config)]
+        if mistake := wrong_else(config.get("stream_maps")):
+            errors = [mistake]
+        else:
+            errors = [settings.described(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
             errors = list(settings.problems(config))
         errors = [self._found.placed(error) for error in errors]

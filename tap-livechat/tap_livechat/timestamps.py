@@ -7,6 +7,7 @@ while it may be the later moment.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
@@ -21,6 +22,15 @@ _FIRST_YEAR = 1970
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
+def clock_error(ours: datetime, theirs: datetime) -> str | None:
+    """By how much our clock is wrong ("0:02:00 ahead of"), or None for no more than is usual."""
+    ahead = ours - theirs
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return None
+    side = "ahead of" if ahead > timedelta() else "behind"
+    return f"{timedelta(seconds=round(abs(ahead).total_seconds()))} {side}"
+
+
 def parse(value: object) -> datetime | None:
     """The moment in UTC, or None for what is not a time (absent, empty, broken)."""
     try:
@@ -28,6 +38,14 @@ def parse(value: object) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo is UTC else _in_utc(moment)
+
+
+def of_header(text: str) -> datetime | None:
+    """The moment in UTC of a date as HTTP writes it, or None for what is none."""
+    try:
+        return _in_utc(parsedate_to_datetime(text))
+    except (ValueError, OverflowError):
+        return None
 
 
 def is_plausible(moment: datetime | None) -> TypeGuard[datetime]:
@@ -56,15 +74,5 @@ def render(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def normalise(value: object) -> str | None:
-    """The same moment in our one format, or None."""
-    moment = parse(value)
-    return None if moment is None else render(moment)
-
-
 def latest(moments: Iterable[datetime | None]) -> datetime | None:
-    newest: datetime | None = None
-    for moment in moments:
-        if moment is not None and (newest is None or moment > newest):
-            newest = moment
-    return newest
+    return max(filter(None, moments), default=None)

@@ -29,8 +29,9 @@ from target_marketo.singer.run_end import EXIT_SIGNAL, Stop, exit_code
 from target_marketo.singer.run_record import recorded, seen
 from target_marketo.store.activity_ledger import ActivityLedger
 from target_marketo.store.cache import Cache
-from target_marketo.store.database import StoreError, open_database
+from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog, mapping_digest
+from target_marketo.store.errors import StoreError
 from target_marketo.store.run_ledger import RunLedger
 from target_marketo.store.seen import SeenStreams
 from target_marketo.writes.kinds import kinds_of
@@ -202,6 +203,7 @@ def _favour_throughput() -> None:
     # Records leave no cycles behind: those that wait need not be searched again and again.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def _leave(code: int) -> None:

@@ -59,7 +59,7 @@ def measure(command: Sequence[str], *, feed: Sequence[str], env: dict[str, str])
         # Not ru_maxrss, in which Linux counts what this process held when it started the other.
         peak, pid = 0.0, 0
         while not pid:
-            peak = max(peak, _peak(process.pid))
+            peak = max(peak, peak_mebibytes(process.pid))
             time.sleep(_LOOK_SECONDS)
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         seconds = time.perf_counter() - started
@@ -71,7 +71,7 @@ def measure(command: Sequence[str], *, feed: Sequence[str], env: dict[str, str])
     return Measured(seconds, usage.ru_utime + usage.ru_stime, peak)
 
 
-def _peak(pid: int) -> float:
+def peak_mebibytes(pid: int) -> float:
     """The most memory that a process has held so far, in MiB; 0 if it is over."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")

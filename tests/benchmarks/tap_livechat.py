@@ -32,6 +32,7 @@ from singer_sdk.pagination import JSONPathPaginator
 
 from tap_livechat.api import payloads
 from tap_livechat.records import schemas, visitor
+from tap_livechat.records.row import Row
 from tap_livechat.timestamps import parse
 from tests.benchmarks.figures import Figure, note
 from tests.sandbox.livechat.client import LiveChatSandbox
@@ -265,9 +266,8 @@ class StockVisitors(RESTStream[str]):
 
     def post_process(self, row: dict[str, Any], context: Any = None) -> dict[str, Any]:
         chat = msgspec.convert(row, payloads.Chat)
-        assert chat.thread is not None
-        times = [event.created_at for event in chat.thread.events or () if event.created_at]
-        return visitor.from_archive(chat, visitor.customers(chat)[0], max(times))
+        found = Row.of(chat)
+        return visitor.from_archive(found, found.customers[0])
 
 
 class StockTap(Tap):

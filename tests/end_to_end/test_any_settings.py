@@ -23,8 +23,9 @@ from tap_livechat.tap import TapLiveChat
 from target_marketo.mapping import streams_setting
 from target_marketo.problems import SettingError
 from target_marketo.settings import SCHEMA, Settings
-from target_marketo.store.database import StoreError, open_database
+from target_marketo.store.database import open_database
 from target_marketo.store.error_log import mapping_digest
+from target_marketo.store.errors import StoreError
 from target_marketo.target import TargetMarketo
 from tests.damaged_replies import JSON, changed, torn
 

@@ -63,11 +63,16 @@ def _strikes(fault: Fault) -> bool:
 
 
 def _aimed(fault: Fault) -> Iterator[Fault]:
-    """The fault for the calls of each kind. Of an activity's three attempts one is left."""
+    """The fault for the calls of each kind: as long as it lasts, else so often that of an
+    activity's three attempts one is left.
+    """
     if not _strikes(fault) or fault.what == "token_expires":
         yield fault
         return
     for call in (*WRITES, ADD):
+        if fault.lasts is not None:
+            yield msgspec.structs.replace(fault, calls=(call,))
+            continue
         yield msgspec.structs.replace(
             fault,
             calls=(call,),

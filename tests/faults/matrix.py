@@ -375,7 +375,7 @@ def _fields_that_go() -> list[Trouble]:
 
 def matrix() -> list[Trouble]:
     """Every fault of the table, in its order."""
-    long_after = [each for each in _late_commits() if each.rows == ROWS]
+    crowded = [each for each in [*_outages(), *_late_commits()] if each.rows == ROWS]
     return [
         *_everything(),
         *_refusals(),
@@ -388,5 +388,7 @@ def matrix() -> list[Trouble]:
         *days(),
         *_somebody_else(),
         *_fields_that_go(),
-        *of_every_kind([*_refusals(), *_unknown_outcomes(), *_replies(), *_records(), *long_after]),
+        *of_every_kind(
+            [*_refusals(), *_unknown_outcomes(), *_replies(), *_records(), *crowded, *_clocks()]
+        ),
     ]

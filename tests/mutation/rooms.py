@@ -39,11 +39,16 @@ _ENGINE = tuple(
 )
 _ACTIVITIES = tuple(
     f"{_TESTS}/writes/test_{name}.py"
-    for name in ("activity_lane", "activity_reading", "custom_activities", "destinations")
+    for name in (
+        *("activity_call", "activity_lane", "activity_reading"),
+        *("custom_activities", "destinations"),
+    )
 )
-_STREAMS = tuple(
-    f"{_TAP_TESTS}/streams/test_{name}.py" for name in ("windows", "customers", "archives")
-)
+
+
+def _streams(*names: str) -> tuple[str, ...]:
+    return tuple(f"{_TAP_TESTS}/streams/test_{name}.py" for name in names)
+
 
 ROOMS = (
     Room(f"{_TARGET}/mapping/rules.py", _mapping("rules", "decisions")),
@@ -71,7 +76,10 @@ ROOMS = (
     Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(
         f"{_TARGET}/governor/decisions.py",
-        tuple(f"{_TESTS}/governor/test_{each}.py" for each in ("others", "governor", "adaptation")),
+        tuple(
+            f"{_TESTS}/governor/test_{each}.py"
+            for each in ("decisions", "others", "governor", "adaptation")
+        ),
     ),
     *(
         Room(f"{_TARGET}/governor/{name}.py", (f"{_TESTS}/governor/test_{name}.py",))
@@ -89,7 +97,18 @@ ROOMS = (
         Room(f"{_TARGET}/writes/{name}.py", (f"{_TESTS}/writes/test_repeatable.py",))
         for name in ("lanes", "repeatable", "static_lists", "program_members", "custom_objects")
     ),
-    Room(f"{_TAP}/streams/windows.py", (f"{_TAP_TESTS}/streams/test_windows.py",)),
-    Room(f"{_TAP}/timestamps.py", _STREAMS),
-    *(Room(f"{_TAP}/streams/{name}.py", _STREAMS) for name in ("archives", "stream", "customers")),
+    Room(
+        f"{_TAP}/timestamps.py",
+        (f"{_TAP_TESTS}/test_timestamps.py", f"{_TAP_TESTS}/records/test_visitor.py"),
+    ),
+    Room(f"{_TAP}/streams/windows.py", _streams("windows")),
+    Room(f"{_TAP}/streams/customers.py", _streams("customers")),
+    Room(
+        f"{_TAP}/streams/archives.py",
+        _streams("archive_pass", "stream", "archives"),
+    ),
+    Room(
+        f"{_TAP}/streams/stream.py",
+        _streams("stream", "archive_pass", "customers"),
+    ),
 )

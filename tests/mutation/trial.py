@@ -35,6 +35,7 @@ for _name in ("jsonschema", "msgspec", "requests", "singer_sdk.target_base", "sq
 _MEMORY = 3 << 30  # bytes, for a mutant that fills a list for ever
 _OPTIONS = (
     *("-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-profile=mutation"),
+    *("-k", "not postgresql"),  # a server to start for each mutant; SQLite and memory see the same
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # it is loaded already
 )
 # No example is searched for twice, none is made small, and a slow machine is no fault.

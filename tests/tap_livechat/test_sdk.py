@@ -53,3 +53,9 @@ class TestTapLiveChat(
     )
 ):
     """Every stream as it comes out of `list_archives` and the configuration API."""
+
+
+def test_discovery_asks_for_no_settings_that_are_right() -> None:
+    found = TapLiveChat(config={"visitor_source": ["cdp"]}, validate_config=False).catalog_dict
+
+    assert "visitors" in [stream["tap_stream_id"] for stream in found["streams"]]

@@ -19,7 +19,7 @@ from target_marketo.governor import GovernorError
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.problems import SettingError
 from target_marketo.singer.run_end import EXIT_FAILED, Stop
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from target_marketo.target import TargetMarketo
 from tests.faults.launch import hurry_target
 from tests.target_marketo.conftest import lines

@@ -1,8 +1,5 @@
 """Credentials: a personal access token, a bearer token, or OAuth with a refresh token.
 
-`authorization()` gives the header to send; when LiveChat rejects it, `renew()` says whether there
-is another one to try.
-
 A refresh token may rotate (LiveChat: OAuth, "Refresh token": web apps' do): the reply then holds
 the next one, and the one in the settings is dead. It is kept in the user's state folder, readable
 by nobody else, or the next run could not start.
@@ -15,14 +12,15 @@ import hashlib
 import math
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
+from urllib.parse import unquote
 
 import msgspec
 import requests
-from requests.auth import AuthBase
 
 from tap_livechat.api.replies import UNREADABLE
 from tap_livechat.errors import AuthenticationError, SettingsError, UnavailableError
@@ -30,7 +28,8 @@ from tap_livechat.errors import AuthenticationError, SettingsError, UnavailableE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TIMEOUT_SECONDS = (10, 30)
+# LiveChat gives up after 15 s on its side.
+TIMEOUT_SECONDS = (10, 30)
 _TRIES = 4
 # A token that ends within a minute may end on its way.
 _EXPIRY_MARGIN_SECONDS = 60.0
@@ -38,7 +37,8 @@ _EXPIRY_MARGIN_SECONDS = 60.0
 _LIFETIME_SECONDS = 8 * 3600.0
 _ALL_CHATS = "chats--all:"
 _LONGEST_SECONDS = 10.0**9
-_KINDS = (
+# The settings of each way to sign in.
+KINDS = (
     ("account_id", "personal_access_token"),
     ("access_token",),
     ("client_id", "client_secret", "refresh_token"),
@@ -66,15 +66,9 @@ class Grant:
         return bool(self.scopes) and not any(each.startswith(_ALL_CHATS) for each in self.scopes)
 
 
-class Signature(AuthBase):
-    """As requests' own `auth`: what a .netrc file says of the host does not replace it."""
-
-    def __init__(self, authorization: str) -> None:
-        self._authorization = authorization
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._authorization
-        return request
+def unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """As requests' `auth`: what a .netrc file says of the host does not replace our header."""
+    return request
 
 
 class Authenticator:
@@ -167,21 +161,16 @@ class RefreshedToken(Authenticator):
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(2.0 ** (attempt - 1))
-            try:
+            with suppress(requests.RequestException, *UNREADABLE):  # their texts may hold the form
                 reply = requests.post(
-                    self._url, data=form, timeout=_TIMEOUT_SECONDS, allow_redirects=False
+                    self._url, data=form, timeout=TIMEOUT_SECONDS, allow_redirects=False
                 )
-            except requests.RequestException:
-                continue  # the text of the exception may hold the form
-            if reply.status_code in {429, *range(500, 600)}:
-                continue
-            if not reply.ok or reply.is_redirect:
-                return None
-            try:
+                if reply.status_code in {429, *range(500, 600)}:
+                    continue
+                if not reply.ok or reply.is_redirect:
+                    return None
                 granted: dict[str, Any] = msgspec.json.decode(reply.content, type=dict[str, Any])
-            except UNREADABLE:
-                continue
-            return granted
+                return granted
         raise UnavailableError(
             f"LiveChat's token endpoint did not answer in {_TRIES} tries; try again later, "
             "or check accounts_url"
@@ -199,7 +188,8 @@ class RotatedToken:
     def __init__(self, client_id: str, configured_token: str) -> None:
         # Keyed by the token in the settings: a new one there starts a new chain.
         name = hashlib.sha256(f"{client_id}\0{configured_token}".encode()).hexdigest()[:32]
-        self._path = _state_folder() / f"refresh-token-{name}"
+        home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        self._path = Path(home) / "tap-livechat" / f"refresh-token-{name}"
 
     def read(self) -> str | None:
         try:
@@ -236,28 +226,24 @@ class RotatedToken:
             ) from None
 
 
-def _state_folder() -> Path:
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "tap-livechat"
-
-
 def look_up(accounts_url: str, authorization: str) -> Grant | None:
     """What LiveChat's OAuth server says of a token; None if nothing (it may know no such token)."""
-    url = f"{accounts_url.rstrip('/')}/v2/info"
-    try:
+    with suppress(requests.RequestException, *UNREADABLE):  # their texts may hold the token
         reply = requests.get(
-            url, auth=Signature(authorization), timeout=_TIMEOUT_SECONDS, allow_redirects=False
+            f"{accounts_url.rstrip('/')}/v2/info",
+            headers={"Authorization": authorization},
+            auth=unchanged,
+            timeout=TIMEOUT_SECONDS,
+            allow_redirects=False,
         )
         if reply.status_code == HTTPStatus.OK:
             return Grant.of(msgspec.json.decode(reply.content, type=dict[str, Any]))
-    except (requests.RequestException, *UNREADABLE):
-        pass  # the text of the exception may hold the token
     return None
 
 
 def check_credentials(config: Mapping[str, Any]) -> str | None:
     """What is wrong with the credentials, or None."""
-    begun = [kind for kind in _KINDS if any(config.get(name) for name in kind)]
+    begun = [kind for kind in KINDS if any(config.get(name) for name in kind)]
     if len(begun) > 1:
         # One would win in silence: of an account that inherits another's settings, the wrong one.
         ways = " and ".join("/".join(name for name in kind if config.get(name)) for kind in begun)
@@ -265,17 +251,17 @@ def check_credentials(config: Mapping[str, Any]) -> str | None:
             f"more than one way to sign in is set, {ways}: leave one; what another account is "
             "inherited from is taken away by an empty setting"
         )
-    for kind in begun:
-        missing = [name for name in kind if not config.get(name)]
-        if missing:
-            given = ", ".join(name for name in kind if config.get(name))
-            return f"{' and '.join(missing)} is missing: it belongs to {given}"
-        return None
-    return (
-        "no credentials: set account_id and personal_access_token (LiveChat: Developer Console, "
-        "Tools, Personal Access Tokens), or access_token, or client_id, client_secret and "
-        "refresh_token"
-    )
+    if not begun:
+        return (
+            "no credentials: set account_id and personal_access_token (LiveChat: Developer "
+            "Console, Tools, Personal Access Tokens), or access_token, or client_id, "
+            "client_secret and refresh_token"
+        )
+    given = [name for name in begun[0] if config.get(name)]
+    missing = [name for name in begun[0] if name not in given]
+    if missing:
+        return f"{' and '.join(missing)} is missing: it belongs to {', '.join(given)}"
+    return None
 
 
 def authenticator(config: Mapping[str, Any]) -> Authenticator:
@@ -286,5 +272,5 @@ def authenticator(config: Mapping[str, Any]) -> Authenticator:
         return Authenticator(f"Basic {basic}", config["account_id"])
     if config.get("access_token"):
         # Tokens copied from an address bar have their colon escaped.
-        return Authenticator("Bearer " + str(config["access_token"]).replace("%3A", ":"))
+        return Authenticator("Bearer " + unquote(str(config["access_token"])))
     return RefreshedToken(config)

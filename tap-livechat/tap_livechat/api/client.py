@@ -12,8 +12,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -23,7 +22,7 @@ import msgspec
 import requests
 import urllib3
 
-from tap_livechat.api.auth import Signature
+from tap_livechat.api.auth import TIMEOUT_SECONDS, unchanged
 from tap_livechat.api.replies import UNREADABLE
 from tap_livechat.api.retries import (
     Pace,
@@ -31,13 +30,12 @@ from tap_livechat.api.retries import (
     RetryableError,
     ThrottledError,
     Verdict,
-    again_later,
-    final,
+    failure,
     retry_after_seconds,
     verdict,
 )
 from tap_livechat.errors import BudgetError, RefusedError, UnavailableError
-from tap_livechat.timestamps import CLOCK_TOLERANCE
+from tap_livechat.timestamps import clock_error, of_header
 
 if TYPE_CHECKING:
     import logging
@@ -51,8 +49,6 @@ T = TypeVar("T")
 # A page in one piece: requests' own pieces are of 10 KB, and each costs as much as reading it.
 _PIECE_BYTES = 2**20
 
-# LiveChat gives up after 15 s on its side.
-TIMEOUT_SECONDS = (10, 30)
 DOLLARS_PER_1000_REQUESTS = 0.27
 # Where the connection was never made. Any other request may have been answered, and billed.
 _NOT_SENT = (
@@ -82,6 +78,11 @@ class RequestCount:
     def dollars(self) -> float:
         return self.billed * DOLLARS_PER_1000_REQUESTS / 1000
 
+    def __str__(self) -> str:
+        by_method = ", ".join(f"{name} {made}" for name, made in sorted(self.made.items()))
+        price = f"${self.dollars:.5f} at ${DOLLARS_PER_1000_REQUESTS:.2f} per 1,000"
+        return f"{self.total} ({by_method or 'none'}), {price}"
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -101,20 +102,18 @@ class Client:
         self.authenticator = authenticator
         self.count = RequestCount()
         self._logger = logger
-        self._api_url = config["api_url"].rstrip("/")
-        self._cdp_url = config["cdp_url"].rstrip("/")
-        self._version = config["api_version"]
-        self._most: int | None = config.get("max_requests")
+        self._config = config
         self._region: str | None = config.get("region") or None
         self._announced: set[str] = set()
         self._pace = Pace()
         self.date: datetime | None = None  # LiveChat's clock, as of its newest reply
         self._session = requests.Session()
-        # Proxies and certificates, as requests finds them: for each host once, not each request.
+        # Proxies and certificates, as requests finds them: for each method once, not each request.
         self._surroundings = cache(
             lambda url: self._session.merge_environment_settings(url, {}, True, None, None)  # noqa: FBT003 - requests' own
         )
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.auth = unchanged
         self._session.headers.update(
             {
                 "User-Agent": user_agent,
@@ -138,28 +137,23 @@ class Client:
                 time.sleep(due)
             try:
                 answer = self.call_once(method, payload, decode)
-            except RetryableError as failure:
-                self._wait(method, failure, patience)
+            except RetryableError as error:
+                # What a broken connection leaves behind refers to itself, buffers included, and a
+                # run looks for such things seldom (`TapLiveChat.invoke`): a thousand take 50 MB.
+                gc.collect()
+                if isinstance(error, ThrottledError):
+                    self._pace.throttled()
+                seconds = patience.wait(error)
+                if seconds is None:
+                    raise UnavailableError(
+                        f"{method.name}: {error}, in spite of {patience.tries} tries; "
+                        "the next run goes on from the last STATE"
+                    ) from None
+                self.warn(f"{method.name}: {error}; try {patience.tries + 1} in {seconds:.1f} s")
+                time.sleep(seconds)
             else:
                 self._pace.replied()
                 return answer
-
-    def _wait(self, method: Method, failure: RetryableError, patience: Patience) -> None:
-        # What a broken connection leaves behind refers to itself, buffers included, and a run looks
-        # for such things seldom (`TapLiveChat.invoke`): a thousand would take 50 MB.
-        gc.collect()
-        if isinstance(failure, ThrottledError):
-            self._pace.throttled()
-        seconds = patience.wait(failure)
-        if seconds is None:
-            raise UnavailableError(
-                f"{method.name}: {failure}, in spite of {patience.tries} tries; "
-                "the next run goes on from the last STATE"
-            ) from None
-        self._logger.warning(
-            "%s: %s; try %d in %.1f s", method.name, str(failure), patience.tries + 1, seconds
-        )
-        time.sleep(seconds)
 
     def call_once(
         self, method: Method, payload: Mapping[str, Any], decode: Callable[[bytes], T]
@@ -172,46 +166,44 @@ class Client:
         body = msgspec.json.encode(payload)
         mended = set[Verdict]()  # each may be done once
         while True:
-            authorization = self.authenticator.authorization()
-            reply = self._send(method, body, authorization)
+            reply = self._send(method, body)
             if reply.status == HTTPStatus.OK:
                 try:
                     return decode(reply.body)
                 except UNREADABLE as error:
                     if _error_of(reply.body)[0] is None:
-                        raise RetryableError(_what_is_wrong(error)) from None
+                        is_json = isinstance(error, msgspec.ValidationError)
+                        lacks = "of the documented form" if is_json else "complete JSON"
+                        raise RetryableError(f"the reply is not {lacks}") from None
             error_type, region = _error_of(reply.body)
             judged = verdict(reply.status, error_type)
-            what = error_type or f"HTTP {reply.status}"
-            if judged in {Verdict.RETRY, Verdict.THROTTLED}:
-                asked = retry_after_seconds(reply.headers.get("Retry-After"), datetime.now(UTC))
-                raise again_later(method, judged, what, asked)
             if judged is Verdict.REDIRECT and region and judged not in mended:
                 self._move_to(region, method)
             elif judged is not Verdict.RENEW or judged in mended or not self.authenticator.renew():
-                raise final(method, judged, what, region)
+                what = error_type or f"HTTP {reply.status}"
+                asked = retry_after_seconds(reply.headers.get("Retry-After"), self.now())
+                raise failure(method, judged, what, region, asked)
             mended.add(judged)
 
     def now(self) -> datetime:
         """LiveChat's time: the one of its newest reply; the host's before there is one."""
         return self.date or datetime.now(UTC)
 
-    def _send(self, method: Method, body: bytes, authorization: str) -> Reply:
+    def _send(self, method: Method, body: bytes) -> Reply:
         """One request. No text of an exception leaves here: it may hold more than it should."""
-        if self._most is not None and self.count.billed >= self._most:
-            raise BudgetError(f"max_requests: {self._most} requests were made")
-        base = self._cdp_url if method.api == "cdp" else self._api_url
+        headers = {"Authorization": self.authenticator.authorization()}
+        if self._region:
+            headers["X-Region"] = self._region
+        most = self._config.get("max_requests")
+        if most is not None and self.count.billed >= most:
+            raise BudgetError(f"max_requests: {most} requests were made")
         self.count.made[method.name] += 1
         self._pace.sent()
         began = datetime.now(UTC)
         try:
-            reply = self._post(base, method.path(self._version), body, authorization)
-        except (
-            requests.exceptions.InvalidHeader,
-            requests.exceptions.InvalidSchema,
-            requests.exceptions.InvalidURL,
-        ):
-            self.count.unbilled += 1  # it was never sent
+            reply = self._post(method.url(self._config), body, headers)
+        except ValueError:  # of an address, a header, a proxy: it was never sent
+            self.count.unbilled += 1
             raise RefusedError(
                 f"{method.name}: api_url or cdp_url is not an address, or region not a name"
             ) from None
@@ -229,31 +221,25 @@ class Client:
         return reply
 
     def _look_at_the_clock(self, reply: Reply, began: datetime) -> None:
-        try:
-            date = parsedate_to_datetime(reply.headers["Date"]).astimezone(UTC)
-        except (KeyError, ValueError, OverflowError):
+        date = of_header(reply.headers.get("Date", ""))
+        if date is None:
             return  # then the host's has to do
-        ended = datetime.now(UTC)
-        if self.date is None and not (began - CLOCK_TOLERANCE <= date <= ended + CLOCK_TOLERANCE):
-            off = round((ended - date).total_seconds())
-            self._logger.warning(
-                "this host's clock is %s %s LiveChat's, which is the one that counts (%s)",
-                timedelta(seconds=abs(off)),
-                "ahead of" if off > 0 else "behind",
-                f"{date:%Y-%m-%dT%H:%M:%SZ}",
+        # By our clock the reply was made when it says so, or as near to that as it can have been.
+        wrong = clock_error(min(max(began, date), datetime.now(UTC)), date)
+        if wrong and "Date" not in self._announced:
+            self._announced.add("Date")
+            self.warn(
+                f"this host's clock is {wrong} LiveChat's, which is the one that counts "
+                f"({date:%Y-%m-%dT%H:%M:%SZ})"
             )
         self.date = date
 
-    def _post(self, base: str, path: str, body: bytes, authorization: str) -> Reply:
-        headers = {"X-Region": self._region} if self._region else None
-        request = requests.Request(
-            "POST", f"{base}/{path}", headers, data=body, auth=Signature(authorization)
-        )
+    def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         with self._session.send(
-            self._session.prepare_request(request),
+            self._session.prepare_request(requests.Request("POST", url, headers, data=body)),
             timeout=TIMEOUT_SECONDS,
             allow_redirects=False,
-            **self._surroundings(base),
+            **self._surroundings(url),
         ) as reply:
             whole = io.BytesIO()  # which gives away its content without a second copy
             for piece in reply.iter_content(_PIECE_BYTES):
@@ -262,10 +248,9 @@ class Client:
 
     def _move_to(self, region: str, method: Method) -> None:
         self._region = region
-        self._logger.warning(
-            "%s: the account lives in region '%s'; set `region` to it to save a request per run",
-            method.name,
-            region,
+        self.warn(
+            f"{method.name}: the account lives in region '{region}'; set `region` to it to save a "
+            "request per run"
         )
 
     def warn(self, message: str) -> None:
@@ -277,14 +262,10 @@ class Client:
             date = reply.headers.get(header)
             if date and header not in self._announced:
                 self._announced.add(header)
-                self._logger.warning(
-                    "LiveChat announces for %s v%s: %s %s",
-                    method.name,
-                    method.version or self._version,
-                    header,
-                    # A header is foreign text.
-                    re.sub(r"[^\w:+., -]", "", date)[:40],
-                )
+                version = method.version or self._config["api_version"]
+                # A header is foreign text.
+                told = re.sub(r"[^\w:+., -]", "", date)[:40]
+                self.warn(f"LiveChat announces for {method.name} v{version}: {header} {told}")
 
 
 def _was_not_sent(error: requests.RequestException) -> bool:
@@ -309,12 +290,6 @@ def _error_of(body: bytes) -> tuple[str | None, str | None]:
     data = error.get("data")
     region = data.get("region") if isinstance(data, dict) else None
     return _name_or_none(error.get("type")), _name_or_none(region)
-
-
-def _what_is_wrong(error: Exception) -> str:
-    if isinstance(error, msgspec.ValidationError):
-        return "the reply is not of the documented form"
-    return "the reply is not complete JSON"
 
 
 def _name_or_none(value: object) -> str | None:

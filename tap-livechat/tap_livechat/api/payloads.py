@@ -127,9 +127,9 @@ class Said(Payload):
 
 
 class Event(Said):
-    """All of an event."""
+    """All of an event; its fields are called as those of `chat_events`."""
 
-    id: Id | None = None
+    event_id: Id | None = msgspec.field(default=None, name="id")
     form_id: Any = None
     text: Text | None = None
     custom_id: Text | None = None
@@ -205,13 +205,13 @@ class TranscribedChat(Chat, kw_only=True):
 
 
 class ThreadSummary(Payload):
-    id: Id | None = None
-    created_at: Moment | None = None
+    id: Id
+    created_at: Moment
     active: Any = None
 
 
 class ChatSummary(Payload):
-    id: Id | None = None
+    id: Id
     last_thread_summary: ThreadSummary | None = None
     last_thread_info: ThreadSummary | None = None  # its name in version 3.7
 
@@ -225,10 +225,16 @@ class Chats(Payload):
     next_page_id: str | None = None
 
 
+class Customer(User, kw_only=True):
+    """A row of `list_customers`."""
+
+    id: Id
+
+
 class Customers(Payload):
     """The reply of `list_customers`."""
 
-    customers: list[User] | None = None
+    customers: list[Customer] | None = None
     total_customers: int | None = None
     next_page_id: str | None = None
 
@@ -241,7 +247,7 @@ class Monitoring(User):
 
 
 class CdpCustomer(Payload):
-    customer_id: Id | None = None
+    customer_id: Id
     monitoring: Monitoring | None = None
     custom_fields: Object | None = None  # by the app that defined them
     statistics: Statistics | None = None
@@ -364,7 +370,9 @@ def _mended_parts(value: Any, container: Any, kinds: tuple[Any, ...]) -> Any:
         return [item for item in items if item is not None]
     if container is None and isinstance(value, dict):
         fields = msgspec.structs.fields(kinds[0])
-        found = {f.name: mended(value[f.name], f.type) for f in fields if f.name in value}
+        found = {
+            f.name: mended(value[f.encode_name], f.type) for f in fields if f.encode_name in value
+        }
         if any(f.required and found.get(f.name) in (None, "") for f in fields):
             raise msgspec.ValidationError("a part that is needed is missing")
         return kinds[0](**found)

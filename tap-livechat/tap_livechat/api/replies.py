@@ -6,20 +6,18 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from tap_livechat.api import payloads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
 P = TypeVar("P", bound=payloads.Payload | list[Any])
 T = TypeVar("T")
-OpenThreadRows = list[tuple[str, str, "datetime"]]
-"""Chat id, thread id and start."""
 
 _PART_BYTES = 2**22
 
@@ -37,23 +35,22 @@ class Decoder(Generic[P]):
 
     def __init__(self, kind: type[P]) -> None:
         self._kind = kind
-        self._container: type = get_origin(kind) or dict
         self._decode: Callable[[bytes], P] = msgspec.json.Decoder(kind).decode
 
     def __call__(self, reply: bytes) -> P:
         try:
             return _read(self._decode, reply)
         except msgspec.ValidationError:
-            found = _read(msgspec.json.decode, reply)
-        if not isinstance(found, self._container):
-            raise msgspec.ValidationError(f"the reply is no {self._container.__name__}")
-        mended: P = payloads.mended(found, self._kind)
+            mended: P | None = payloads.mended(_read(_anything, reply), self._kind)
+        if mended is None:
+            raise msgspec.ValidationError("the reply is of another type")
         return mended
 
 
 def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
     """Without NUL, and with U+FFFD for each half of a pair: no e-mail address has that."""
-    if b"\\u0000" in reply:
+    # One byte is found a hundred times faster than six.
+    if b"\\" in reply and b"\\u0000" in reply:
         reply = _NUL.sub(rb"\1", reply)
     try:
         return decode(reply)
@@ -67,6 +64,25 @@ def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
     except ValueError:
         raise msgspec.DecodeError("the reply is not complete JSON") from None
     return decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)).encode())
+
+
+def _anything(reply: bytes) -> Any:
+    """Any JSON, with null for a number that no computer holds: it is valid, and one of details."""
+    try:
+        return msgspec.json.decode(reply)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return json.loads(reply, parse_float=_held, parse_int=_held, parse_constant=_held)
+    except ValueError:
+        raise msgspec.DecodeError("the reply is not complete JSON") from None
+
+
+def _held(digits: str) -> int | float | None:
+    with suppress(msgspec.ValidationError):
+        number: int | float = msgspec.json.decode(digits)
+        return number
+    return None
 
 
 _decode_chats = Decoder(payloads.Chats)
@@ -87,8 +103,20 @@ class _Page(payloads.Payload, Generic[T]):
 _decode_frame = msgspec.json.Decoder(_Page[msgspec.Raw]).decode
 
 
+@dataclass(frozen=True, slots=True)
 class ArchivesPage:
-    """A page of `list_archives`: chats, each with one of its threads, by the few megabytes.
+    """A page of `list_archives`: chats, each with one of its threads, by the few megabytes."""
+
+    parts: Iterable[list[payloads.Chat]]
+    found_chats: int | None
+    next_page_id: str | None
+
+    def __iter__(self) -> Iterator[list[payloads.Chat]]:
+        return iter(self.parts)
+
+
+class Archives:
+    """Decodes a page of `list_archives`; `msgspec.DecodeError` if it is not whole.
 
     A reply may be of any size: a thread has up to as many events as were said. What is decoded of
     it takes ten times its bytes, so a large one is decoded in parts, and a part is forgotten for
@@ -96,54 +124,41 @@ class ArchivesPage:
     read.
     """
 
-    def __init__(self, reply: bytes, kind: _Kind) -> None:
-        self._decode = kind.chat
-        self._whole: list[payloads.Chat] | None = None
-        self._parts: list[list[msgspec.Raw]] = []
+    def __init__(self, kind: type[payloads.Chat]) -> None:
+        self._row = Decoder(kind)
+        self._whole = msgspec.json.Decoder(_Page[kind]).decode  # type: ignore[valid-type] # msgspec's own
+
+    def __call__(self, reply: bytes) -> ArchivesPage:
         page: _Page[Any] | None = None
+        parts: Iterable[list[payloads.Chat]] = ()
         if len(reply) <= _PART_BYTES:
             with suppress(msgspec.ValidationError):  # then row by row, each as far as it fits
-                page = _read(kind.page, reply)
-                self._whole = page.chats
+                page = _read(self._whole, reply)
+                parts = [page.chats] if page.chats else ()
         if page is None:
             page = _read(_decode_frame, reply)
-            self._parts = list(_parts(page.chats or ()))
-            for part in self._parts:
+            raw = list(_parts(page.chats or ()))
+            for part in raw:
                 self._rows(part)
+            parts = self._one_by_one(raw)
         _need_list(page.chats, page.found_chats)
-        self.found_chats = page.found_chats
-        self.next_page_id = page.next_page_id
+        return ArchivesPage(parts, page.found_chats, page.next_page_id)
 
-    def __iter__(self) -> Iterator[list[payloads.Chat]]:
-        if self._whole:
-            yield self._whole
-        for part in self._parts:
-            yield self._rows(part)
+    def _one_by_one(self, parts: list[list[msgspec.Raw]]) -> Iterator[list[payloads.Chat]]:
+        """A part that was read is let go, and with the last one the reply itself.
+
+        The next reply is received while somebody still holds this page.
+        """
+        while parts:
+            yield self._rows(parts.pop(0))
 
     def _rows(self, part: list[msgspec.Raw]) -> list[payloads.Chat]:
-        return [self._decode(bytes(raw)) for raw in part]
+        return [self._row(bytes(raw)) for raw in part]
 
 
-class _Kind:
-    """How a chat is decoded, and a page of them all."""
-
-    def __init__(self, chat: type[payloads.Chat]) -> None:
-        self.chat = Decoder(chat)
-        self.page = msgspec.json.Decoder(_Page[chat]).decode  # type: ignore[valid-type] # msgspec's own
-
-
-_PLAIN = _Kind(payloads.Chat)
-_TRANSCRIBED = _Kind(payloads.TranscribedChat)
-
-
-def archives(reply: bytes) -> ArchivesPage:
-    """A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
-    return ArchivesPage(reply, _PLAIN)
-
-
-def transcripts(reply: bytes) -> ArchivesPage:
-    """The same, with all of the threads' events: each chat is a `payloads.TranscribedChat`."""
-    return ArchivesPage(reply, _TRANSCRIBED)
+archives = Archives(payloads.Chat)
+transcripts = Archives(payloads.TranscribedChat)
+"""With all of the threads' events: each chat is a `payloads.TranscribedChat`."""
 
 
 def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
@@ -159,11 +174,10 @@ def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
         yield part
 
 
-@dataclass(frozen=True, slots=True)
-class ChatsPage:
-    """A page of `list_chats`."""
+class ChatsPage(NamedTuple):
+    """A page of `list_chats`: of each open chat its id, its thread's id and start."""
 
-    threads: OpenThreadRows
+    threads: list[tuple[str, str, datetime]]
     next_page_id: str | None
 
 
@@ -175,11 +189,8 @@ def open_chats(reply: bytes) -> ChatsPage:
     rows = []
     for chat in found or ():
         thread = chat.last_thread_summary or chat.last_thread_info
-        if thread is None or not thread.active:
-            continue  # nothing is said in it
-        if not (chat.id and thread.id and thread.created_at):
-            raise msgspec.ValidationError("an open chat without its ids or its time")
-        rows.append((chat.id, thread.id, thread.created_at))
+        if thread and thread.active is not False:  # else nothing is said in it
+            rows.append((chat.id, thread.id, thread.created_at))
     return ChatsPage(rows, decoded.next_page_id)
 
 

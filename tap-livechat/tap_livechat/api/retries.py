@@ -9,8 +9,6 @@ from __future__ import annotations
 import random
 import re
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -22,9 +20,11 @@ from tap_livechat.errors import (
     ScopeError,
     UnavailableError,
 )
+from tap_livechat.timestamps import of_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from tap_livechat.api.methods import Method
 
@@ -52,7 +52,8 @@ class Verdict(Enum):
     REFUSED = auto()  # final
 
 
-VERDICTS = {
+# By the reply's `error.type`, or else by its status.
+VERDICTS: dict[str | int | None, Verdict] = {
     "too_many_requests": Verdict.THROTTLED,
     "internal": Verdict.RETRY,
     "request_timeout": Verdict.RETRY,
@@ -61,6 +62,10 @@ VERDICTS = {
     "misdirected_request": Verdict.REDIRECT,
     "authorization": Verdict.SCOPE,
     "missing_access": Verdict.SCOPE,
+    HTTPStatus.TOO_MANY_REQUESTS: Verdict.THROTTLED,
+    HTTPStatus.REQUEST_TIMEOUT: Verdict.RETRY,
+    HTTPStatus.UNAUTHORIZED: Verdict.RENEW,
+    HTTPStatus.FORBIDDEN: Verdict.SCOPE,
 }
 _NO_CDP = (
     "only accounts with the Text App have a Customer Data Platform; for others set visitor_source "
@@ -81,22 +86,12 @@ ADVICE = {
 }
 
 
-_BY_STATUS: dict[int, Verdict] = {
-    HTTPStatus.TOO_MANY_REQUESTS: Verdict.THROTTLED,
-    HTTPStatus.REQUEST_TIMEOUT: Verdict.RETRY,
-    HTTPStatus.UNAUTHORIZED: Verdict.RENEW,
-    HTTPStatus.FORBIDDEN: Verdict.SCOPE,
-}
-
-
 def verdict(status: int, error_type: str | None) -> Verdict:
-    if error_type in VERDICTS:
-        return VERDICTS[error_type]
     if error_type in ADVICE:
         return Verdict.REFUSED
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict.RETRY
-    return _BY_STATUS.get(status, Verdict.REFUSED)
+    is_outage = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    unknown = Verdict.RETRY if is_outage else Verdict.REFUSED
+    return VERDICTS.get(error_type, VERDICTS.get(status, unknown))
 
 
 class RetryableError(Exception):
@@ -111,20 +106,17 @@ class ThrottledError(RetryableError):
     """Too many requests. It says nothing of this one, and uses up none of its tries."""
 
 
-def again_later(
-    method: Method, judged: Verdict, what: str, asked_seconds: float | None
+def failure(
+    method: Method, judged: Verdict, what: str, region: str | None, asked_seconds: float | None
 ) -> LiveChatError | RetryableError:
-    """Of a verdict RETRY or THROTTLED; `what` was answered."""
-    if asked_seconds is not None and asked_seconds > LONGEST_RETRY_AFTER_SECONDS:
+    """Of a verdict, where nothing can be mended at once; `what` was answered."""
+    if judged in {Verdict.RETRY, Verdict.THROTTLED}:
+        if asked_seconds is None or asked_seconds <= LONGEST_RETRY_AFTER_SECONDS:
+            kind = ThrottledError if judged is Verdict.THROTTLED else RetryableError
+            return kind(f"LiveChat answers {what}", asked_seconds)
         return UnavailableError(
             f"{method.name}: LiveChat asks to wait {asked_seconds:.0f} s ({what}); run again later"
         )
-    kind = ThrottledError if judged is Verdict.THROTTLED else RetryableError
-    return kind(f"LiveChat answers {what}", asked_seconds)
-
-
-def final(method: Method, judged: Verdict, what: str, region: str | None) -> LiveChatError:
-    """Of any other verdict, where nothing is left to be tried."""
     if judged is Verdict.RENEW:
         return AuthenticationError(
             f"{method.name}: LiveChat rejects the credentials ({what}): check account_id and "
@@ -164,19 +156,22 @@ class Patience:
         """Seconds until the next try, or None if there is none left."""
         if isinstance(failure, ThrottledError):
             self._refusals += 1
-            if self._timer() - self._began >= PATIENCE_SECONDS:
-                return None
+            is_over = self._timer() - self._began >= PATIENCE_SECONDS
             doublings, longest = self._refusals - 1, LONGEST_THROTTLE_SECONDS
         else:
             self._failures += 1
-            if self._failures >= MAX_TRIES:
-                return None
+            is_over = self._failures >= MAX_TRIES
             doublings, longest = self._failures - 1, LONGEST_BACKOFF_SECONDS
-        if failure.retry_after is not None:
-            # A little more than asked: many clients were told the same.
-            return failure.retry_after + random.uniform(0.0, 0.25)  # noqa: S311 - no secret
+        if is_over:
+            return None
         ceiling = min(2.0**doublings, longest)
-        return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - no secret
+        seconds = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - no secret
+        if failure.retry_after is None:
+            return seconds
+        # A little more than asked: many clients were told the same.
+        asked = failure.retry_after + random.uniform(0.0, 0.25)  # noqa: S311 - no secret
+        # What was asked for before and did not help is waited for no less than our own steps.
+        return max(asked, seconds) if doublings else asked
 
 
 class Pace:
@@ -220,10 +215,5 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
         return None
     if re.fullmatch(r"\d{1,9}(\.\d+)?", header.strip()):
         return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - now).total_seconds(), 0.0)
+    moment = of_header(header)
+    return None if moment is None else max((moment - now).total_seconds(), 0.0)

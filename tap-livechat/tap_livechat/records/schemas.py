@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from singer_sdk import typing as th
+from tap_livechat.api import payloads
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-STRING = th.StringType
-INTEGER = th.IntegerType
-NUMBER = th.NumberType
-BOOLEAN = th.BooleanType
-MOMENT = th.DateTimeType
-STRINGS = th.ArrayType(th.StringType)
-INTEGERS = th.ArrayType(th.IntegerType)
+class Kind(NamedTuple):
+    """How a value stands in a JSON Schema, and is read where the fields are LiveChat's own."""
+
+    schema: dict[str, Any]
+    payload: Any
+
+
+STRING = Kind({"type": ["string"]}, payloads.Text)
+INTEGER = Kind({"type": ["integer"]}, payloads.Whole)
+NUMBER = Kind({"type": ["number"]}, Any)
+BOOLEAN = Kind({"type": ["boolean"]}, payloads.Flag)
+MOMENT = Kind({"type": ["string"], "format": "date-time"}, payloads.Moment)
+STRINGS = Kind({"type": ["array"], "items": STRING.schema}, list[payloads.Text])
+INTEGERS = Kind({"type": ["array"], "items": INTEGER.schema}, list[payloads.Whole])
 # Free objects: a target keeps them whole, as JSON.
-TEXTS = th.ObjectType(additional_properties=th.StringType)
-FREE = th.ObjectType(additional_properties=True)
-FREE_LIST = th.ArrayType(th.ObjectType(additional_properties=True))
+TEXTS = Kind({"type": ["object"], "additionalProperties": STRING.schema}, payloads.Texts)
+FREE = Kind({"type": ["object"], "additionalProperties": True}, payloads.Object)
+_FREE_ITEM = {"type": "object", "properties": {}, "additionalProperties": True}
+FREE_LIST = Kind({"type": ["array"], "items": _FREE_ITEM}, list[payloads.Object])
 
-Fields = dict[str, tuple[Any, str]]
+Fields = dict[str, tuple[Kind, str]]
 
 VISITOR: Fields = {
     "visitor_id": (STRING, "LiveChat's id of the visitor: one browser, not always one person."),
@@ -212,16 +218,15 @@ DAILY_REPORT: Fields = {
 }
 
 
-def to_schema(fields: Mapping[str, tuple[Any, str]], keys: tuple[str, ...]) -> dict[str, Any]:
+def to_schema(fields: Fields, keys: tuple[str, ...]) -> dict[str, Any]:
     """JSON Schema of the fields; all but the keys may be null."""
-    schema: dict[str, Any] = th.PropertiesList(
-        *(
-            th.Property(name, kind, description=description, required=name in keys)
-            for name, (kind, description) in fields.items()
-        )
-    ).to_dict()
-    for property_schema in schema["properties"].values():
-        if property_schema.get("properties") == {}:
-            # For the SDK's flattening an object with such an empty list has no columns at all.
-            del property_schema["properties"]
-    return schema
+    properties = {}
+    for name, (kind, description) in fields.items():
+        types = kind.schema["type"] if name in keys else [*kind.schema["type"], "null"]
+        properties[name] = kind.schema | {"type": types, "description": description}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": list(keys),
+    }

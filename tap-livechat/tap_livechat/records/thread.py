@@ -8,74 +8,63 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from tap_livechat.api import payloads
-from tap_livechat.records import forms, names, schemas, visitor
-from tap_livechat.timestamps import latest, render
+from tap_livechat.records import names, schemas, visitor
+from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from tap_livechat.api.payloads import Chat, Event, Said, TranscribedChat
+    from tap_livechat.api.payloads import TranscribedChat
+    from tap_livechat.records.row import Row
 
 Record = dict[str, Any]
 
 # Copied and filled in, as in `visitor`.
 _EMPTY_CHAT: Record = dict.fromkeys(schemas.CHAT)
-_EMPTY_EVENT: Record = dict.fromkeys(schemas.CHAT_EVENT)
 _NO_CUSTOMER = payloads.User()
 _NO_QUEUE = payloads.Queue()
 _NO_SUMMARY = payloads.Summary()
+_MESSAGES = frozenset({"message", "file", "rich_message"})
 _RATINGS: dict[float, str] = {0: "bad", 1: "good"}
 _UTM = ("utm_source", "utm_medium", "utm_campaign")
-_encode = msgspec.json.Encoder().encode
 
 
 def chat_record(
-    chat: Chat,
+    row: Row,
     agent_names: Mapping[Any, str] | None = None,
     group_names: Mapping[Any, str] | None = None,
 ) -> Record:
     """Names of agents that the chat does not tell, and of groups, by id."""
-    thread = chat.thread
-    events = thread.events or ()
+    thread = row.thread
     properties = thread.properties or {}
     routing = _object(properties.get("routing"))
     rating = _object(properties.get("rating"))
     source = _object(properties.get("source"))
     score = rating.get("score")
-    created_at = thread.created_at
-    last_event_at = latest(event.created_at for event in events)
-    last_activity_at = latest((created_at, last_event_at))
     active = bool(thread.active)
     # LiveChat keeps no time of closing; the last event is the notice that the chat was closed.
-    ended_at = None if active or not events else last_event_at
-    customer = next(iter(visitor.customers(chat)), _NO_CUSTOMER)
-    said = _Messages(events, customer.id)
-    filled = forms.read_forms(events)
+    ended_at = None if active else row.last_event_at
+    customer = next(iter(row.customers), _NO_CUSTOMER)
     start_url = _text(routing.get("start_url"))
     queue_seconds = thread.queues_duration
     if queue_seconds is None:
         queue_seconds = (thread.queue or _NO_QUEUE).wait_time
     record = _EMPTY_CHAT.copy()
-    record.update(_people(chat, customer, filled, agent_names, group_names))
+    record.update(_people(row, customer, agent_names, group_names))
+    record.update(_messages(row, customer.id))
     record["thread_id"] = thread.id
-    record["chat_id"] = chat.id
-    record["created_at"] = render(created_at)
+    record["chat_id"] = row.chat.id
+    record["created_at"] = render(thread.created_at)
     record["ended_at"] = ended_at and render(ended_at)
-    record["last_activity_at"] = last_activity_at and render(last_activity_at)
+    record["last_activity_at"] = render(row.last_activity_at)
     record["active"] = active
-    record["duration_seconds"] = _seconds(created_at, ended_at)
-    record["first_response_seconds"] = _seconds(said.first_question_at, said.first_answer_at)
+    record["duration_seconds"] = _seconds(thread.created_at, ended_at)
     record["queue_seconds"] = queue_seconds
     record["rating"] = _RATINGS.get(score) if isinstance(score, (int, float)) else None
     record["rating_comment"] = _text(rating.get("comment"))
-    record["transfers_count"] = sum(
-        "transferred" in (event.system_message_type or "") for event in events
-    )
-    record["visitor_messages_count"] = said.by_visitor
-    record["agent_messages_count"] = said.by_agents
-    record["events_count"] = len(events)
-    record["form_answers"] = filled.answers
+    record["events_count"] = len(thread.events or ())
+    record["form_answers"] = row.filled.answers
     record["summary"] = (thread.summary or _NO_SUMMARY).text
     record["start_url"] = start_url
     record["referrer"] = _text(routing.get("referrer"))
@@ -89,17 +78,16 @@ def chat_record(
 
 
 def _people(
-    chat: Chat,
+    row: Row,
     customer: payloads.User,
-    filled: forms.FilledForms,
     agent_names: Mapping[Any, str] | None,
     group_names: Mapping[Any, str] | None,
 ) -> Record:
     """Who asked, who answered, and about what."""
-    email, email_source = visitor.email_of(customer.email, filled)
-    called = visitor.name_of(names.Name.of(customer.name), filled)
-    agents, group_ids, tags = visitor.agents(chat), visitor.group_ids(chat), visitor.tags(chat)
-    groups = _known(dict.fromkeys(group_ids), group_names)
+    email, email_source = visitor.email_of(customer.email, row.filled)
+    called = visitor.name_of(names.Name.of(customer.name), row.filled)
+    agents, tags = row.agents, row.tags
+    groups = _known(dict.fromkeys(row.group_ids), group_names)
     return {
         "visitor_id": customer.id,
         "email": email,
@@ -109,7 +97,7 @@ def _people(
         "topic": next(iter(tags or groups or ()), None),
         "agents": list(agents),
         "agent_names": _known(agents, agent_names),
-        "group_ids": group_ids,
+        "group_ids": row.group_ids,
         "group_names": groups,
     }
 
@@ -117,51 +105,46 @@ def _people(
 def event_records(chat: TranscribedChat) -> list[Record]:
     thread = chat.thread
     author_types = {user.id: user.type for user in chat.users or ()}
-    return [
-        _event_record(event, chat.id, thread.id, author_types.get(event.author_id))
-        for event in thread.events or ()
-        if event.id
-    ]
+    records = []
+    for event in thread.events or ():
+        if event.event_id:
+            record = msgspec.structs.asdict(event)
+            record["thread_id"] = thread.id
+            record["chat_id"] = chat.id
+            record["created_at"] = event.created_at and render(event.created_at)
+            record["author_type"] = author_types.get(event.author_id)
+            record["deleted"] = bool(event.deleted)
+            for name, as_text in _AS_TEXT.items():
+                if record[name] is not None:
+                    record[name] = as_text(record[name])
+            records.append(record)
+    return records
 
 
-def _event_record(
-    event: Event, chat_id: str | None, thread_id: str | None, author_type: str | None
-) -> Record:
-    # Most of its properties are called as LiveChat calls them.
-    record = _EMPTY_EVENT | msgspec.structs.asdict(event)
-    record["event_id"] = record.pop("id")
-    record["thread_id"] = thread_id
-    record["chat_id"] = chat_id
-    record["created_at"] = event.created_at and render(event.created_at)
-    record["author_type"] = author_type
-    record["deleted"] = bool(event.deleted)
-    record["form_id"] = _text(event.form_id)
-    record["content"] = _json(event.content)  # any JSON, so its text
-    record["version"] = _text(event.version)
-    # A text of JSON already, says LiveChat.
-    record["details"] = event.details if isinstance(event.details, str) else _json(event.details)
-    return record
-
-
-class _Messages:
-    """Who wrote how much, and when the first question and the first answer were written."""
-
-    def __init__(self, events: Sequence[Said], visitor_id: str | None) -> None:
-        self.by_visitor = 0
-        self.by_agents = 0
-        self.first_question_at: datetime | None = None
-        self.first_answer_at: datetime | None = None
-        for event in events:
-            if event.type not in {"message", "file", "rich_message"}:
-                continue
-            if visitor_id and event.author_id == visitor_id:
-                self.by_visitor += 1
-                self.first_question_at = self.first_question_at or event.created_at
-            elif event.visibility != "agents":
-                self.by_agents += 1
-                # A greeting before the first question answers nothing.
-                if self.first_question_at:
-                    self.first_answer_at = self.first_answer_at or event.created_at
+def _messages(row: Row, visitor_id: str | None) -> Record:
+    """Who wrote how much, and how long the first question waited for an answer."""
+    by_visitor = by_agents = transfers = 0
+    asked_at: datetime | None = None
+    answered_at: datetime | None = None
+    for event in row.thread.events or ():
+        if event.system_message_type and "transferred" in event.system_message_type:
+            transfers += 1
+        if event.type not in _MESSAGES:
+            continue
+        if visitor_id and event.author_id == visitor_id:
+            by_visitor += 1
+            asked_at = asked_at or event.created_at
+        elif event.visibility != "agents":
+            by_agents += 1
+            # A greeting before the first question answers nothing.
+            if asked_at:
+                answered_at = answered_at or event.created_at
+    return {
+        "first_response_seconds": _seconds(asked_at, answered_at),
+        "transfers_count": transfers,
+        "visitor_messages_count": by_visitor,
+        "agent_messages_count": by_agents,
+    }
 
 
 def _known(
@@ -196,5 +179,14 @@ def _text(value: object) -> str | None:
     return str(value) if isinstance(value, (str, int, float)) else None
 
 
-def _json(value: object) -> str | None:
-    return None if value is None else _encode(value).decode()
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# What LiveChat may send as any JSON. Details are a text of JSON already, it says.
+_AS_TEXT: dict[str, Callable[[Any], str | None]] = {
+    "form_id": _text,
+    "version": _text,
+    "content": _json,
+    "details": lambda value: value if isinstance(value, str) else _json(value),
+}

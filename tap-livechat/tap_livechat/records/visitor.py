@@ -6,6 +6,7 @@ Three sources, one record (`schemas.VISITOR` has its fields and what they mean):
     list_customers  a v3.5 customer, who has no thread
     CDP             a customer of the Customer Data Platform: `monitoring` and `statistics`
 
+and, shorter, whoever left the queue, of the Reports API (`schemas.QUEUED_VISITOR_LEFT`).
 What a source does not know is null.
 """
 
@@ -24,14 +25,17 @@ from tap_livechat.timestamps import latest, parse, render
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tap_livechat.records.row import Row
+
 Record = dict[str, Any]
 
-_NO_ADDRESS = payloads.Address()
 _NO_GEOLOCATION = payloads.Geolocation()
 _NO_MONITORING = payloads.Monitoring()
 _NO_PAGE = payloads.Page()
+_NO_QUEUE = payloads.LeftQueue()
 _NO_STATISTICS = payloads.Statistics()
 _NO_VISIT = payloads.Visit()
+_NOBODY = payloads.QueuedVisitor()
 # Copied and filled in: a literal of more than 15 keys is built in parts, which takes longer.
 _EMPTY: Record = dict.fromkeys(schemas.VISITOR)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -41,22 +45,21 @@ _PLACE = ("city", "region", "country", "country_code", "postal_code")
 _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title")
 
 
-def from_archive(chat: payloads.Chat, customer: payloads.User, said_at: datetime | None) -> Record:
-    """`said_at` is when somebody last said something in the thread, or else its start."""
-    thread = chat.thread
+def from_archive(row: Row, customer: payloads.User) -> Record:
+    thread = row.thread
     record = _record(
         customer,
         visit=customer.visit or thread.customer_visit or _NO_VISIT,
-        activity=_last_said(customer, said_at),
+        activity=_last_said(customer, row.said_at),
         # Those of the visitor's last session are newer than those of the thread.
-        session_fields=_by_key(thread.custom_variables) | _one_key_objects(customer.session_fields),
-        filled=forms.read_forms(thread.events or ()),
+        session_fields=_by_key(thread.custom_variables) | custom_variables(customer.session_fields),
+        filled=row.filled,
     )
-    record["last_chat_id"] = chat.id
+    record["last_chat_id"] = row.chat.id
     record["last_thread_id"] = thread.id
-    record["tags"] = tags(chat)
-    record["group_ids"] = group_ids(chat)
-    record["agents"] = list(agents(chat))
+    record["tags"] = row.tags
+    record["group_ids"] = row.group_ids
+    record["agents"] = list(row.agents)
     return record
 
 
@@ -65,21 +68,48 @@ def from_customer(customer: payloads.User) -> Record:
         customer,
         visit=customer.last_visit or customer.visit or _NO_VISIT,
         activity=_last_said(customer, None),
-        session_fields=_one_key_objects(customer.session_fields),
+        session_fields=custom_variables(customer.session_fields),
     )
 
 
 def from_cdp(customer: payloads.CdpCustomer) -> Record:
     monitoring = customer.monitoring or _NO_MONITORING
+    statistics = customer.statistics or _NO_STATISTICS
+    visited_at = latest((statistics.last_visit_at, statistics.last_chat_at))
+    newest = max(monitoring.visits or (), key=lambda it: it.started_at or _LONG_AGO, default=None)
     of_apps = (customer.custom_fields or {}).values()
-    custom_fields = _one_key_objects(fields for fields in of_apps if isinstance(fields, dict))
+    custom_fields = custom_variables(fields for fields in of_apps if isinstance(fields, dict))
     return _record(
         structs.replace(monitoring, id=customer.customer_id, statistics=customer.statistics),
-        visit=max(monitoring.visits or (), key=_started_at, default=_NO_VISIT),
-        activity=last_activity(customer),
+        visit=newest or _NO_VISIT,
+        activity=latest((statistics.last_activity_at or visited_at, monitoring.created_at)),
         session_fields=custom_fields | _by_key(monitoring.session_fields),
         name_is_default=bool(monitoring.name_is_default),
     )
+
+
+def from_queue(chat_id: str, left: payloads.QueuedVisitorLeft) -> Record:
+    """A record of `queued_visitors_left`: who waited for an answer, and did not get one."""
+    person, queue = left.visitor or _NOBODY, left.queue or _NO_QUEUE
+    filled = forms.FilledForms()
+    # A question is called `key` here.
+    fields = [{**field, "label": field.get("key")} for field in left.prechat_survey or ()]
+    forms.read_fields(fields, "prechat", filled)
+    email, email_source = email_of(person.email, filled)
+    return {
+        "chat_id": chat_id,
+        "visitor_id": person.id,
+        "email": email,
+        "email_source": email_source,
+        **name_of(names.Name.of(person.name), filled)._asdict(),
+        "ip": person.ip,
+        "session_fields": custom_variables(person.visitor_custom_variables),
+        "form_answers": filled.answers,
+        "queued_at": queue.start_date and render(queue.start_date),
+        "queue_seconds": queue.duration,
+        "group_id": queue.group,
+        "url": queue.url,
+    }
 
 
 class KnownEmails:
@@ -101,16 +131,6 @@ class KnownEmails:
             if len(self._by_visitor) > self._most:
                 del self._by_visitor[next(iter(self._by_visitor))]
         return record
-
-
-def last_activity(customer: payloads.CdpCustomer) -> datetime | None:
-    """The latest of the times that the Customer Data Platform knows; None where it knows none."""
-    statistics = customer.statistics or _NO_STATISTICS
-    created_at = (customer.monitoring or _NO_MONITORING).created_at
-    known = statistics.last_activity_at or latest(
-        (statistics.last_visit_at, statistics.last_chat_at)
-    )
-    return latest((known, created_at))
 
 
 def merge(older: Record, newer: Record) -> Record:
@@ -138,29 +158,6 @@ def merge(older: Record, newer: Record) -> Record:
     return merged
 
 
-def customers(chat: payloads.Chat) -> list[payloads.User]:
-    return [user for user in chat.users or () if user.type == "customer" and user.id]
-
-
-def agents(chat: payloads.Chat) -> dict[str, str | None]:
-    """Name by id of the thread's agents and bots; the chat's, where the thread names nobody."""
-    took_part = chat.thread.user_ids
-    return {
-        user.id: user.name
-        for user in chat.users or ()
-        if user.type == "agent" and user.id and (not took_part or user.id in took_part)
-    }
-
-
-def group_ids(chat: payloads.Chat) -> list[int]:
-    access = chat.thread.access or chat.access
-    return list(access.group_ids or ()) if access else []
-
-
-def tags(chat: payloads.Chat) -> list[str]:
-    return list(chat.thread.tags or ())
-
-
 def _last_said(customer: payloads.User, said_at: datetime | None) -> datetime | None:
     said = (said_at, customer.customer_last_event_created_at, customer.agent_last_event_created_at)
     return latest(said) or customer.created_at
@@ -176,7 +173,6 @@ def _record(
     name_is_default: bool = False,  # as far as LiveChat says so
 ) -> Record:
     filled = filled or forms.FilledForms()
-    email, source = email_of(customer.email, filled)
     called = name_of(names.Name.of(customer.name, is_default=name_is_default), filled)
     geolocation = visit.geolocation or _NO_GEOLOCATION
     city, region, country, country_code, postal_code = _place(customer.address, geolocation)
@@ -184,12 +180,8 @@ def _record(
     statistics = customer.statistics or _NO_STATISTICS
     record = _EMPTY.copy()
     record["visitor_id"] = customer.id
-    record["email"] = email
-    record["email_source"] = source
-    record["name"] = called.name
-    record["first_name"] = called.first_name
-    record["last_name"] = called.last_name
-    record["name_is_default"] = called.name_is_default
+    record["email"], record["email_source"] = email_of(customer.email, filled)
+    record["name"], record["first_name"], record["last_name"], record["name_is_default"] = called
     record["phone"] = customer.phone_number or None
     record["city"] = city or None
     record["region"] = region or None
@@ -238,27 +230,27 @@ def name_of(profile: names.Name, filled: forms.FilledForms) -> names.Name:
     return max(profile, names.Name.of(filled.name), key=names.worth)
 
 
-# Of a key that comes again the last value counts: lists of session fields are in order.
+# Of a name that comes again the last value counts: lists of session fields are in order.
 
 
-def _one_key_objects(fields: Iterable[Record] | None) -> dict[str, str]:
-    return {str(key): _as_text(value) for pair in fields or () for key, value in pair.items()}
+def custom_variables(fields: Iterable[Record] | None) -> dict[str, str]:
+    """Of objects by name, or of `{"key", "value"}`."""
+    found: dict[str, str] = {}
+    for field in fields or ():
+        if len(field) > 1 and field.keys() == {"key", "value"}:
+            found |= _by_key([field])
+            continue
+        for name, value in field.items():
+            found[name] = _as_text(value)
+    return found
 
 
 def _by_key(fields: Iterable[Record] | None) -> dict[str, str]:
-    """Of a list of `{"key", "value"}`."""
     return {
         str(pair["key"]): _as_text(pair.get("value"))
         for pair in fields or ()
         if pair.get("key") is not None
     }
-
-
-def custom_variables(fields: Iterable[Record] | None) -> dict[str, str]:
-    """Of objects by key, or of `{"key", "value"}`: the Reports API has an example of neither."""
-    listed = list(fields or ())
-    pairs = [field for field in listed if field.keys() == {"key", "value"}]
-    return _by_key(pairs) | _one_key_objects(field for field in listed if field not in pairs)
 
 
 def _place(
@@ -286,10 +278,6 @@ def _last_page(pages: Iterable[payloads.Page]) -> payloads.Page:
         if opened_at >= last_opened_at:
             last, last_opened_at = page, opened_at
     return last
-
-
-def _started_at(visit: payloads.Visit) -> datetime:
-    return visit.started_at or _LONG_AGO
 
 
 def _number(value: object) -> float | None:

@@ -15,6 +15,7 @@ import signal
 import sys
 import traceback
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -29,11 +30,7 @@ if TYPE_CHECKING:
 
 
 class Terminated(BaseException):
-    """A signal asks us to stop. Not an Exception: nobody on the way up is to catch it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    """The signal that asks us to stop. Not an Exception: nobody on the way up is to catch it."""
 
 
 class Termination:
@@ -69,12 +66,11 @@ class Command(SingerCommand):
         try:
             return super().main(*args, **kwargs)
         except Terminated as stop:
-            self.logger.warning(
-                "Stopped by %s; the next run goes on from the last STATE",
-                signal.Signals(stop.number).name,
-            )
+            (number,) = stop.args
+            name = signal.Signals(number).name
+            self.logger.warning("Stopped by %s; the next run goes on from the last STATE", name)
             _flush_or_forget()
-            sys.exit(128 + stop.number)
+            sys.exit(128 + number)
         except LiveChatError as error:
             self._fail(str(error))
         except ConfigValidationError as error:
@@ -86,7 +82,9 @@ class Command(SingerCommand):
                 self._fail(mistake)
             # Without the texts of the exceptions: they may quote a record or a token.
             self.logger.debug("The whole story:\n%s", "".join(_frames(error)))
-            self._fail(f"a bug: {_where(error)}; please report it (details: LOGLEVEL=DEBUG)")
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
+            self._fail(f"a bug: {where}; please report it (details: LOGLEVEL=DEBUG)")
 
     def invoke(self, ctx: click.Context) -> Any:
         # As the SDK's, which would print wrong settings in several lines.
@@ -129,11 +127,3 @@ def _frames(error: BaseException | None) -> Iterator[str]:
         yield from traceback.format_tb(error.__traceback__)
         yield f"{type(error).__name__}\n"
         error = error.__cause__ or error.__context__
-
-
-def _where(error: Exception) -> str:
-    """Type and place, without the text: that may quote a record."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return type(error).__name__
-    return f"{type(error).__name__} in {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}"  # noqa: PTH119 - text only

@@ -17,30 +17,28 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import UNSET
 
 from tap_livechat.api import paging, payloads, replies
-from tap_livechat.api.methods import LIST_ARCHIVES, LIST_CHATS
+from tap_livechat.api.methods import LIST_AGENTS, LIST_ARCHIVES, LIST_CHATS, LIST_GROUPS
 from tap_livechat.records import schemas, thread, visitor
+from tap_livechat.records.row import Row
 from tap_livechat.streams import windows
-from tap_livechat.streams.rows import Reading, Row
-from tap_livechat.streams.stream import Batch, LiveChatStream, Record
+from tap_livechat.streams.rows import Reading
+from tap_livechat.streams.stream import LiveChatStream, Record
 from tap_livechat.streams.windows import OpenThread, OpenThreads, Window
 from tap_livechat.timestamps import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from typing import ClassVar
 
-    from singer_sdk.helpers.types import Context
-    from singer_sdk.tap_base import Tap
-
-    from tap_livechat.api.client import Client
     from tap_livechat.api.methods import Method
-    from tap_livechat.streams.directory import Agents, Groups
     from tap_livechat.streams.stream import Session
 
 Payload = dict[str, Any]
@@ -54,22 +52,18 @@ _ESTIMATE_MAY_BE_OFF = 0.05
 class ArchivePass:
     """Reads the archives once for all of its streams."""
 
-    def __init__(self, session: Callable[[], Session]) -> None:
-        self.streams: list[ArchiveStream] = []
-        self.is_done = False
-        self._make_session = session
+    def __init__(self, session: Session, streams: Sequence[ArchiveStream]) -> None:
+        self._session = session
+        self._client = session.client
+        self._streams = streams
         self._has_warned = False
+        # Most of a reply is what was said: it is read where somebody wants it.
+        transcribes = any(isinstance(stream, ChatEvents) for stream in streams)
+        self._decode = replies.transcripts if transcribes else replies.archives
 
-    @property
-    def _session(self) -> Session:
-        return self._make_session()
-
-    @property
-    def _client(self) -> Client:
-        return self._session.client
-
-    def run(self, streams: Sequence[ArchiveStream]) -> None:
-        """Write everything new to `streams`, batch by batch, each with its STATE."""
+    def run(self) -> None:
+        """Write everything new to the streams, batch by batch, each with its STATE."""
+        streams = self._streams
         for stream in streams:
             stream.check_state()
             stream.write_schema_once()
@@ -79,7 +73,12 @@ class ArchivePass:
         window = windows.run_window((s.start for s in streams), now, self._session.end_date)
         with ExitStack() as counters:
             feeds = [
-                _Feed(stream, listed, counters.enter_context(stream.get_record_counter()).increment)
+                _Feed(
+                    stream,
+                    listed,
+                    windows.waited_for(stream.open_threads, stream.bookmark, now),
+                    counters.enter_context(stream.get_record_counter()).increment,
+                )
                 for stream in streams
             ]
             for feed in feeds:
@@ -124,35 +123,33 @@ class ArchivePass:
         wanted: OpenThreads = {}
         for feed in feeds:
             wanted |= windows.closed(feed.threads, listed, window)
-        started: dict[str, datetime] = {}
-        for each in wanted.values():
-            before = started.get(each.chat_id, each.started_at)
-            started[each.chat_id] = min(before, each.started_at)
-        oldest_first = sorted(started, key=started.__getitem__)
-        for number in range(0, len(oldest_first), _CHAT_IDS_LIMIT):
-            chat_ids = oldest_first[number : number + _CHAT_IDS_LIMIT]
-            # The chat may have years of other threads.
-            since = started[chat_ids[0]] - _MICROSECOND
-            filters = {"chat_ids": chat_ids, "from": render(since)}
-            for page in self._archives(filters):
+        started: dict[str, datetime] = {}  # the oldest first
+        for each in sorted(wanted.values(), key=attrgetter("started_at")):
+            started.setdefault(each.chat_id, each.started_at)
+        for number in range(0, len(started), _CHAT_IDS_LIMIT):
+            chat_ids = list(started)[number : number + _CHAT_IDS_LIMIT]
+            # Not from the beginning: the chat may have years of other threads.
+            for page in self._archives(started[chat_ids[0]], chat_ids=chat_ids):
                 for chats in page:
                     rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
-                    # Those that ended in another group than ours.
-                    foreign = {row.thread.id for row in rows if not _is_of(row.chat, groups)}
+                    ours = [row for row in rows if _is_of(row, groups)]
+                    kept = {row.thread.id for row in ours}
                     for feed in feeds:
-                        feed.drop(foreign)
-                    yield [row for row in rows if row.thread.id not in foreign]
+                        feed.drop_final(row for row in rows if row.thread.id not in kept)
+                    yield ours
 
     def rows(self, window: Window) -> Iterator[tuple[list[Row], datetime | None]]:
         """The window's rows in order, each batch with how far everything has been read."""
+        filters: Payload = {"to": render(window.end)}
+        if self._session.group_ids:
+            filters["group_ids"] = self._session.group_ids
         since: datetime | None = window.start
-        ended_with: str | None = ""
+        ended_with, counted = "", None
         reading = Reading(window.end)
-        counted = None
         while True:
-            found, listed, last = None, 0, None
-            for page in self._pages(since, window.end):
-                found = page.found_chats if found is None else found
+            found, listed, last = 0, 0, None
+            for page in self._archives(since, **filters):
+                found = found or page.found_chats or 0
                 reading.turn_page()
                 for chats in page:
                     listed += len(chats)
@@ -161,11 +158,12 @@ class ArchivePass:
                     if not self._has_warned:
                         self._warn_of_partial_access(rows)
                     yield rows, reading.position
-            counted = found or 0 if counted is None else counted
-            # A list may end early: once more from where it ended.
-            if listed >= (found or 0) or last is None or last.id == ended_with:
+            counted = found if counted is None else counted
+            # A list may end early: once more from where it ended. Whatever it is sorted by, nothing
+            # in it began later than its last row was over; that row itself may have begun days ago.
+            if listed >= found or last is None or last.id == ended_with:
                 break
-            since, ended_with = last.created_at, last.id
+            since, ended_with = reading.newest_start, last.id
         missing = counted - reading.count
         # It is an estimate, LiveChat says.
         if missing > counted * _ESTIMATE_MAY_BE_OFF:
@@ -174,35 +172,24 @@ class ArchivePass:
                 f"{missing} fewer; if they are missing, run again without a state"
             )
 
-    def _pages(self, since: datetime | None, until: datetime) -> Iterator[replies.ArchivesPage]:
-        filters: Payload = {"to": render(until)}
+    def _archives(self, since: datetime | None, **filters: Any) -> Iterator[replies.ArchivesPage]:
         if since is not None:
             # A microsecond early: `from` may be exclusive, and a row on the edge is not lost.
             filters["from"] = render(since - _MICROSECOND)
-        if self._session.group_ids:
-            filters["group_ids"] = self._session.group_ids
-        return self._archives(filters)
+        payload = {"filters": filters, "sort_order": "asc", "limit": self._session.page_size}
+        return paging.follow(self._client, LIST_ARCHIVES, payload, self._decode)
 
-    def _archives(self, filters: Payload) -> Iterator[replies.ArchivesPage]:
-        size = self._session.page_size
-        payload = {"filters": filters, "sort_order": "asc", "limit": size}
-        # Most of a reply is what was said: it is read where somebody wants it.
-        transcribes = any(isinstance(s, ChatEvents) and s.selected for s in self.streams)
-        decode = replies.transcripts if transcribes else replies.archives
-        return paging.follow(self._client, LIST_ARCHIVES, payload, decode)
-
-    def first(self, streams: Sequence[ArchiveStream], limit: int) -> None:
+    def first(self, limit: int) -> None:
         """Write the first threads to all streams, and move no bookmark."""
-        for stream in streams:
+        for stream in self._streams:
             stream.write_schema_once()
-        for rows, _ in self.rows(Window(streams[0].start, self._client.now())):
+        for rows, _ in self.rows(Window(self._streams[0].start, self._client.now())):
             with self._session.termination.held():
-                for stream in streams:
+                for stream in self._streams:
                     stream.write(stream.records(rows[:limit]))
             limit -= len(rows)
             if limit <= 0:
                 break
-        streams[0].write_state()  # of a trial run: that one can be written
 
     def _warn_of_partial_access(self, rows: Iterable[Row]) -> None:
         grant = self._client.authenticator.grant
@@ -220,10 +207,14 @@ class _Feed:
     """One stream of the pass: where it goes on, and which open threads it remembers."""
 
     def __init__(
-        self, stream: ArchiveStream, listed: OpenThreads, count: Callable[[int], None]
+        self,
+        stream: ArchiveStream,
+        listed: OpenThreads,
+        before: OpenThreads,
+        count: Callable[[int], None],
     ) -> None:
         self.stream = stream
-        self.threads: OpenThreads = stream.open_threads | listed
+        self.threads: OpenThreads = before | listed
         self._listed = listed
         self._start = stream.start
         self._no_further = stream.open_since
@@ -232,6 +223,10 @@ class _Feed:
     def drop(self, thread_ids: Iterable[str]) -> None:
         for thread_id in thread_ids:
             self.threads.pop(thread_id, None)
+
+    def drop_final(self, rows: Iterable[Row]) -> None:
+        """Of an open chat nobody knows yet in which group it ends."""
+        self.drop(row.thread.id for row in rows if self._is_final(row))
 
     def forget(self, before: datetime) -> None:
         outdated = [key for key, each in self.threads.items() if each.seen_at < before]
@@ -252,7 +247,8 @@ class _Feed:
         records = self.stream.records([row for row in rows if self._wants(row)])
         self.stream.write(records)
         self._count(len(records))
-        self.drop(row.thread.id for row in rows if self._is_final(row))
+        if self.threads:
+            self.drop_final(rows)
         if position and self._no_further:
             position = min(position, self._no_further)
         self.stream.save(position, self.threads)
@@ -261,7 +257,6 @@ class _Feed:
         """Not what it had before: a stream that was selected later reads further back."""
         return (
             self._start is None
-            or row.last_activity_at is None
             or row.last_activity_at >= self._start
             or row.thread.id in self.threads
         )
@@ -272,42 +267,36 @@ class ArchiveStream(LiveChatStream):
 
     method = LIST_ARCHIVES
     smallest: ClassVar[Payload] = {"limit": 1}
+    obeys_limit = True
     state_of: ClassVar[tuple[str, ...]] = ("group_ids",)
 
-    def __init__(self, tap: Tap, session: Callable[[], Session], archives: ArchivePass) -> None:
-        self.archives = archives
-        archives.streams.append(self)
-        super().__init__(tap, session)
-
     @abstractmethod
-    def records(self, rows: Iterable[Row]) -> list[Record]:
+    def records(self, rows: Sequence[Row]) -> list[Record]:
         """This stream's records of one page."""
 
-    def batches(self) -> Iterator[Batch]:
-        """None of its own: the pass writes them."""
-        return iter(())
-
-    def _sync_records(
-        self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Generator[Record, Any, Any]:
-        del context, write_messages
-        if not self.archives.is_done:
-            streams = [stream for stream in self.archives.streams if stream.selected]
-            limit = self.ABORT_AT_RECORD_COUNT or self.session.limit
+    def read(self, limit: int | None) -> None:
+        # The visitors first, and their chats before what was said; the SDK goes by the alphabet.
+        streams = [
+            stream
+            for stream in reversed(self._tap.streams.values())
+            if isinstance(stream, ArchiveStream)
+            and stream.selected
+            and stream.name not in self._tap.left_out
+        ]
+        if self is streams[-1]:
+            archives = ArchivePass(self.session, streams)
             if limit is None:
-                self.archives.run(streams)
+                archives.run()
             else:
-                self.archives.first(streams, limit)
-            self.archives.is_done = True
-        yield from ()
+                archives.first(limit)
 
 
 class PeopleStream(ArchiveStream):
     """Records with an e-mail: one that was typed in an earlier chat of this run counts too."""
 
-    def __init__(self, tap: Tap, session: Callable[[], Session], archives: ArchivePass) -> None:
-        self._emails = visitor.KnownEmails()
-        super().__init__(tap, session, archives)
+    @cached_property
+    def _emails(self) -> visitor.KnownEmails:
+        return visitor.KnownEmails()
 
     def write(self, records: list[Record]) -> None:
         super().write([self._emails.complete(record) for record in records])
@@ -322,11 +311,11 @@ class ArchiveVisitors(PeopleStream):
     fields: ClassVar[schemas.Fields] = schemas.VISITOR
     state_of = ("visitor_source", "group_ids")
 
-    def records(self, rows: Iterable[Row]) -> list[Record]:
+    def records(self, rows: Sequence[Row]) -> list[Record]:
         visitors: dict[str, Record] = {}
         for row in rows:
-            for customer in visitor.customers(row.chat):
-                record = visitor.from_archive(row.chat, customer, row.said_at)
+            for customer in row.customers:
+                record = visitor.from_archive(row, customer)
                 known = visitors.pop(record["visitor_id"], None)
                 # Put last: rows stay in the order of the newest thread.
                 visitors[record["visitor_id"]] = (
@@ -344,37 +333,21 @@ class Chats(PeopleStream):
     fields: ClassVar[schemas.Fields] = schemas.CHAT
     on_request = ("agent_names", "group_names")
 
-    def __init__(
-        self,
-        tap: Tap,
-        session: Callable[[], Session],
-        archives: ArchivePass,
-        agents: Agents,
-        groups: Groups,
-    ) -> None:
-        self._agents = agents
-        self._groups = groups
-        super().__init__(tap, session, archives)
-
     @property
     def needs(self) -> dict[str, Method]:
-        lists = {"agent_names": self._agents, "group_names": self._groups}
-        named = {
-            f"{self.name}.{name}": lists[name].method for name in lists if name not in self.hidden
-        }
+        lists = zip(self.on_request, (LIST_AGENTS, LIST_GROUPS), strict=True)
+        named = {f"{self.name}.{name}": it for name, it in lists if name not in self.hidden}
         return super().needs | named
 
-    def records(self, rows: Iterable[Row]) -> list[Record]:
-        rows = list(rows)
+    def records(self, rows: Sequence[Row]) -> list[Record]:
+        lists = self._tap.streams
         agents = groups = None
         # A chat names its agents; only where it does not is there something to ask for.
-        if "agent_names" not in self.hidden and any(
-            None in visitor.agents(row.chat).values() for row in rows
-        ):
-            agents = self._agents.names()
-        if "group_names" not in self.hidden or self._groups.selected:
-            groups = self._groups.names()
-        return [thread.chat_record(row.chat, agents, groups) for row in rows]
+        if "agent_names" not in self.hidden and any(None in row.agents.values() for row in rows):
+            agents = lists["agents"].names
+        if "group_names" not in self.hidden or lists["groups"].selected:
+            groups = lists["groups"].names
+        return [thread.chat_record(row, agents, groups) for row in rows]
 
 
 class ChatEvents(ArchiveStream):
@@ -385,7 +358,7 @@ class ChatEvents(ArchiveStream):
     replication_key = "created_at"
     fields: ClassVar[schemas.Fields] = schemas.CHAT_EVENT
 
-    def records(self, rows: Iterable[Row]) -> list[Record]:
+    def records(self, rows: Sequence[Row]) -> list[Record]:
         # The pass reads them so where this stream is selected.
         chats = (cast("payloads.TranscribedChat", row.chat) for row in rows)
         return [record for chat in chats for record in thread.event_records(chat)]
@@ -396,7 +369,6 @@ def _has_hidden_neighbour(thread: payloads.Thread) -> bool:
     return bool(before) and thread.previous_accessible_thread_id not in (before, UNSET)
 
 
-def _is_of(chat: payloads.Chat, groups: frozenset[int]) -> bool:
+def _is_of(row: Row, groups: frozenset[int]) -> bool:
     """Whether it ended in one of these groups; no groups are all of them."""
-    own = visitor.group_ids(chat)
-    return not groups or not own or not groups.isdisjoint(own)
+    return not (groups and row.group_ids) or not groups.isdisjoint(row.group_ids)

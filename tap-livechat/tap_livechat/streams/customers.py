@@ -13,10 +13,11 @@ the last time seen (`anchored`), and costs one row that comes twice.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from itertools import takewhile
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from tap_livechat.api import replies
 from tap_livechat.api.methods import LIST_CDP_CUSTOMERS, LIST_CUSTOMERS
@@ -39,29 +40,21 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _IDLE_PAGES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
-    """One page: each row with its key and the time that it is sorted by."""
+class Listed(NamedTuple, Generic[T]):
+    """One page: each row with the time that it is sorted by, and its key."""
 
     rows: list[tuple[datetime | None, str, T]]
     next_page_id: str | None
     total: int  # of all that was asked for, as LiveChat counts
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerList:
-    """One order in which `list_customers` can be asked; LiveChat names it in two ways."""
-
-    time: str
-    sort_by: str
-
-
-# A customer is written off the first of these that its time in the window puts it on.
-LISTS = (
-    CustomerList("created_at", "created_at"),
-    CustomerList("customer_last_event_created_at", "customer_last_event"),
-    CustomerList("agent_last_event_created_at", "agent_last_event"),
-)
+# The times by which `list_customers` can be asked, and what it calls them to sort by. A customer is
+# written off the first list that its time in the window puts it on.
+LISTS = {
+    "created_at": "created_at",
+    "customer_last_event_created_at": "customer_last_event",
+    "agent_last_event_created_at": "agent_last_event",
+}
 
 
 class VisitorStream(LiveChatStream):
@@ -79,7 +72,7 @@ class VisitorStream(LiveChatStream):
     def anchored(
         self, ask: Callable[[datetime | None, str | None], Listed[T]]
     ) -> Iterator[tuple[datetime, T]]:
-        """All rows from `start` on, in the order of their time.
+        """All rows from `start` to the window's end, in the order of their time.
 
         Page ids only serve for more rows at one moment than fit a page.
         """
@@ -96,7 +89,10 @@ class VisitorStream(LiveChatStream):
                 if key not in seen:
                     fresh = True
                     # Without a time: where LiveChat lists it.
-                    yield moment or newest or _LONG_AGO, row
+                    listed_at = moment or newest or _LONG_AGO
+                    if listed_at >= self.window.end:
+                        return
+                    yield listed_at, row
             count += len(page.rows)
             if not page.next_page_id and count >= page.total:
                 return
@@ -122,13 +118,10 @@ class VisitorStream(LiveChatStream):
         return run_window([self.start], now, self.session.end_date)
 
     def batches(self) -> Iterator[Batch]:
-        self.check_state()
-        size = self.session.page_size
         records: list[Record] = []
-        moment = None
         for moment, record in self.timed():
             records.append(record)
-            if len(records) == size:
+            if len(records) == self.session.page_size:
                 yield Batch(records, moment)
                 records = []
         yield Batch(records, self.window.end)
@@ -142,44 +135,41 @@ class CustomerVisitors(VisitorStream):
 
     def timed(self) -> Iterator[tuple[datetime, Record]]:
         # From the beginning on, the list by creation has everybody.
-        count = 1 if self.start is None else len(LISTS)
-        lists = [self._listed(number) for number in range(count)]
-        merged = heapq.merge(*lists, key=lambda found: found[0])
+        times = list(LISTS)[: 1 if self.start is None else None]
+        merged = heapq.merge(*map(self._listed, times), key=itemgetter(0))
         return ((moment, visitor.from_customer(customer)) for moment, customer in merged)
 
-    def _listed(self, number: int) -> Iterator[tuple[datetime, payloads.User]]:
+    def _listed(self, time: str) -> Iterator[tuple[datetime, payloads.Customer]]:
         """One list, without the customers that an earlier one has."""
-        for moment, customer in self.anchored(partial(self._page, LISTS[number])):
-            if moment >= self.window.end:
-                return
-            times: list[datetime | None] = [getattr(customer, each.time) for each in LISTS]
-            if times[number] is None and self.window.start is not None:
+        for moment, customer in self.anchored(partial(self._page, time)):
+            if getattr(customer, time) is None and self.window.start is not None:
                 continue  # its other times put it on the other lists
-            if not any(_is_in(self.window, time) for time in times[:number]):
+            earlier = (getattr(customer, each) for each in takewhile(time.__ne__, LISTS))
+            if not any(each and self.window.holds(each) for each in earlier):
                 yield moment, customer
 
     def _page(
-        self, order: CustomerList, since: datetime | None, page_id: str | None
-    ) -> Listed[payloads.User]:
+        self, time: str, since: datetime | None, page_id: str | None
+    ) -> Listed[payloads.Customer]:
         session = self.session
         filters: Payload = {
             # Its default is not documented.
-            "include_customers_without_chats": session.include_customers_without_chats
+            "include_customers_without_chats": self.config["include_customers_without_chats"]
         }
         if since is not None:
-            filters[order.time] = {"gte": render(since)}
+            filters[time] = {"gte": render(since)}
         if session.group_ids:
             filters["chat_group_ids"] = {"values": session.group_ids}
         payload: Payload = {
             "filters": filters,
-            "sort_by": order.sort_by,
+            "sort_by": LISTS[time],
             "sort_order": "asc",
             "limit": session.page_size,
         }
         if page_id:
             payload = {"page_id": page_id}
         reply = session.client.call(LIST_CUSTOMERS, payload, replies.customers)
-        rows = [(getattr(each, order.time), each.id or "", each) for each in reply.customers or ()]
+        rows = [(getattr(each, time), each.id, each) for each in reply.customers or ()]
         return Listed(rows, reply.next_page_id, reply.total_customers or 0)
 
 
@@ -190,10 +180,8 @@ class CdpVisitors(VisitorStream):
     smallest: ClassVar[Payload] = {"results_per_page": 1}
 
     def timed(self) -> Iterator[tuple[datetime, Record]]:
-        for moment, customer in self.anchored(self._page):
-            if moment >= self.window.end:
-                return
-            yield moment, visitor.from_cdp(customer)
+        listed = self.anchored(self._page)
+        return ((moment, visitor.from_cdp(customer)) for moment, customer in listed)
 
     def _page(self, since: datetime | None, page_id: str | None) -> Listed[payloads.CdpCustomer]:
         filters = []
@@ -211,13 +199,6 @@ class CdpVisitors(VisitorStream):
         rows = [
             (each.statistics.last_activity_at if each.statistics else None, each.customer_id, each)
             for each in reply.customers or ()
-            if each.customer_id
         ]
         total = reply.total if isinstance(reply.total, int) else 0
         return Listed(rows, str(reply.next_page_id or "") or None, total)
-
-
-def _is_in(window: Window, moment: datetime | None) -> bool:
-    if moment is None or moment >= window.end:
-        return False
-    return window.start is None or moment >= window.start

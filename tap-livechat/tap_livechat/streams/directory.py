@@ -6,16 +6,10 @@ Asked for once a run, whoever needs them: their own streams, or `chats` for its 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_livechat.api import payloads, replies
-from tap_livechat.api.methods import (
-    LIST_AGENTS,
-    LIST_BOTS,
-    LIST_CUSTOMER_BANS,
-    LIST_GROUPS,
-    LIST_TAGS,
-)
+from tap_livechat.api import methods, payloads, replies
 from tap_livechat.errors import ScopeError
 from tap_livechat.records import schemas
 from tap_livechat.streams.stream import Batch, LiveChatStream, Record
@@ -28,16 +22,13 @@ if TYPE_CHECKING:
 class DirectoryStream(LiveChatStream):
     payload: ClassVar[dict[str, Any]] = {}
 
-    _found: list[Record] | ScopeError | None = None
-    _names: dict[Any, str] | None = None
-
-    def prepare(self) -> None:
-        """Asks before the SCHEMA: a token that may not see the list leaves no trace of it."""
-        if self.selected:
-            self.listed()
+    def write_schema_once(self) -> None:
+        """Asks first: a token that may not see the list leaves no trace of it."""
+        self.listed()
+        super().write_schema_once()
 
     def batches(self) -> Iterator[Batch]:
-        yield Batch(self.listed())
+        yield Batch([record.copy() for record in self.listed()])
 
     def listed(self) -> list[Record]:
         """The whole list.
@@ -45,53 +36,52 @@ class DirectoryStream(LiveChatStream):
         Raises:
             ScopeError: the token does not show it; also when it is asked for again.
         """
-        if self._found is None:
-            try:
-                rows = self.session.client.call(self.method, self.payload, replies.listed)
-            except ScopeError as error:
-                self._found = error
-            else:
-                self._found = self._records(rows)
         if isinstance(self._found, ScopeError):
             raise self._found
         return self._found
 
+    @cached_property
+    def _found(self) -> list[Record] | ScopeError:
+        """A record per row that has its key."""
+        try:
+            rows = self.session.client.call(self.method, self.payload, replies.listed)
+        except ScopeError as error:
+            return error
+        records = map(self.record, rows)
+        keys = self.primary_keys
+        whole = [record for record in records if None not in map(record.get, keys)]
+        if lost := len(rows) - len(whole):
+            self.session.client.warn(
+                f"{self.name}: rows without {' and '.join(keys)} are left out: {lost}"
+            )
+        return whole
+
+    @cached_property
     def names(self) -> dict[Any, str]:
         """Name by id; empty if the token does not show the list, which is logged once."""
-        if self._names is None:
-            try:
-                records = self.listed()
-            except ScopeError as error:
-                records = []
-                if not self.selected:  # else the stream tells it
-                    self.session.client.warn(f"chats have no names of {self.name}: {error}")
-            self._names = {each["id"]: each["name"] for each in records if each["name"]}
-        return self._names
+        try:
+            records = self.listed()
+        except ScopeError as error:
+            records = []
+            if not self.selected:  # else the stream tells it
+                self.session.client.warn(f"chats have no names of {self.name}: {error}")
+        return {each["id"]: each["name"] for each in records if each["name"]}
 
     @classmethod
     def record(cls, row: payloads.Object) -> Record:
         """The fields are called as LiveChat calls them."""
-        fields = cls.fields.items()
-        return {name: _fitting(row.get(name), kind) for name, (kind, _) in fields}
-
-    def _records(self, rows: list[payloads.Object]) -> list[Record]:
-        """One per row that has its key."""
-        records = [self.record(row) for row in rows]
-        keys = self.primary_keys
-        whole = [record for record in records if None not in map(record.get, keys)]
-        if len(whole) < len(records):
-            self.session.client.warn(
-                f"{self.name}: rows without {' and '.join(keys)} are left out: "
-                f"{len(records) - len(whole)}"
-            )
-        return whole
+        record = {}
+        for name, (kind, _) in cls.fields.items():
+            value = payloads.mended(row.get(name), kind.payload)
+            record[name] = render(value) if isinstance(value, datetime) else value
+        return record
 
 
 class Agents(DirectoryStream):
     name = "agents"
     primary_keys = ("id",)
     fields: ClassVar[schemas.Fields] = schemas.AGENT
-    method = LIST_AGENTS
+    method = methods.LIST_AGENTS
     # LiveChat leaves these out unless they are asked for.
     payload: ClassVar[dict[str, Any]] = {
         "fields": [
@@ -109,7 +99,7 @@ class Groups(DirectoryStream):
     name = "groups"
     primary_keys = ("id",)
     fields: ClassVar[schemas.Fields] = schemas.GROUP
-    method = LIST_GROUPS
+    method = methods.LIST_GROUPS
     payload: ClassVar[dict[str, Any]] = {"fields": ["agent_priorities", "routing_status"]}
 
 
@@ -117,14 +107,14 @@ class Tags(DirectoryStream):
     name = "tags"
     primary_keys = ("name",)
     fields: ClassVar[schemas.Fields] = schemas.TAG
-    method = LIST_TAGS
+    method = methods.LIST_TAGS
 
 
 class Bots(DirectoryStream):
     name = "bots"
     primary_keys = ("id",)
     fields: ClassVar[schemas.Fields] = schemas.BOT
-    method = LIST_BOTS
+    method = methods.LIST_BOTS
     payload: ClassVar[dict[str, Any]] = {
         "all": True,
         "fields": ["groups", "job_title", "max_chats_count", "timezone"],
@@ -138,21 +128,5 @@ class CustomerBans(DirectoryStream):
     name = "customer_bans"
     primary_keys = ("ip", "created_at")
     fields: ClassVar[schemas.Fields] = schemas.CUSTOMER_BAN
-    method = LIST_CUSTOMER_BANS
+    method = methods.LIST_CUSTOMER_BANS
     selected_by_default = False
-
-
-_KINDS = {
-    schemas.STRING: payloads.Text,
-    schemas.INTEGER: payloads.Whole,
-    schemas.BOOLEAN: payloads.Flag,
-    schemas.MOMENT: payloads.Moment,
-    schemas.INTEGERS: list[payloads.Whole],
-    schemas.TEXTS: payloads.Texts,
-    schemas.FREE_LIST: list[payloads.Object],
-}
-
-
-def _fitting(value: Any, kind: Any) -> Any:
-    mended = payloads.mended(value, _KINDS[kind])
-    return render(mended) if isinstance(mended, datetime) else mended

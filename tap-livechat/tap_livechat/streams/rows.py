@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tap_livechat.errors import RefusedError
-from tap_livechat.timestamps import latest
+from tap_livechat.records.row import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,29 +14,10 @@ if TYPE_CHECKING:
 
     from tap_livechat.api import payloads
 
-_NOTICES = frozenset({"system_message", "system"})
 # A row that comes again within so many pages is passed over.
 _RECENT_PAGES = 10
 # Pages without anything new, one after the other, before it is an endless list. Each is billed.
 _IDLE_PAGES = 10
-
-
-@dataclass(slots=True)
-class Row:
-    """One row of `list_archives`, with the times that its streams need."""
-
-    chat: payloads.Chat
-    thread: payloads.Thread
-    last_activity_at: datetime | None
-    said_at: datetime | None  # the notice that the chat was closed, and the like, aside
-
-    @classmethod
-    def of(cls, chat: payloads.Chat) -> Row:
-        events = chat.thread.events or ()
-        said = [event.created_at for event in events if event.type not in _NOTICES]
-        noticed = [event.created_at for event in events if event.type in _NOTICES]
-        said_at = latest((chat.thread.created_at, *said))
-        return cls(chat, chat.thread, latest((said_at, *noticed)) if noticed else said_at, said_at)
 
 
 class Reading:
@@ -55,6 +35,7 @@ class Reading:
         self._pages: deque[set[str]] = deque([set()])
         self._recent: set[str] = set()  # the ids of all these pages
         self._start: datetime | None = None
+        self.newest_start: datetime | None = None
         self._in_order = True
 
     @property
@@ -83,5 +64,6 @@ class Reading:
             rows.append(row)
             self._in_order &= start >= (self._start or start)
             self._start = start
+            self.newest_start = max(start, self.newest_start or start)
         self.count += len(rows)
         return rows

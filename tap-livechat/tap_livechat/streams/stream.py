@@ -11,11 +11,10 @@ never read.
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from singer_sdk import Stream
@@ -29,7 +28,7 @@ from tap_livechat.streams import windows
 from tap_livechat.timestamps import CLOCK_TOLERANCE, is_plausible, latest, parse, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.singerlib import Catalog, MetadataMapping
@@ -55,7 +54,6 @@ class Session:
     end_date: datetime | None
     page_size: int
     group_ids: list[int]
-    include_customers_without_chats: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +74,26 @@ class LiveChatStream(Stream):
     obeys_limit: ClassVar[bool] = False  # `--limit` counts its records
     # The settings that say what is among the stream's records.
     state_of: ClassVar[tuple[str, ...]] = ()
+    _tap: Any  # our own, which the SDK's type does not know
 
-    def __init__(self, tap: Tap, session: Callable[[], Session]) -> None:
-        self._make_session = session
+    def __init__(self, tap: Tap) -> None:
         self._announced = False
         super().__init__(tap, schema=schemas.to_schema(self.fields, tuple(self.primary_keys)))
 
     @property
     def session(self) -> Session:
         """Made when first asked for: `--discover` has no credentials to make it of."""
-        return self._make_session()
+        session: Session = self._tap.session()
+        return session
 
     @property
     def needs(self) -> dict[str, Method]:
         """What calls which method: the stream, or a property that a run can do without."""
         return {self.name: self.method}
 
-    @abstractmethod
     def batches(self) -> Iterator[Batch]:
-        """All that is to be written, in the order of time."""
+        """All that is to be written, in the order of time; none where `read` goes another way."""
+        return iter(())
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - the SDK's
         for batch in self.batches():
@@ -103,18 +102,12 @@ class LiveChatStream(Stream):
     def sync(self, context: Context | None = None) -> None:  # type: ignore[misc] # final, but the only place to leave a stream out
         """As the SDK's; what nobody selected, and the token may not read, is left out."""
         try:
-            self.prepare()
             super().sync(context)
         except ScopeError as error:
-            # Always our own tap, which the SDK's type does not know.
-            tap = cast("Any", self._tap)
-            if tap.has_selection:
+            if self._tap.has_selection:
                 raise
-            tap.left_out[self.name] = error
+            self._tap.left_out[self.name] = error
             self.logger.warning("Stream %s is left out: %s", self.name, error)
-
-    def prepare(self) -> None:
-        """What has to be known before the stream's SCHEMA is written."""
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
         # The SDK announces each error that it raises again; the command line tells it in full.
@@ -141,47 +134,41 @@ class LiveChatStream(Stream):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
-        """Instead of the SDK's loop over records: one over batches."""
         del context, write_messages
         limit = self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None)
-        written = 0
+        self.read(limit)
+        if limit is not None:
+            self.write_state()  # of a trial run: it shows that one can be written
+        yield from ()
+
+    def read(self, limit: int | None) -> None:
+        """Instead of the SDK's loop over records: one over batches; a limit moves no bookmark."""
+        self.check_state()
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self.batches():
-                records = batch.records if limit is None else batch.records[: limit - written]
-                written += len(records)
+                records = batch.records[:limit]
                 with self.session.termination.held():
                     self.write(records)
                     if limit is None and batch.position is not None:
                         self.save(batch.position, {})
                         self.write_state()
                 counter.increment(len(records))
-                if limit is not None and written >= limit:
+                if limit is not None and (limit := limit - len(records)) <= 0:
                     break
-        if limit is not None:
-            # A trial run moves no bookmark; it only shows that a STATE can be written.
-            self.write_state()
-        yield from ()
 
     def write(self, records: list[Record]) -> None:
         """Write records of one batch, without what the catalog deselects, through any maps."""
-        if not records:
-            return
-        hidden = self.hidden
-        if hidden:
-            records = [
-                {name: value for name, value in record.items() if name not in hidden}
-                for record in records
-            ]
+        for name in self.hidden:
+            for record in records:
+                del record[name]
         time_extracted = render(datetime.now(UTC))
-        # The SDK gives each tap the writer class that it asks for (`message_writer_class`).
-        writer = cast("MessageWriter", self._tap.message_writer)
+        writer: MessageWriter = self._tap.message_writer
         for stream_map in self.stream_maps:
             mapped: Iterable[Record] = records
             if type(stream_map) is not SameRecordTransform or stream_map.flattening_enabled:
                 results = (stream_map.transform(dict(record)) for record in records)
                 mapped = [result for result in results if result is not None]
             writer.write_records(stream_map.stream_alias, mapped, time_extracted)
-        self.state_manager.is_flushed = False
 
     def write_state(self) -> None:
         """All streams' bookmarks in one STATE, unless it is the last one again."""
@@ -196,7 +183,7 @@ class LiveChatStream(Stream):
                 field.selected_by_default = False
         return metadata
 
-    @property
+    @cached_property
     def hidden(self) -> frozenset[str]:
         """Fields that never leave: the catalog deselects them, or they were taken out of it."""
         kept = self.effective_schema.get("properties", {})
@@ -205,7 +192,10 @@ class LiveChatStream(Stream):
         )
 
     def apply_catalog(self, catalog: Catalog) -> None:
+        own = self.replication_key
         super().apply_catalog(catalog)
+        # Whatever it names: without one everything would be read, and billed, in each run.
+        self.replication_key = own
         kept = self.effective_schema.get("properties", {})
         lost = [key for key in self.primary_keys if key not in kept]
         if lost and self.selected:
@@ -261,7 +251,7 @@ class LiveChatStream(Stream):
         """`now` is LiveChat's.
 
         Raises:
-            LiveChatError: It was to begin in the future, and would read nothing until then.
+            LiveChatError: It was to begin in the future, or after its end: nothing would be read.
         """
         soon = now + CLOCK_TOLERANCE
         if (bookmark := self.bookmark) and bookmark > soon:
@@ -274,6 +264,12 @@ class LiveChatStream(Stream):
             raise SettingsError(
                 f"setting start_date: {render(first)} lies in the future (LiveChat's clock: "
                 f"{render(now)}); nothing would be read until then"
+            )
+        last, start = self.session.end_date, self.start
+        if last and start and start > last:
+            raise StateError(
+                f"state of {self.name}: it has been read up to {render(start)}, which is after the "
+                f"setting end_date ({render(last)}); a period of a back-fill has a state of its own"
             )
 
     @cached_property
@@ -305,10 +301,9 @@ class LiveChatStream(Stream):
         moment = latest((self.bookmark, position))
         if self.is_incremental and moment is not None:
             state = self.stream_state
+            state.clear()
             state["replication_key"] = self.replication_key
             state["replication_key_value"] = render(moment)
             state["belongs_to"] = self._belongs_to
-            state.pop("open_since", None)
-            state.pop("open_threads", None)
             if kept := windows.to_state(open_threads, moment):
                 state["open_threads"] = kept

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -33,15 +33,18 @@ class Window:
     def is_empty(self) -> bool:
         return self.start is not None and self.start >= self.end
 
+    def holds(self, moment: datetime) -> bool:
+        return moment < self.end and (self.start is None or moment >= self.start)
+
 
 def run_window(
     starts: Iterable[datetime | None], now: datetime, last: datetime | None = None
 ) -> Window:
     """One window for streams that go on from `starts`; `last` is the setting `end_date`."""
     known = list(starts)
-    earliest = min((start for start in known if start is not None), default=None)
+    start = None if None in known else min(filter(None, known))
     end = now - SAFETY_LAG
-    return Window(None if None in known else earliest, end if last is None else min(end, last))
+    return Window(start, end if last is None else min(end, last))
 
 
 def start_of(
@@ -54,12 +57,15 @@ def start_of(
     return start if first is None else max(start, first)
 
 
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class OpenThread(msgspec.Struct, frozen=True, array_like=True):
     """A thread that was open when we looked."""
 
     chat_id: str
-    started_at: datetime
-    seen_at: datetime  # when it was last seen open
+    started_at: _Moment
+    seen_at: _Moment  # when it was last seen open, and then when it first was not
 
 
 OpenThreads = dict[str, OpenThread]
@@ -76,6 +82,23 @@ def to_state(threads: Mapping[str, OpenThread], bookmark: datetime) -> dict[str,
     passed = {key: each for key, each in threads.items() if each.started_at <= bookmark}
     found: dict[str, Any] = msgspec.to_builtins(passed)
     return found
+
+
+def waited_for(
+    threads: Mapping[str, OpenThread], bookmark: datetime | None, now: datetime
+) -> OpenThreads:
+    """Those of a state, were they listed no more.
+
+    The wait for the archived form of one that the last run saw open, which may be weeks ago, begins
+    now: at the time of this run's bookmark, so that the next run sees no open one in it.
+    """
+    begins = now - SAFETY_LAG
+    return {
+        key: each
+        if bookmark and each.seen_at <= bookmark
+        else msgspec.structs.replace(each, seen_at=begins)
+        for key, each in threads.items()
+    }
 
 
 def closed(

@@ -17,9 +17,9 @@ T = TypeVar("T", bound=Item)
 class Size:
     """What fits into one call, and how long (in seconds) somebody waits for it to be full."""
 
-    rows: int = 300
+    rows: int
+    max_age: float
     bytes: int = 998_000
-    max_age: float = 60.0
 
 
 @dataclass
@@ -61,13 +61,16 @@ class Pending(Generic[T]):
         """Enough for a call, or somebody has waited for as long as they may."""
         if self.rows >= self.size.rows or self.bytes >= self.size.bytes:
             return True
-        if self.oldest is None:
-            return False
+        if self.oldest is not None and now - self.oldest >= self.size.max_age:
+            return True
         # Where a bad row is being isolated nobody else is waited for.
-        return now - self.oldest >= self.size.max_age or bool(next(iter(self.items)).batch_limit)
+        return bool(next(iter(self.items)).batch_limit)
 
     def _take(self) -> list[T]:
         """The items of one call: those that share the first one's limit, as many as fit."""
+        fit = self.rows <= self.size.rows and self.bytes <= self.size.bytes
+        if fit and {item.batch_limit for item in self.items} == {0}:  # as a rule
+            return self._take_all()
         batch_limit = next(iter(self.items)).batch_limit
         limit = min(self.size.rows, batch_limit or self.size.rows)
         taken: list[T] = []
@@ -81,11 +84,15 @@ class Pending(Generic[T]):
                 break
             taken.append(item)
         if len(taken) == len(self.items):
-            self.items.clear()
-            self.rows = self.bytes = 0
-            self.oldest = None
-            return taken
+            return self._take_all()
         for item in taken:
             self.pop(item)
         self.oldest = min(item.since for item in self.items)
+        return taken
+
+    def _take_all(self) -> list[T]:
+        taken = list(self.items)
+        self.items.clear()
+        self.rows = self.bytes = 0
+        self.oldest = None
         return taken

@@ -88,7 +88,7 @@ def admit(
     limits: Limits,
     now: Now,
     *,
-    reads_usage: bool = False,
+    reads_usage: bool,
 ) -> Admitted | Wait | Spent:
     """Whether `process` may make one call at `now`; `state` is up to date (`refresh`).
 
@@ -125,7 +125,7 @@ def granted(
     now: Now,
     *,
     tries_quota: bool,
-    reads_usage: bool = False,
+    reads_usage: bool,
 ) -> State:
     """After a call was admitted under the lease `row`."""
     lease, until = row.id, row.busy_until

@@ -44,7 +44,7 @@ from target_marketo.governor.retries import Patience, full_jitter
 from target_marketo.governor.state import State
 from target_marketo.governor.turnstile import Turnstile, rest
 from target_marketo.governor.usage import Usage, usage
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from target_marketo.store.leases import Row
 
 if TYPE_CHECKING:

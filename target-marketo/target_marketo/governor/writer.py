@@ -25,7 +25,7 @@ import msgspec
 from target_marketo.governor.clock import Clock, SystemClock
 from target_marketo.governor.errors import AnotherWrites, StoreUnavailable
 from target_marketo.governor.retries import Patience
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_marketo.singer.bookmark import newest_time
 from target_marketo.singer.run_end import exit_code
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from target_marketo.store.run_ledger import COUNTS
 
 if TYPE_CHECKING:

@@ -25,23 +25,28 @@ import os
 import random
 import sqlite3
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, MetaData, Table
 from sqlalchemy.exc import (
-    ArgumentError,
     DBAPIError,
-    DisconnectionError,
-    NoSuchModuleError,
     SQLAlchemyError,
 )
 
-from target_marketo.store.advice import advice
 from target_marketo.store.columns import add_missing_columns
-from target_marketo.store.filesystem import network_filesystem
+from target_marketo.store.engines import (
+    AWAY_SECONDS,
+    BUSY_SECONDS,
+    Haste,
+    begin_sqlite,
+    postgresql_engine,
+    sqlite_engine,
+)
+from target_marketo.store.errors import StoreError, is_away, one_line
+from target_marketo.store.place import default_url, is_sqlite, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,47 +61,16 @@ logger = logging.getLogger("target-marketo")
 METADATA = MetaData()
 """All tables of the store; each module adds its own."""
 
-BUSY_SECONDS = 30.0
-"""How long a transaction waits for another's lock before it is a `StoreError`."""
-
-HURRIED_SECONDS = 1.0
-"""The same for a process that is to end."""
-
 REWRITE_SECONDS = 5.0
 """How long to wait for a table that is to be rewritten: whoever comes later waits behind that."""
 
-AWAY_SECONDS = 10.0
-"""How long a server that answered before may be away, as while it restarts."""
-
-FROZEN_SECONDS = 5.0
-"""PostgreSQL ends a transaction whose client was silent for so long: its process was frozen."""
-
-POLL_SECONDS = (0.001, 0.004)
-"""How often to try for SQLite's write lock. It is given to whoever tries first, and SQLite itself
-tries ever more seldom: of several busy processes, one would wait for seconds.
-"""
-
 _AWAY_POLL_SECONDS = (0.05, 0.2)
-
-RESTED_SECONDS = 1.0
-"""A connection to PostgreSQL that was idle for so long is tried before it is used."""
 
 _CREATE_TABLES_LOCK = 0x7461_7267_6574  # any number that is not a lease's: see leases.py
 
 # A statement of its own: what is read with the lock's statement was seen before the lock was held.
 _LOCK = "SELECT pg_advisory_xact_lock(%s)"
 _LOCK_NOT_DURABLE = f"{_LOCK}, set_config('synchronous_commit', 'off', true)"
-
-
-class StoreError(Exception):
-    """The store cannot be opened, read or written; one line, for the person on call.
-
-    `is_away` tells that its server was there before, and went away.
-    """
-
-    def __init__(self, text: str, *, is_away: bool = False) -> None:
-        super().__init__(text)
-        self.is_away = is_away
 
 
 class Database:
@@ -107,11 +81,11 @@ class Database:
 
     def __init__(self, url: URL, store_key: str | None = None) -> None:
         self.store_key = store_key
-        self._haste = _Haste()
-        self._engine = _sqlite(url, self._haste) if _is_sqlite(url) else _postgresql(url)
+        self._haste = Haste()
+        self._engine = sqlite_engine(url, self._haste) if is_sqlite(url) else postgresql_engine(url)
         self._was_there = False
         self.name: str = url.render_as_string(hide_password=True)
-        self.is_sqlite: bool = _is_sqlite(url)
+        self.is_sqlite: bool = is_sqlite(url)
         self.path = Path(str(url.database)).absolute() if self.is_sqlite else None
 
     @contextmanager
@@ -175,7 +149,7 @@ class Database:
             try:
                 cursor = connection.cursor()
                 if self.is_sqlite:
-                    _begin_sqlite(cursor, self._haste, durable=durable)
+                    begin_sqlite(cursor, self._haste, durable=durable)
                 else:
                     cursor.execute(_LOCK if durable else _LOCK_NOT_DURABLE, (number,))
             except BaseException:
@@ -302,7 +276,7 @@ class Database:
             try:
                 begun = begin()
             except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
-                if not self._was_there or not _is_away(error) or time.monotonic() > give_up_at:
+                if not self._was_there or not is_away(error) or time.monotonic() > give_up_at:
                     raise
                 time.sleep(random.uniform(*_AWAY_POLL_SECONDS))  # noqa: S311 - no secret
             else:
@@ -314,8 +288,8 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
-            is_away = self._was_there and _is_away(error)
-            raise StoreError(f"store {self.name}: {_one_line(error)}", is_away=is_away) from None
+            away = self._was_there and is_away(error)
+            raise StoreError(f"store {self.name}: {one_line(error)}", is_away=away) from None
 
 
 def open_database(store_url: str | None = None, store_key: str | None = None) -> Database:
@@ -324,13 +298,13 @@ def open_database(store_url: str | None = None, store_key: str | None = None) ->
     Raises:
         StoreError: the URL is not one of ours, or the place cannot be used.
     """
-    url = _parse(store_url) if store_url else default_url()
-    is_new = _is_sqlite(url) and not Path(str(url.database)).exists()
+    url = parse(store_url) if store_url else default_url()
+    is_new = is_sqlite(url) and not Path(str(url.database)).exists()
     try:
         database = Database(url, store_key)
     except (SQLAlchemyError, ImportError, OSError) as error:
         name = url.render_as_string(hide_password=True)
-        raise StoreError(f"store {name}: {_one_line(error)}") from None
+        raise StoreError(f"store {name}: {one_line(error)}") from None
     if is_new:
         logger.warning(
             "A new store was made: %s, of user %s. If there was one before, this is another one: "
@@ -339,176 +313,3 @@ def open_database(store_url: str | None = None, store_key: str | None = None) ->
             os.getuid(),
         )
     return database
-
-
-def default_url() -> URL:
-    """SQLite in the user's state folder."""
-    return URL.create("sqlite", database=str(state_folder() / "store.sqlite"))
-
-
-def state_folder() -> Path:
-    """`$XDG_STATE_HOME/target-marketo`, else `~/.local/state/target-marketo`; the user's alone."""
-    home = os.environ.get("XDG_STATE_HOME", "")
-    # XDG Base Directory Specification: a relative path is to be ignored.
-    try:
-        state = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
-    except RuntimeError:  # neither HOME nor an entry in the password file
-        raise StoreError(
-            f"user {os.getuid()} has no home folder, so the store has no place: set "
-            "TARGET_MARKETO_STORE_URL, or XDG_STATE_HOME to a folder of this user's"
-        ) from None
-    folder = state / "target-marketo"
-    with suppress(OSError):  # whatever is wrong with the folder, opening the file says it better
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-    return folder
-
-
-def _parse(store_url: str) -> URL:
-    try:
-        url = make_url(store_url)
-    except (ArgumentError, ValueError):
-        # The text may hold a password: it is not repeated.
-        raise StoreError(
-            "store_url is not a URL: sqlite:////folder/file or postgresql+psycopg://…"
-        ) from None
-    if url.drivername in {"postgresql", "postgres"}:
-        url = url.set(drivername="postgresql+psycopg")
-    if url.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
-        raise StoreError(
-            f"store_url starts with {url.drivername}://, but only sqlite:// and"
-            " postgresql+psycopg:// are known"
-        )
-    if _is_sqlite(url) and url.database in {None, "", ":memory:"}:
-        raise StoreError("store_url names no SQLite file: sqlite:////folder/file")
-    return url
-
-
-def _is_sqlite(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite"
-
-
-class _Haste:
-    """How long to wait for a lock: less once the process is to end."""
-
-    is_hurried = False
-
-    @property
-    def seconds(self) -> float:
-        return HURRIED_SECONDS if self.is_hurried else BUSY_SECONDS
-
-
-def _is_away(error: Exception) -> bool:
-    """Whether a server is restarting, or the connection to it was cut by that."""
-    cause = getattr(error, "orig", None) or error
-    if not hasattr(cause, "sqlstate"):
-        return isinstance(cause, DisconnectionError)  # SQLite's have none, and are never away
-    lost = cause.sqlstate is None and type(cause).__name__ == "OperationalError"
-    return lost or (cause.sqlstate or "").startswith(("08", "57P"))
-
-
-def _sqlite(url: URL, haste: _Haste) -> Engine:
-    path = Path(str(url.database)).absolute()
-    kind = network_filesystem(path)
-    if kind:
-        raise StoreError(
-            f"store {path} lies on a network file system ({kind}), where SQLite cannot lock:"
-            " set store_url to a file on a local disk or to PostgreSQL"
-        )
-    _private_file(path)
-    engine = create_engine(
-        url.set(database=str(path)),
-        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        driver: Any = connection.connection.driver_connection
-        if options.get("store_reads"):
-            driver.execute("BEGIN DEFERRED")
-        else:
-            _begin_sqlite(driver, haste, durable=options.get("store_durable", True))
-
-    return engine
-
-
-def _begin_sqlite(connection: Any, haste: _Haste, *, durable: bool) -> None:
-    """Begin with the write lock; as SQLite's own error, it is busy after `BUSY_SECONDS`."""
-    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    began = time.monotonic()
-    connection.execute("PRAGMA busy_timeout=0")
-    try:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                break
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() > began + haste.seconds:
-                    raise
-            time.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 - no secret
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
-
-
-def _private_file(path: Path) -> None:
-    """For its owner alone: the store holds people's data. SQLite gives -wal and -shm its mode."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
-    for suffix in ("-wal", "-shm"):
-        with suppress(OSError):
-            path.with_name(path.name + suffix).chmod(0o600)
-
-
-def _postgresql(url: URL) -> Engine:
-    engine = create_engine(
-        url,
-        connect_args={"connect_timeout": int(AWAY_SECONDS), "application_name": "target-marketo"},
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
-            cursor.execute(
-                f"SET idle_in_transaction_session_timeout = {int(FROZEN_SECONDS * 1000)}"
-            )
-        connection.commit()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get("store_durable", True):
-            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-
-    @event.listens_for(engine, "checkin")
-    def rest(_connection: Any, record: Any) -> None:
-        record.info["rested_since"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def ping(connection: Any, record: Any, _proxy: Any) -> None:
-        # A server that was restarted in the meantime costs a ping, not an error.
-        rested = time.monotonic() - record.info.get("rested_since", time.monotonic())
-        if rested > RESTED_SECONDS and not engine.dialect.do_ping(connection):
-            raise DisconnectionError
-
-    return engine
-
-
-def _one_line(error: Exception) -> str:
-    """The driver's own first line, without the statement and its parameters; and what to do."""
-    if isinstance(error, NoSuchModuleError | ImportError):
-        return "the driver is not installed: pip install 'target-marketo[postgres]'"
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    lines = str(cause).strip().splitlines() or [type(cause).__name__]
-    what_to_do = advice(lines[0])
-    return f"{lines[0]}; {what_to_do}" if what_to_do else lines[0]

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Table, Text, delete, select
 
-from target_marketo.store.database import METADATA, StoreError, state_folder
+from target_marketo.store.database import METADATA
+from target_marketo.store.errors import StoreError
+from target_marketo.store.place import state_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from target_marketo.governor import Cancelled, GovernorError
 from target_marketo.mapping.second_try import OF_THE_COMPANY, refused_fields
 from target_marketo.marketo.errors import MarketoError
 from target_marketo.problems import SettingError
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from target_marketo.writes.results import failure_of, results_of
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class People:
         except (MarketoError, Cancelled) as error:
             raise failure_of(error, doubts=_LOOKUP_REFUSED) from None
 
-    def refuses(self, row: Mapping[str, Any]) -> Refused | None:
-        """What Marketo would skip the row for."""
-        return self.mapper.check(row) if self.mapper is not None else None
+    def refuses(self, rows: Sequence[Mapping[str, Any]]) -> Refused | None:
+        """What Marketo would skip one of the rows for."""
+        return self.mapper.check(rows) if self.mapper is not None else None
 
     def write(
         self,

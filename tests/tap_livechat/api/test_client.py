@@ -84,6 +84,8 @@ def test_replies_are_judged_by_type_first_and_status_second(
         ("Thu, 01 Jan 2026 00:00:10 GMT", 10.0),
         ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0),
         ("soon", None),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 2026 00:00:10 -0000", 10.0),
         ("", None),
         (None, None),
     ],
@@ -220,6 +222,22 @@ def test_retry_after_is_honoured(sleeps: list[float]) -> None:
 
     assert len(sleeps) == 1
     assert 7.0 <= sleeps[0] <= 7.25
+
+
+@pytest.mark.parametrize("day", ["01", "14", "28"])
+def test_a_date_to_retry_after_is_one_of_livechats_clock(day: str, sleeps: list[float]) -> None:
+    """Whatever the host's says: years lie between the two here."""
+    busy = reply(
+        429,
+        {"error": {"type": "too_many_requests"}},
+        Date=f"Thu, {day} Jan 2099 00:00:00 GMT",
+        Retry_After=f"Thu, {day} Jan 2099 00:00:30 GMT",
+    )
+    with scripted(busy, OK) as server, client(server.url) as livechat:
+        livechat.call(LIST_ARCHIVES, {}, decode)
+
+    assert len(sleeps) == 1
+    assert 30.0 <= sleeps[0] <= 30.25
 
 
 def test_a_wait_of_an_hour_is_left_to_the_next_run(sleeps: list[float]) -> None:

@@ -79,6 +79,29 @@ def test_four_hundred_pages_at_180_a_minute() -> None:
     assert read(400, Limit(180, 60.0), 0.2) <= 420
 
 
+@pytest.mark.parametrize("counts_all", [False, True])
+@pytest.mark.parametrize("retry_after", [0.0, 0.1, 1.0, 5.0])
+@pytest.mark.parametrize("calls", [180, 60, 30, 10])
+def test_a_retry_after_that_is_too_short_costs_few_requests_more(
+    *, calls: int, retry_after: float, counts_all: bool
+) -> None:
+    assert read(400, Limit(calls, 60.0, counts_all=counts_all), 0.2, retry_after) <= 400 * 1.25
+
+
+@pytest.mark.parametrize("retry_after", [None, 0.0, 1.0, 5.0])
+def test_a_limit_that_opens_in_no_quarter_of_an_hour_is_asked_few_times(
+    retry_after: float | None,
+) -> None:
+    now = [0.0]
+    patience = Patience(lambda: now[0])
+    asked = 0
+    while (seconds := patience.wait(ThrottledError("too many", retry_after))) is not None:
+        now[0] += seconds
+        asked += 1
+
+    assert asked <= 40
+
+
 def test_without_a_refusal_nothing_is_waited_for() -> None:
     limit = Limit(10**6, 1.0)
 
@@ -125,8 +148,13 @@ def test_refusals_use_up_no_tries_and_are_waited_for_a_quarter_of_an_hour() -> N
     assert patience.wait(RetryableError("a reset")) is not None
 
 
-def test_a_run_against_a_limit_loses_nothing_and_is_billed_for_little_more(tmp_path: Path) -> None:
-    with LiveChatSandbox(light_threads=3000, rate_calls=12, rate_seconds=2.0) as livechat:
+@pytest.mark.parametrize("retry_after", [None, 0.0, 1.0])
+def test_a_run_against_a_limit_loses_nothing_and_is_billed_for_little_more(
+    tmp_path: Path, retry_after: float | None
+) -> None:
+    with LiveChatSandbox(
+        light_threads=3000, rate_calls=12, rate_seconds=2.0, retry_after_seconds=retry_after
+    ) as livechat:
         run = Tap(tmp_path, livechat).run(["chats"])
 
         assert run.code == 0

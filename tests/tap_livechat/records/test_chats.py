@@ -20,7 +20,7 @@ GROUP_NAMES = {group.id: group.name for group in GROUPS}
 
 def chat_row(payload: dict[str, Any], **names: Any) -> dict[str, Any]:
     row = row_of(payload)
-    record: dict[str, Any] = thread.chat_record(row.chat, **names)
+    record: dict[str, Any] = thread.chat_record(row, **names)
     return record
 
 

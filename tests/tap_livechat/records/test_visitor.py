@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from tap_livechat.api import payloads, replies
 from tap_livechat.records import forms, names, schemas, thread, visitor
+from tap_livechat.records.row import Row
 from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, _has_hidden_neighbour
 from tap_livechat.streams.directory import Agents, Bots, CustomerBans, Groups, Tags
-from tap_livechat.streams.rows import Row
-from tap_livechat.timestamps import normalise, parse
+from tap_livechat.timestamps import parse, render
 from tests.sandbox.livechat.samples import GEOLOCATION
 from tests.tap_livechat.records.chats import (
     chat,
@@ -200,7 +200,9 @@ def test_a_place_is_never_half_stated_and_half_guessed(
     ],
 )
 def test_times_become_utc_with_six_digits(text: object, utc: str | None) -> None:
-    assert normalise(text) == utc
+    moment = parse(text)
+
+    assert (moment and render(moment)) == utc
 
 
 def test_two_threads_on_one_page_are_one_row_with_the_newest_facts() -> None:
@@ -373,7 +375,7 @@ def rows_of(payload: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         for kind in (ArchiveVisitors, ChatEvents)
         for record in kind.records(None, [row])  # type: ignore[arg-type] # they keep no state
     ]
-    return [*rows, ("chats", thread.chat_record(row.chat))]
+    return [*rows, ("chats", thread.chat_record(row))]
 
 
 BARE: dict[str, Any] = {"id": "T", "created_at": "2026-01-01T10:00:00.000000Z"}
@@ -491,7 +493,7 @@ def test_one_odd_part_neither_ends_a_run_nor_makes_a_row_that_does_not_fit(
 def test_a_chat_tells_where_it_came_from_and_what_became_of_it() -> None:
     row = row_of(RICH)
 
-    record = thread.chat_record(row.chat)
+    record = thread.chat_record(row)
 
     told = {
         "queue_seconds": 3,
@@ -533,7 +535,7 @@ def test_the_notice_that_a_chat_was_closed_is_nothing_that_anybody_said() -> Non
     row = row_of(chat(said, notice))
 
     [visitor_row] = ArchiveVisitors.records(None, [row])  # type: ignore[arg-type] # no state
-    chat_row = thread.chat_record(row.chat)
+    chat_row = thread.chat_record(row)
     assert visitor_row["last_activity_at"] == "2026-01-01T10:00:05.000000Z"
     assert chat_row["last_activity_at"] == "2026-01-01T10:09:00.000000Z"
 
@@ -649,6 +651,21 @@ def test_nothing_is_guessed_of_who_was_there_and_when(
 
 
 @pytest.mark.parametrize(
+    ("read", "reply"),
+    [
+        (replies.customers, {"customers": [{"id": "c1"}, {"name": "Ada"}]}),
+        (replies.customers, {"customers": [{"id": ""}]}),
+        (replies.cdp_customers, {"customers": [{"monitoring": {}}]}),
+    ],
+)
+def test_a_customer_without_an_id_is_no_reply(
+    read: Callable[[bytes], object], reply: dict[str, Any]
+) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        read(msgspec.json.encode(reply))
+
+
+@pytest.mark.parametrize(
     ("created_at", "utc"),
     [
         ("2019-12-17T08:53:20.693553+01:00", "2019-12-17T07:53:20.693553Z"),
@@ -679,7 +696,7 @@ def test_a_chat_tells_its_duration_its_first_response_and_its_rating() -> None:
     )
     row = row_of(payload)
 
-    record = thread.chat_record(row.chat)
+    record = thread.chat_record(row)
 
     assert record["duration_seconds"] == 20
     assert record["first_response_seconds"] == 10

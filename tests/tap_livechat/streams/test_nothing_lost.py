@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import tracemalloc
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -127,6 +128,27 @@ def test_a_bookmark_in_the_future_ends_the_run_and_names_the_stream(stream: str)
         account.run(6 * HOUR)
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"T": ["C", "2026-01-01T00:00:00", "2026-01-01T00:00:00"]},
+        {"T": ["C", None, None]},
+        {"T": ["C"]},
+        ["T"],
+        "T",
+    ],
+)
+def test_open_threads_of_another_form_end_the_run_before_it_is_paid_for(kept: Any) -> None:
+    account = Account([Row(1, 60, 70, 1)])
+    account.run(5 * HOUR)
+    assert account.state is not None
+    account.state["bookmarks"]["chats"]["open_threads"] = kept
+
+    with pytest.raises(StateError, match="state of chats: open_threads is of another form"):
+        account.run(6 * HOUR)
+    assert account.archive.requests == []
+
+
 def test_a_start_date_in_the_future_ends_the_run() -> None:
     with pytest.raises(SettingsError, match=r"start_date: .*lies in the future"):
         Account([]).run(HOUR, start_date="2027-01-01T00:00:00Z")
@@ -169,6 +191,19 @@ def test_a_run_that_ends_earlier_than_the_one_before_it_moves_no_bookmark_back()
     assert bookmarks(account.state) == before
     account.run(7 * HOUR)
     assert min(bookmarks(account.state)) > max(before)
+
+
+@pytest.mark.parametrize("lookback", [0, 60])
+def test_a_period_that_is_given_the_state_of_another_run_ends_and_says_so(lookback: int) -> None:
+    account = Account([Row(1, 60, 70, 1)])
+    account.run(5 * HOUR)
+
+    with pytest.raises(StateError, match=r"state of visitors: .*end_date.*a state of its own"):
+        account.run(6 * HOUR, end_date=render(at(2 * HOUR)), lookback_minutes=lookback)
+
+    account = Account([Row(1, 60, 70, 1)])
+    for minute in (5 * HOUR, 6 * HOUR):
+        account.run(minute, end_date=render(at(2 * HOUR)), lookback_minutes=lookback)
 
 
 def test_the_order_of_groups_is_no_difference() -> None:
@@ -270,6 +305,19 @@ def test_a_hundred_chats_that_stay_open_for_days_cost_what_is_new() -> None:
     assert again < 3, "once, and once more by the lookback of an hour"
 
 
+@pytest.mark.slow
+def test_a_thousand_chats_that_are_open_for_a_day_and_close_together_cost_their_pages() -> None:
+    """Their ids are more than one request takes."""
+    rows = [Row(n, n // 20, DAY + n % 50, n) for n in range(1100)]
+    account = Account(rows)
+
+    for hour, requests in account.hourly(27):
+        assert requests <= bound(account, hour, HOUR) + 1
+
+    assert len(account.delivered) == len(rows)
+    assert remembered(account.state) == set()
+
+
 def test_where_one_chat_in_twenty_stays_open_for_days_a_run_takes_four_requests() -> None:
     draw = Random(7).randrange
     rows = []
@@ -286,9 +334,12 @@ def test_where_one_chat_in_twenty_stays_open_for_days_a_run_takes_four_requests(
 
 
 @pytest.mark.parametrize("times", [10, 1000])
-def test_a_count_that_is_far_too_high_costs_one_request(times: int) -> None:
+@pytest.mark.parametrize("by", ["created", "closed"])
+@pytest.mark.parametrize("length", [1, 2000])
+def test_a_count_that_is_far_too_high_costs_one_request(times: int, by: str, length: int) -> None:
     rows = [Row(n, n, n + 1, n % 50) for n in range(3_000)]
-    account = Account(rows, found=lambda count: count * times)
+    rows[1500] = Row(1500, 3005 - length, 3005, 0)  # which ends last, whenever it began
+    account = Account(rows, found=lambda count: count * times, by=by)
 
     requests = account.run(10 * DAY)
 
@@ -348,7 +399,8 @@ def test_a_chat_that_comes_to_no_archive_is_reported_and_forgotten(
 ) -> None:
     account = Account([Row(1, HOUR, 5 * HOUR, 1)], lag=10**6)
     account.run(2 * HOUR)
-    account.run(29 * DAY)
+    account.run(6 * HOUR)
+    account.run(30 * DAY)
     assert remembered(account.state) == {"thread-1"}
 
     account.run(33 * DAY)
@@ -357,12 +409,29 @@ def test_a_chat_that_comes_to_no_archive_is_reported_and_forgotten(
     assert caplog.text.count("1 chats that were open came to no archive in 30 days") == 3
 
 
+@pytest.mark.parametrize("lag", [0, 90])
+@pytest.mark.parametrize("closed", [5 * HOUR, 20 * DAY, 36 * DAY - 5])
+def test_what_was_open_before_a_pause_of_weeks_is_asked_for_before_it_is_forgotten(
+    closed: int, lag: int
+) -> None:
+    account = Account([Row(1, HOUR, closed, 1)], lag=lag)
+    account.run(4 * HOUR)
+
+    for minute in (36 * DAY, 36 * DAY + HOUR, 36 * DAY + 2 * HOUR):
+        account.run(minute)
+
+    assert account.delivered == ["thread-1"]
+    assert remembered(account.state) == set()
+
+
 def test_two_runs_a_minute_apart_lose_nothing_and_repeat_the_lookback_at_most() -> None:
     rows = [Row(n, n, n + 7, n) for n in range(350)]
     account = Account(rows, lag=2)
 
     for minute in range(200, 300):
-        account.run(minute, lookback_minutes=10)
+        requests = account.run(minute, lookback_minutes=10)
+        # New, open, closed since, and one where the count says that there are more.
+        assert requests <= 1 + 1 + 1 + 1
 
     assert account.missing == set()
     assert len(account.delivered) <= 12 * len(rows)
@@ -439,6 +508,65 @@ def test_what_is_open_when_the_live_run_begins_comes_with_it() -> None:
         account.run(minute, start_date=render(at(400)))
 
     assert set(account.delivered) == {"thread-1", "thread-3"}, "the second is a period's"
+
+
+def test_an_open_chat_that_is_not_said_to_be_active_is_remembered() -> None:
+    """What is listed was asked for as active."""
+
+    class Brief(Archive):
+        def _chats(self, payload: dict[str, Any]) -> dict[str, Any]:
+            reply = super()._chats(payload)
+            for chat in reply["chats_summary"]:
+                del chat["last_thread_summary"]["active"]
+            return reply
+
+    account = Account([])
+    account.archive = Brief([Row(1, 100, 3000, 1)])
+
+    for _ in account.hourly(60):
+        pass
+
+    assert account.delivered == ["thread-1"]
+
+
+class Showing(Archive):
+    """An archive that shows open chats too, in the groups where they are at that time."""
+
+    lists_open_chats = True
+
+    def is_archived(self, row: Row) -> bool:
+        return at(row.created) <= self.moment
+
+    def _archives(self, payload: dict[str, Any]) -> dict[str, Any]:
+        rows = self.rows
+        self.rows = [replace(row, group=self._group(row)) for row in rows]
+        try:
+            return super()._archives(payload)
+        finally:
+            self.rows = rows
+
+    def _chat(self, row: Row) -> dict[str, Any]:
+        chat = super()._chat(row)
+        chat["thread"]["active"] = self.is_open(row)
+        return chat
+
+    def _chats(self, payload: dict[str, Any]) -> dict[str, Any]:
+        return super()._chats(payload) if self.lists_open_chats else {"chats_summary": []}
+
+
+def test_a_chat_that_one_list_of_open_chats_passed_over_may_still_come_to_our_groups() -> None:
+    account = Account([])
+    archive = account.archive = Showing([Row(1, 100, 3000, 1, group=7, first_group=3)])
+    for minute in (130, 600, 2990):
+        archive.lists_open_chats = minute != 2990
+        account.run(minute, group_ids=[7])
+    assert remembered(account.state) == {"thread-1"}
+
+    archive.lists_open_chats = True
+    account.run(5000, group_ids=[7])
+
+    assert account.delivered == ["thread-1"]
+    assert remembered(account.state) == set()
 
 
 def test_an_archive_that_says_nothing_of_active_threads_forgets_no_open_one() -> None:

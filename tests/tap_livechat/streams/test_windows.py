@@ -55,6 +55,14 @@ def test_a_state_holds_the_open_threads_that_its_bookmark_has_passed(
     }
 
 
+def test_a_state_names_each_open_thread_with_its_chat_and_two_times() -> None:
+    threads = {"T": OpenThread("C", NOON, NOON + HOUR)}
+    kept = {"T": ["C", "2026-01-01T12:00:00Z", "2026-01-01T13:00:00Z"]}
+
+    assert windows.to_state(threads, NOON) == kept
+    assert windows.from_state(kept) == threads, "as the last version wrote it"
+
+
 @pytest.mark.parametrize(
     "value",
     [

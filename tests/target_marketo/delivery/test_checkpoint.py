@@ -82,3 +82,22 @@ def test_the_states_behind_one_open_record_are_as_many_as_the_open_records() -> 
     checkpoint.settled([hung])
     assert checkpoint.take() == b"last"
     assert checkpoint.bytes == 0
+
+
+def test_records_that_wait_for_all_others_wait_until_the_next_state_and_for_them_alone() -> None:
+    checkpoint = Checkpoint()
+    absent, other = checkpoint.received(), checkpoint.received()
+    checkpoint.absent([absent])
+    assert checkpoint.quiet_before(ended=True) == absent, "another record is open"
+
+    checkpoint.settled([other])
+    assert checkpoint.quiet_before(ended=False) == absent, "others may come before the STATE"
+    assert absent < checkpoint.quiet_before(ended=True), "none comes any more"
+
+    checkpoint.state(b"A")
+    later = checkpoint.received()
+    checkpoint.state(b"B")
+    assert absent < checkpoint.quiet_before(ended=False) == later
+
+    checkpoint.absent([absent], -1)
+    assert checkpoint.quiet_before(ended=False) == absent, "it is looked up now"

@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 
 RULES = Rules((Rule("email", Write.ALWAYS), Rule("city", Write.ALWAYS)))
 PLAN = Mapper(STREAMS, FIELDS).plan("visitors", {})
+CHATS = Mapper(
+    {
+        "chats": {
+            "fields": {"email": "email"},
+            "activity": {
+                "type": "chat",
+                "once": "thread",
+                "date": "at",
+                "primary": {"from": "topic", "otherwise": "Chat"},
+                "attributes": {"threadId": "thread", "rating": "rating", "topic": "topic"},
+            },
+        }
+    },
+    FIELDS,
+).plan("chats", {})
 
 
 class Kind:
@@ -58,7 +73,7 @@ class Log:
             self._settle,
             class_of=class_of,
             kinds=[self.kind],  # type: ignore[list-item]  # what is asked of a kind here
-            plans={"visitors": PLAN},
+            plans={"visitors": PLAN, "chats": CHATS},
             **options,
         )
 
@@ -164,7 +179,7 @@ def test_a_dry_run_stores_nothing_and_resolves_nothing(database: Database, log: 
     log.rejections.store()
     dry = Log(database, "run-2", stores=False)
     dry.rejections.take([rejection(2)])
-    dry.rejections.arrived(arrived(received(3)))
+    dry.rejections.arrived([arrived(received(3))])
     dry.rejections.store()
 
     assert dry.settled == [2]
@@ -195,8 +210,8 @@ def test_a_person_who_arrives_resolves_what_is_open_of_them_and_of_nobody_else(
     log.rejections.take([rejection(1), rejection(received=others), rejection(received=elsewhere)])
     log.rejections.store()
     again = log if run == "run-1" else Log(database, run)
-    again.rejections.arrived(arrived(received(4, "cid@example.com")))
-    again.rejections.arrived(arrived(received(5)))
+    again.rejections.arrived([arrived(received(4, "cid@example.com"))])
+    again.rejections.arrived([arrived(received(5))])
     again.rejections.store()
 
     assert log.entries() == [("person", True), ("person", False), ("person", False)]
@@ -205,7 +220,7 @@ def test_a_person_who_arrives_resolves_what_is_open_of_them_and_of_nobody_else(
 def test_what_was_stored_is_not_stored_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     log.rejections.take([rejection(1)])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2)))
+    log.rejections.arrived([arrived(received(2))])
     log.rejections.store()
     assert log.entries() == [("person", True)]
 
@@ -215,7 +230,7 @@ def test_what_was_stored_is_not_stored_again(log: Log, monkeypatch: pytest.Monke
 
 def test_nothing_is_resolved_before_the_commit(log: Log) -> None:
     log.rejections.take([rejection(1)])
-    log.rejections.arrived(arrived(received(2)))
+    log.rejections.arrived([arrived(received(2))])
     assert log.entries() == []
 
 
@@ -224,7 +239,7 @@ def test_a_field_that_is_written_after_all_resolves_its_own_entry_alone(log: Log
         log.rejections.leave_out([rejection(1, field=name, part=f"field:{name}")])
     log.rejections.take([rejection(1, part="list:VIP"), rejection(1)])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2, city="Rome"), city="Rome"))
+    log.rejections.arrived([arrived(received(2, city="Rome"), city="Rome")])
     log.rejections.store()
 
     assert log.entries() == [
@@ -238,7 +253,7 @@ def test_a_field_that_is_written_after_all_resolves_its_own_entry_alone(log: Log
 def test_a_field_that_was_left_out_is_waited_for(log: Log) -> None:
     log.rejections.leave_out([rejection(1, field="city", part="field:city")])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2, city="Rome"), city="Rome"))
+    log.rejections.arrived([arrived(received(2, city="Rome"), city="Rome")])
     log.rejections.store()
 
     assert log.entries() == [("field:city", True)]
@@ -247,7 +262,7 @@ def test_a_field_that_was_left_out_is_waited_for(log: Log) -> None:
 def test_a_field_that_another_record_brought_resolves_nothing(log: Log) -> None:
     log.rejections.leave_out([rejection(1, field="city", part="field:city")])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2), city="Rome"))
+    log.rejections.arrived([arrived(received(2), city="Rome")])
     log.rejections.store()
 
     assert log.entries() == [("field:city", False)]
@@ -257,7 +272,7 @@ def test_a_part_that_is_replayed_resolves_no_person(log: Log) -> None:
     log.rejections.take([rejection(1)])
     log.rejections.leave_out([rejection(1, field="city", part="field:city")])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2, city="Rome", part="field:city"), city="Rome"))
+    log.rejections.arrived([arrived(received(2, city="Rome", part="field:city"), city="Rome")])
     log.rejections.store()
 
     assert log.entries() == [("person", False), ("field:city", True)]
@@ -287,6 +302,27 @@ def test_what_is_attached_after_all_resolves_its_own_entry_alone(log: Log) -> No
         ("activity:chat", False),
         ("activity:chat", True),
         ("lists", True),
+    ]
+
+
+def test_a_value_of_an_activity_that_is_written_after_all_resolves_its_own_entry(log: Log) -> None:
+    def chat(number: int, thread: str, **values: Any) -> Received:
+        at = "2026-11-28T12:00:00Z"
+        return received(number, stream="chats", thread=thread, at=at, **values)
+
+    for name, once in (("rating", "T-1"), ("topic", "T-1"), ("rating", "T-2")):
+        record = chat(1, once, rating="good", topic="x")
+        part = f"activity:chat.{name}"
+        log.rejections.leave_out([rejection(received=record, part=part, once=once)])
+    log.rejections.store()
+    again = chat(2, "T-1", rating="good")
+    log.rejections.attached(attached(again, "activity:chat", "T-1"))
+    log.rejections.store()
+
+    assert log.entries() == [
+        ("activity:chat.rating", True),
+        ("activity:chat.topic", False),
+        ("activity:chat.rating", False),
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from target_marketo.delivery.engine import CREATE, UPDATE
 from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
-from target_marketo.marketo.errors import OutcomeUnknown, SendFewer
+from target_marketo.marketo.errors import OutcomeUnknown, Rejected, SendFewer
 from target_marketo.marketo.replies import Reason, Row
 from tests.target_marketo.delivery.bench import FIELDS, Bench
 from tests.target_marketo.fake_marketo import FakeMarketo
@@ -74,6 +74,7 @@ def test_a_value_that_is_refused_costs_its_field_and_the_person_arrives(action: 
     }
     assert bench.letters.arrived_people.count("b@example.com") == 1
     assert marketo.log[-1] == (action, 1)
+    assert bench.time < 0.01, "without its field the person goes at once"
     assert bench.bytes == 0
 
 
@@ -196,6 +197,33 @@ def test_a_lookup_of_one_that_may_lack_its_fields_waits_until_that_can_be_asked(
     assert bench.time >= 60.0, "it rested until the fields could be asked for again"
 
 
+def test_people_who_may_lack_their_fields_rest_until_that_can_be_asked_and_the_run_goes_on() -> (
+    None
+):
+    marketo = FakeMarketo()
+    errors = iter(
+        [SendFewer("invalid fields", code="1003"), Rejected("no such field", code="1006")]
+    )
+
+    def refuse(kind: str, _rows: Sequence[Any]) -> None:
+        if kind == "lookup" and (error := next(errors, None)):
+            raise error
+
+    marketo.before = refuse
+    bench = bench_of(marketo)
+    bench.record("a@example.com", first_name="Ann")
+    bench.finish()
+    bench.time = 10.0  # too early to ask again
+    for name in "bc":
+        bench.record(f"{name}@example.com", first_name=name)
+    bench.finish()
+
+    assert bench.failure is None
+    assert {person["firstName"] for person in marketo.people.values()} == {"b", "c"}
+    assert bench.time >= 60.0
+    assert bench.everything_settled_once()
+
+
 def test_a_write_that_gets_through_ends_a_standstill() -> None:
     marketo = FakeMarketo()
     answers = iter([True, False] * 4)
@@ -272,6 +300,23 @@ def test_records_that_come_while_an_address_is_looked_for_are_applied_in_their_o
     bench.finish()
 
     assert (marketo.people[1]["city"], marketo.people[1]["email"]) == ("Oslo", "a@example.com")
+    assert bench.everything_settled_once()
+
+
+def test_who_waits_for_company_does_not_while_their_address_is_looked_for() -> None:
+    marketo = FakeMarketo()
+    for key in ("k-1", "k-2"):
+        marketo.add(externalKey=key, city="Paris")
+    bench = by_key(marketo, batch_size=2)
+    bench.record("", ref="k-1", city="Rome")
+    bench.record("", ref="k-2", city="Paris")  # nothing is to be done
+    bench.loader.handle(bench.inbox.get(timeout=10))
+    bench.record("a@example.com", ref="k-1")
+    bench.record("", ref="k-1", city="Oslo")
+    bench.finish()
+
+    assert (marketo.people[1]["city"], marketo.people[1]["email"]) == ("Oslo", "a@example.com")
+    assert [call for call in marketo.log if call[0] == UPDATE] == [(UPDATE, 1)]
     assert bench.everything_settled_once()
 
 

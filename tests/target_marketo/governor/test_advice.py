@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import make_url
 
-from target_marketo.store import database as databases
-from target_marketo.store.database import StoreError, open_database
+from target_marketo.store import engines
+from target_marketo.store.database import open_database
+from target_marketo.store.errors import StoreError
 from target_marketo.store.leases import DatabaseLeases
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_a_file_that_is_no_store(
 def test_a_store_that_another_program_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
     path = tmp_path / "store.sqlite"
     try_store(f"sqlite:///{path}")
     other = sqlite3.connect(path, isolation_level=None)
@@ -157,7 +158,7 @@ def test_a_wrong_password(postgresql: PostgreSQL) -> None:
 def test_a_lock_that_is_not_given_in_time(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "BUSY_SECONDS", 1.0)
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 1.0)
     database = open_database(postgresql.fresh("advice"))
     leases = DatabaseLeases(database)
     with (

@@ -19,9 +19,11 @@ from target_marketo.settings import Settings
 from target_marketo.store import database as databases
 from target_marketo.store import filesystem
 from target_marketo.store.cache import Cache
-from target_marketo.store.database import StoreError, open_database
+from target_marketo.store.database import open_database
+from target_marketo.store.errors import StoreError
 from target_marketo.store.filesystem import filesystem_type
 from target_marketo.store.leases import DatabaseLeases
+from target_marketo.store.place import default_url
 from target_marketo.writes.described import Described
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def test_without_a_state_home_it_is_below_the_home_folder(
     monkeypatch.setenv("XDG_STATE_HOME", "not/absolute")
     monkeypatch.setenv("HOME", str(tmp_path))
     expected = tmp_path / ".local" / "state" / "target-marketo" / "store.sqlite"
-    assert databases.default_url().database == str(expected)
+    assert default_url().database == str(expected)
 
 
 def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from target_marketo.governor import (
     Outcome,
     StoreUnavailable,
 )
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from tests.target_marketo.governor.memory_leases import MemoryLeases
 from tests.target_marketo.governor.scripted import (
     LATENCY,

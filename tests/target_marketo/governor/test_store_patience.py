@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from target_marketo.store import database as databases
-from target_marketo.store.database import StoreError, open_database
+from target_marketo.store import engines
+from target_marketo.store.database import open_database
+from target_marketo.store.errors import StoreError
 from target_marketo.store.leases import DatabaseLeases
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def test_a_store_that_is_locked_for_13_seconds_is_waited_for(
         if now >= 13.0 and other.in_transaction:
             other.rollback()
 
-    monkeypatch.setattr(databases, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    monkeypatch.setattr(engines, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
     with DatabaseLeases(database).transaction("instance.example"):
         pass
     assert now >= 13.0
@@ -82,7 +83,7 @@ def test_a_process_that_is_told_to_end_waits_for_a_locked_store_no_longer(
     told = time.monotonic()
     database.hurry()
     waiting.join(timeout=10)
-    assert ended[0] - told < 2 * databases.HURRIED_SECONDS
+    assert ended[0] - told < 2 * engines.HURRIED_SECONDS
     with pytest.raises(StoreError), database.exclusively(1):
         pass
     other.close()
@@ -112,4 +113,4 @@ def test_a_server_that_was_never_there_is_reported_at_once() -> None:
     began = time.monotonic()
     with pytest.raises(StoreError, match="is the server running"):
         DatabaseLeases(open_database("postgresql://127.0.0.1:9/nowhere"))
-    assert time.monotonic() - began < databases.AWAY_SECONDS / 2
+    assert time.monotonic() - began < engines.AWAY_SECONDS / 2

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, func, select
 from target_marketo.governor.writer import Writer
 from target_marketo.store.activity_ledger import ActivityLedger, Claim, State
 from target_marketo.store.cache import Cache
-from target_marketo.store.database import StoreError, open_database
+from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ERRORS, Delivery, ErrorLog, Failure
+from target_marketo.store.errors import StoreError
 from target_marketo.store.leases import DatabaseLeases
 from target_marketo.store.run_ledger import RUNS, RunLedger
 from target_marketo.store.seen import SEEN, SeenStreams

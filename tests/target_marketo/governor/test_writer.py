@@ -6,7 +6,7 @@ import pytest
 
 from target_marketo.governor.errors import AnotherWrites, StoreUnavailable
 from target_marketo.governor.writer import Writer
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 from tests.target_marketo.governor.memory_leases import MemoryLeases
 from tests.target_marketo.governor.scripted import ScriptedClock
 

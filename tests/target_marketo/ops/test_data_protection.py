@@ -22,8 +22,8 @@ from sqlalchemy import text
 
 from target_marketo.store import hash_key as keys
 from target_marketo.store.activity_ledger import ACTIVITIES, ActivityLedger, Claim, State
-from target_marketo.store.database import StoreError
 from target_marketo.store.error_log import ErrorLog
+from target_marketo.store.errors import StoreError
 from target_marketo.store.rekey import rekey
 from target_marketo.store.run_ledger import RunLedger
 from target_marketo.store.seen import SeenStreams

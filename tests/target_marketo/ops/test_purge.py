@@ -13,10 +13,12 @@ from sqlalchemy import text
 
 from target_marketo import store as store_room
 from target_marketo.store import database as databases
+from target_marketo.store import engines
 from target_marketo.store.activity_ledger import ActivityLedger, Claim, State
 from target_marketo.store.cache import Cache
-from target_marketo.store.database import METADATA, StoreError
+from target_marketo.store.database import METADATA
 from target_marketo.store.error_log import ErrorLog
+from target_marketo.store.errors import StoreError
 from target_marketo.store.rekey import rekey
 from target_marketo.store.seen import SeenStreams
 
@@ -165,7 +167,7 @@ def test_a_purge_that_leaves_a_trace_says_so(
     ops: Ops, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.add(failure())
-    monkeypatch.setattr(databases, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.2)
     with closing(sqlite3.connect(store.path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM errors").fetchall()

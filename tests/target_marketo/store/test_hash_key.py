@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from target_marketo.store import hash_key as keys
 from target_marketo.store.activity_ledger import ACTIVITIES, ActivityLedger, Claim, Found, State
-from target_marketo.store.database import StoreError, open_database
+from target_marketo.store.database import open_database
 from target_marketo.store.error_log import ErrorLog, Failure
+from target_marketo.store.errors import StoreError
 from target_marketo.store.rekey import rekey
 
 if TYPE_CHECKING:

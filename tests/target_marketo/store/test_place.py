@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_marketo.store.database import StoreError, open_database
+from target_marketo.store.database import open_database
+from target_marketo.store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -51,9 +51,9 @@ class Log:
     def pages(self, since: float, type_id: int, leads: Any) -> Iterator[Page]:
         assert (type_id, leads) == (CHAT, ())
         self.read.append(since)
-        yield Page(tuple(self.shown), self.pages_left > 0, "token")
+        yield Page(tuple(self.shown), more_result=self.pages_left > 0, next_page_token="token")
         for left in reversed(range(self.pages_left)):
-            yield Page((), left > 0, "token")
+            yield Page(more_result=left > 0, next_page_token="token")
 
 
 @dataclass
@@ -156,7 +156,9 @@ def test_what_a_person_had_taken_over_is_not_read_again(
         assert lane.read_from(since) is None
 
 
-def test_what_nobody_knew_of_is_taken_over_and_waited_for() -> None:
+def test_what_nobody_knew_of_is_taken_over_and_told_and_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     lane = Lane()
     values = (Value(name="Thread ID", value="T-1"),)
     lane.log.shown = [Activity(1, CHAT, date(NOW - DAY), "guid", "Chat", values)]
@@ -167,6 +169,8 @@ def test_what_nobody_knew_of_is_taken_over_and_waited_for() -> None:
     assert len(lane.log.read) == 2, "read once more: nothing is new by then"
     assert lane.cover(NOW - HOUR) is None
     assert len(lane.log.read) == 2
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("1 activities of type chat are in Marketo and were not in this store")
 
 
 @pytest.mark.parametrize(("pages", "ends"), [(MAX_PAGES, False), (MAX_PAGES + 1, True)])

@@ -23,8 +23,9 @@ from target_marketo.ops.errors import NotTried, OpsError
 from target_marketo.ops.mapping_report.both_ends import verdicts
 from target_marketo.ops.project import configuration
 from target_marketo.problems import SettingError
-from target_marketo.store.database import StoreError, default_url
 from target_marketo.store.error_log import ErrorLog
+from target_marketo.store.errors import StoreError
+from target_marketo.store.place import default_url
 from target_marketo.store.seen import SeenStreams
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ from target_marketo.ops.init.questions import (
 from target_marketo.ops.project import configuration
 from target_marketo.problems import SettingError
 from target_marketo.settings import Settings
-from target_marketo.store.database import StoreError
+from target_marketo.store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
