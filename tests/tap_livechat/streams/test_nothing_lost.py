@@ -6,11 +6,11 @@ The clock is LiveChat's and steered; threads are those of `archive`.
 from __future__ import annotations
 
 import math
-import random
 import tracemalloc
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -319,11 +319,11 @@ def test_a_thousand_chats_that_are_open_for_a_day_and_close_together_cost_their_
 
 
 def test_where_one_chat_in_twenty_stays_open_for_days_a_run_takes_four_requests() -> None:
-    random.seed(7)
+    draw = Random(7).randrange
     rows = []
     for number in range(2 * 600):
-        created = random.randrange(2 * DAY)
-        length = random.randrange(DAY, 2 * DAY) if number % 20 == 0 else random.randrange(1, 40)
+        created = draw(2 * DAY)
+        length = draw(DAY, 2 * DAY) if number % 20 == 0 else draw(1, 40)
         rows.append(Row(number, created, created + length, number))
     account = Account(rows, lag=3)
 
