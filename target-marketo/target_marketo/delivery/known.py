@@ -59,13 +59,14 @@ class Known:
     """Remembers the last people, as many as fit into some megabytes.
 
     What was said is kept in two halves: when the younger one is full the older one is forgotten.
+    It goes by key alone, whose hash Python keeps: a run with two key fields does not ask for it.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._leads: OrderedDict[PersonId, int] = OrderedDict()
-        self._said: dict[PersonId, _Said] = {}
-        self._said_before: dict[PersonId, _Said] = {}
+        self._said: dict[str, _Said] = {}
+        self._said_before: dict[str, _Said] = {}
         self._bytes = 0  # of the younger half
 
     def lead(self, person: PersonId) -> int | None:
@@ -84,7 +85,7 @@ class Known:
         for entry in entries:
             if not entry.leads and entry.lead_id is None:
                 continue  # nobody is there, and nobody was made
-            self._said[entry.person] = (entry.looked_up_at, entry.steps)
+            self._said[entry.person[1]] = (entry.looked_up_at, entry.steps)
             weight = entry.weight  # of whole records, most of which is not kept
             self._bytes += weight if weight <= _LITTLE else _length(entry.steps)
         if len(self._said) >= _SAID_PEOPLE or self._bytes >= _SAID_BYTES:
@@ -92,8 +93,8 @@ class Known:
 
     def says_nothing_new(self, entry: Entry) -> bool:
         """Whether all that an entry says was said of its person a moment before."""
-        person = entry.person
-        said = self._said.get(person) or self._said_before.get(person)
+        key = entry.person[1]
+        said = self._said.get(key) or self._said_before.get(key)
         if said is None or not is_fresh(said[0], self._now()):
             return False
         return all(adds_nothing(said[1], step) for step in entry.steps)
@@ -101,8 +102,8 @@ class Known:
     def forget_what_was_said(self, entries: Iterable[Entry]) -> None:
         """These people are looked up, and something else may be written to them."""
         for entry in entries:
-            self._said.pop(entry.person, None)
-            self._said_before.pop(entry.person, None)
+            self._said.pop(entry.person[1], None)
+            self._said_before.pop(entry.person[1], None)
 
     def has_gone(self, person: PersonId) -> None:
         """The person is not under that id any more."""
