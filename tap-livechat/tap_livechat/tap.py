@@ -210,6 +210,7 @@ class TapLiveChat(Tap):
         # them takes a third of the time. (The target's are other things, and its thresholds too.)
         gc.freeze()
         gc.set_threshold(200_000, 20, 50)
+        gc.enable()
         before = tap.progress
         try:
             tap.sync_all()
