@@ -269,6 +269,18 @@ def test_what_the_token_may_not_read_is_left_out_unless_it_was_selected(
     assert bool(tap.left_out) is not is_selected
 
 
+def test_an_error_that_is_raised_again_is_not_told_by_the_stream_as_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    stream = a_tap(Archive([])).streams["chats"]
+    caplog.clear()
+    for level in (logging.INFO, logging.WARNING, logging.ERROR):
+        stream.log("level %d", level, level=level)
+
+    assert [record.getMessage() for record in caplog.records] == ["level 20", "level 30"]
+
+
 # What a chat lacks, and a list of the account has
 
 
