@@ -123,7 +123,8 @@ class TapLiveChat(Tap):
     def discover_streams(self) -> Sequence[LiveChatStream]:
         visitors = {"customers": CustomerVisitors, "cdp": CdpVisitors}
         kinds: list[type[LiveChatStream]] = [
-            visitors.get(self.config.get("visitor_source", ""), ArchiveVisitors),
+            # A text in any case: nobody checks the settings of `--discover`.
+            visitors.get(str(self.config.get("visitor_source")), ArchiveVisitors),
             *(Chats, ChatEvents, Agents, Groups, Tags, Bots, CustomerBans),
             *(QueuedVisitorsLeft, DailyReports),
         ]

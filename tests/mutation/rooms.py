@@ -103,7 +103,10 @@ ROOMS = (
     ),
     Room(f"{_TAP}/streams/windows.py", _streams("windows")),
     Room(f"{_TAP}/streams/customers.py", _streams("customers")),
-    Room(f"{_TAP}/streams/archives.py", _streams("archive_pass", "archives", "nothing_lost")),
+    Room(
+        f"{_TAP}/streams/archives.py",
+        _streams("archive_pass", "stream", "archives"),
+    ),
     Room(
         f"{_TAP}/streams/stream.py",
         _streams("stream", "archive_pass", "customers"),

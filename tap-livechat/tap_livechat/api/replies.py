@@ -189,11 +189,8 @@ def open_chats(reply: bytes) -> ChatsPage:
     rows = []
     for chat in found or ():
         thread = chat.last_thread_summary or chat.last_thread_info
-        if thread is None or thread.active is False:
-            continue  # nothing is said in it
-        if not (chat.id and thread.id and thread.created_at):
-            raise msgspec.ValidationError("an open chat without its ids or its time")
-        rows.append((chat.id, thread.id, thread.created_at))
+        if thread and thread.active is not False:  # else nothing is said in it
+            rows.append((chat.id, thread.id, thread.created_at))
     return ChatsPage(rows, decoded.next_page_id)
 
 

@@ -76,11 +76,12 @@ def from_cdp(customer: payloads.CdpCustomer) -> Record:
     monitoring = customer.monitoring or _NO_MONITORING
     statistics = customer.statistics or _NO_STATISTICS
     visited_at = latest((statistics.last_visit_at, statistics.last_chat_at))
+    newest = max(monitoring.visits or (), key=lambda it: it.started_at or _LONG_AGO, default=None)
     of_apps = (customer.custom_fields or {}).values()
     custom_fields = custom_variables(fields for fields in of_apps if isinstance(fields, dict))
     return _record(
         structs.replace(monitoring, id=customer.customer_id, statistics=customer.statistics),
-        visit=max(monitoring.visits or (), key=_started_at, default=_NO_VISIT),
+        visit=newest or _NO_VISIT,
         activity=latest((statistics.last_activity_at or visited_at, monitoring.created_at)),
         session_fields=custom_fields | _by_key(monitoring.session_fields),
         name_is_default=bool(monitoring.name_is_default),
@@ -277,10 +278,6 @@ def _last_page(pages: Iterable[payloads.Page]) -> payloads.Page:
         if opened_at >= last_opened_at:
             last, last_opened_at = page, opened_at
     return last
-
-
-def _started_at(visit: payloads.Visit) -> datetime:
-    return visit.started_at or _LONG_AGO
 
 
 def _number(value: object) -> float | None:

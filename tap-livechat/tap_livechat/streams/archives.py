@@ -29,7 +29,7 @@ from tap_livechat.records import schemas, thread, visitor
 from tap_livechat.records.row import Row
 from tap_livechat.streams import windows
 from tap_livechat.streams.rows import Reading
-from tap_livechat.streams.stream import Batch, LiveChatStream, Record
+from tap_livechat.streams.stream import LiveChatStream, Record
 from tap_livechat.streams.windows import OpenThread, OpenThreads, Window
 from tap_livechat.timestamps import render
 
@@ -273,10 +273,6 @@ class ArchiveStream(LiveChatStream):
     @abstractmethod
     def records(self, rows: Sequence[Row]) -> list[Record]:
         """This stream's records of one page."""
-
-    def batches(self) -> Iterator[Batch]:
-        """None of its own: the pass writes them."""
-        return iter(())
 
     def read(self, limit: int | None) -> None:
         # The visitors first, and their chats before what was said; the SDK goes by the alphabet.

@@ -11,7 +11,6 @@ never read.
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -92,9 +91,9 @@ class LiveChatStream(Stream):
         """What calls which method: the stream, or a property that a run can do without."""
         return {self.name: self.method}
 
-    @abstractmethod
     def batches(self) -> Iterator[Batch]:
-        """All that is to be written, in the order of time."""
+        """All that is to be written, in the order of time; none where `read` goes another way."""
+        return iter(())
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - the SDK's
         for batch in self.batches():

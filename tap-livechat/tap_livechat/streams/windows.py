@@ -42,9 +42,9 @@ def run_window(
 ) -> Window:
     """One window for streams that go on from `starts`; `last` is the setting `end_date`."""
     known = list(starts)
-    earliest = min((start for start in known if start is not None), default=None)
+    start = None if None in known else min(filter(None, known))
     end = now - SAFETY_LAG
-    return Window(None if None in known else earliest, end if last is None else min(end, last))
+    return Window(start, end if last is None else min(end, last))
 
 
 def start_of(

@@ -253,8 +253,8 @@ class People(Protocol):
             CallFailed, NotSent: Nobody was looked up.
         """
 
-    def refuses(self, row: Mapping[str, Any]) -> Refused | None:
-        """What is wrong with a row, if anything is."""
+    def refuses(self, rows: Sequence[Mapping[str, Any]]) -> Refused | None:
+        """What is wrong with one of the rows, if anything is."""
 
     def write(
         self,

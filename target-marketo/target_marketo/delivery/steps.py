@@ -41,6 +41,9 @@ _TOO_MANY = Why("1007", "more people share the key than one call can write; merg
 
 _encode = msgspec.json.Encoder().encode
 
+Decided = tuple["Entry", "Sequence[Mapping[str, Any]]"]
+"""Somebody, and the rows that are to be sent."""
+
 
 class Home(Protocol):
     """Where people come from, and go to when their step is over."""
@@ -172,7 +175,9 @@ class Steps:
 
     def decide(self, entries: Sequence[Entry]) -> None:
         """Compares what the records say with what was found."""
-        unchanged = []
+        unchanged: list[Entry] = []
+        creates: list[Decided] = []
+        updates: list[Decided] = []
         duplicates = self._options.duplicates
         if entries and entries[0].person[0] != identity.EMAIL:
             entries = self._free_to_decide(entries)
@@ -184,16 +189,18 @@ class Steps:
             decision = decide(steps, leads, duplicates) if steps else Decision()
             entry.decision = decision
             if decision.create is not None:
-                self._put(CREATE, entry, [decision.create])
+                creates.append((entry, [decision.create]))
             elif decision.updates:
                 rows = [{"id": update.lead_id, **update.values} for update in decision.updates]
-                self._put(UPDATE, entry, rows)
+                updates.append((entry, rows))
             elif decision.too_many:
                 self._home.refused([(entry, None)], _SEVERAL)
             else:
                 unchanged.append(entry)
                 if self._options.dry_run:
                     preview.tell(entry)
+        self._put(CREATE, creates)
+        self._put(UPDATE, updates)
         self._home.over(unchanged)
         self.send_ripe()
 
@@ -223,33 +230,34 @@ class Steps:
         else:
             self._home.absent(entry)
 
-    def _put(self, action: str, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _put(self, action: str, decided: Sequence[Decided]) -> None:
         """Has decided rows wait for company."""
-        if len(rows) > _MOST_ROWS:
-            self._home.refused([(entry, None)], _TOO_MANY)
+        if not decided:
             return
-        why = self._objection(rows)
-        if why is not None:
-            if self._goes_without(entry, None, why):
+        move([entry for entry, _ in decided], Phase.WAITING)
+        pending = self._pending[action, decided[0][0].person[0]]
+        all_fit = self._objection([row for _, rows in decided for row in rows]) is None
+        for entry, rows in decided:
+            if len(rows) > _MOST_ROWS:
+                self._home.refused([(entry, None)], _TOO_MANY)
+            elif all_fit or (why := self._objection(rows)) is None:
+                entry.take_rows(list(map(_encode, rows)))
+                pending.put(entry)
+            elif self._goes_without(entry, None, why):
                 self.decide([entry])
             else:
                 self._home.refused([(entry, None)], why)
-            return
-        entry.take_rows(list(map(_encode, rows)))
-        move([entry], Phase.WAITING)
-        self._pending[action, entry.person[0]].put(entry)
 
     def _objection(self, rows: Sequence[Mapping[str, Any]]) -> Why | None:
         """Why rows would be refused, as far as that is known before they are sent."""
-        for row in rows:
-            for name, why in self._never.items():
-                if name in row:
-                    return why
-            refused = self._people.refuses(row)
-            if refused is not None:
-                field = refused.field
-                return Why(refused.code, refused.reason, field=field, without=frozenset({field}))
-        return None
+        for name, why in self._never.items():
+            if any(name in row for row in rows):
+                return why
+        refused = self._people.refuses(rows)
+        if refused is None:
+            return None
+        field = refused.field
+        return Why(refused.code, refused.reason, field=field, without=frozenset({field}))
 
     def _goes_without(self, entry: Entry, position: int | None, why: Why) -> bool:
         """Has an odd value cost its field, if the person can be written without it."""

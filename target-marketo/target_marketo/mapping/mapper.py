@@ -26,7 +26,7 @@ from target_marketo.mapping.values import Kind
 from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from target_marketo.mapping.attachments import Lane
     from target_marketo.mapping.field_types import Field
@@ -68,7 +68,7 @@ class Mapper:
         self._rejects_unfit = rejects_unfit
         self._skips_deleted = skips_deleted
         self._attached_types: dict[Lane, Mapping[str, str]] = {}
-        self._check: Callable[[Mapping[str, Any]], Refused | None] | None = None
+        self._check: Callable[[Sequence[Mapping[str, Any]]], Refused | None] | None = None
         self._planned: dict[str, Field] = {}
         self._is_default = streams is None or streams == {}
         setting = DEFAULT_STREAMS if self._is_default else streams
@@ -131,11 +131,11 @@ class Mapper:
             key_is_doubtful=not _has_key(plan, schema),
         )
 
-    def check(self, row: Mapping[str, Any]) -> Refused | None:
-        """What is wrong with a row that is about to leave, if anything is."""
+    def check(self, rows: Sequence[Mapping[str, Any]]) -> Refused | None:
+        """What is wrong with one of the rows that are about to leave, if anything is."""
         if self._check is None:
             self._check = row_check(self._planned.values())
-        return self._check(row)
+        return self._check(rows)
 
     def _left_out(self, stream: str, schema: StreamSchema) -> str:
         """Why a stream without an entry is left out; empty if it goes by names."""

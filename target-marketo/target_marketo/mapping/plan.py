@@ -51,6 +51,17 @@ class PlannedField(NamedTuple):
     clear: bool
 
 
+class _Taken(NamedTuple):
+    """A planned field, and where a row has its value."""
+
+    name: str
+    place: int
+    dig: Callable[[Row], Any] | None  # for a path into nested values
+    convert: Callable[[Any], Value]
+    fits: int
+    clear: bool
+
+
 @dataclass(frozen=True)
 class StreamPlan:
     """How the records of one stream become steps. `entry` is what the setting says of them."""
@@ -77,8 +88,7 @@ class StreamPlan:
     key_is_doubtful: bool = False  # the SCHEMA does not have it, though records may
     properties: Properties = field(init=False)
     key_of: Callable[[Row], Any] = field(init=False)  # the key as the record has it
-    _read_fields: Callable[[Row], Row] = field(init=False)
-    _columns: tuple[tuple[Any, ...], ...] = field(init=False)  # of the planned fields
+    _taken: tuple[_Taken, ...] = field(init=False)
     _marks: Callable[[Row], tuple[Any, ...]] = field(init=False)
     _unmarked: tuple[Any, ...] = field(init=False)
     _screens: bool = field(init=False)  # whether any record may be skipped but for its marks
@@ -96,13 +106,15 @@ class StreamPlan:
             *markers,
         )
         found = Properties(self.stream, () if self.is_left_out else sources, self.key_properties)
-        columns = zip(*((each.name, *each[2:]) for each in self.planned), strict=True)
+        taken = (
+            _Taken(each.name, found.place(each.source), found.digger(each.source), *each[2:])
+            for each in self.planned
+        )
         differs = entry.activity is not None or entry.object is not None
         for name, value in (
             ("properties", found),
             ("key_of", self._key_getter(found)),
-            ("_read_fields", found.reader([each.source for each in self.planned])),
-            ("_columns", tuple(columns)),
+            ("_taken", tuple(taken)),
             ("_marks", found.reader(markers)),
             ("_unmarked", (None,) * len(markers)),
             ("_screens", self.is_left_out or bool(entry.only_if)),
@@ -163,21 +175,21 @@ class StreamPlan:
     def _fill(self, values: dict[str, Value], row: Row) -> tuple[Refused, ...]:
         """Takes the fields' values; returns what does not fit."""
         left_out: tuple[Refused, ...] = ()
-        fields = zip(self._read_fields(row), *self._columns, strict=True)
-        for given, name, convert, fits, clear in fields:
-            if given is None and not clear:
-                continue
-            value: Value = None
-            if type(given) is str and len(given) <= fits:
-                value = given.strip() or None
-            elif given is not None:
+        for name, place, dig, convert, fits, clear in self._taken:
+            given = row[place] if dig is None else dig(row)
+            if given is None:
+                if clear:
+                    values[name] = None
+            elif type(given) is str and len(given) <= fits and (text := given.strip()):
+                values[name] = text
+            else:
                 try:
                     value = convert(given)
                 except Unfit as unfit:
                     left_out = (*left_out, Refused(unfit.code, name, str(unfit)))
                     continue
-            if value is not None or clear:
-                values[name] = value
+                if value is not None or clear:
+                    values[name] = value
         for newest in self.rules.newest:
             if values.get(newest.leader.field) is None:
                 # How new they are is not known: they say nothing.

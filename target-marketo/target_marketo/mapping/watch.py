@@ -36,6 +36,7 @@ _FIRST = 1_000  # records that are looked at one by one
 _EVERY, _EVERY_SAMPLE = 64, 512  # of those after them
 _MOST_NAMES, _MOST_LEVELS, _LONGEST_NAME = 200, 4, 100
 _FEW = 10
+_NOTHING: tuple[Any, ...] = (None, "", [], {})  # values that are none
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -47,14 +48,14 @@ _decoder = msgspec.json.Decoder(_Line)
 
 @dataclass(slots=True)
 class Seen:
-    """What one stream brought. A record is `keyed` if it makes a step for a person."""
+    """What one stream brought."""
 
     plan: StreamPlan
     schema: StreamSchema
     records: int = 0
-    keyed: int = 0
     without_key: int = 0
-    not_asked_for: int = 0  # by `only_if`
+    turned_away: int = 0  # refused, or skipped although it has a key
+    not_asked_for: int = 0  # of these, by `only_if`
     looked_at: int = 0
     next_look: int = 1
     sampled: int = 0
@@ -67,6 +68,11 @@ class Seen:
 
     def __post_init__(self) -> None:
         self.never = {each.name for each in self.plan.planned}
+
+    @property
+    def keyed(self) -> int:
+        """How many records made a step for a person."""
+        return self.records - self.without_key - self.turned_away
 
     def values(self, name: str) -> int:
         """How many records had a value of a field, whether it fitted or not."""
@@ -125,9 +131,10 @@ class Seen:
     def _sample(self, line: bytes) -> None:
         """Notes which properties a record has, and which of them have a value."""
         self.sampled += 1
+        names = self.names
         for name, value in _flat(_record(line), (), _MOST_LEVELS):
-            if name in self.names or len(self.names) < _MOST_NAMES:
-                self.names[name] += value is not None and value not in ("", [], {})
+            if name in names or len(names) < _MOST_NAMES:
+                names[name] += value not in _NOTHING
 
 
 def _record(line: bytes) -> Mapping[str, Any]:
@@ -144,10 +151,9 @@ def _flat(
         # A key may be a value of somebody: an object by e-mail address.
         if len(key) > _LONGEST_NAME or "@" in key:
             continue
-        path = (*above, key)
-        yield paths.written(path) if above else key, value
+        yield paths.written((*above, key)) if above else key, value
         if isinstance(value, dict) and levels > 1:
-            yield from _flat(value, path, levels - 1)
+            yield from _flat(value, (*above, key), levels - 1)
 
 
 class Watch:
@@ -201,15 +207,15 @@ class Watch:
             seen = self._last = self._seen[plan.stream]
         seen.records += 1
         if type(mapped) is Mapped:
-            seen.keyed += 1
             if not mapped.values.keys().isdisjoint(seen.never):
                 seen.never -= {name for name, each in mapped.values.items() if each is not None}
             if mapped.left_out:
                 self._note_unfit(seen, mapped.left_out)
         elif mapped is None:
             seen.without_key += 1
-        elif mapped is Skip.NOT_ASKED_FOR:
-            seen.not_asked_for += 1
+        else:
+            seen.turned_away += 1
+            seen.not_asked_for += mapped is Skip.NOT_ASKED_FOR
         if seen.records >= seen.next_look:
             seen.look(mapped, line)
 

@@ -52,6 +52,11 @@ class ActivityType(msgspec.Struct, frozen=True, rename="camel"):
     primary_attribute: Attribute | None = None
     attributes: tuple[Attribute, ...] = ()
 
+    @property
+    def types(self) -> dict[str, str]:
+        """Attribute -> data type."""
+        return {each.api_name: each.data_type for each in self.attributes}
+
 
 class Value(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """An attribute of an activity, by display name as a rule, or by API name."""

@@ -38,7 +38,7 @@ class ActivityLanes:
             except Rejected as error:
                 self._lanes[lane] = _ended(error)  # which is told with the first activity
             else:
-                found[lane] = {each.api_name: each.data_type for each in described.attributes}
+                found[lane] = described.types
         return found
 
     def open(self, lane: Lane) -> ActivityLane:

@@ -54,7 +54,7 @@ class CustomObjects(Repeatable):
         found = self.destinations.object_type(
             lane.key[0], dedupe=lane.dedupe, link=lane.link, fields=self.fields[lane]
         )
-        return Known(types={each.name: each.data_type for each in found.fields})
+        return Known(types=found.types)
 
     def row(self, lead_id: int, payload: bytes) -> bytes:
         """A record, linked to a person."""

@@ -8,6 +8,7 @@ the store for a day; one that no longer does for what is asked is asked for agai
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -23,6 +24,7 @@ from target_marketo.marketo.programs import Program, Programs, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from target_marketo.mapping.attachments import Lane
     from target_marketo.marketo.call import Caller
     from target_marketo.store.cache import Cache
 
@@ -46,6 +48,11 @@ _SETUP = "`marketo-ops setup --apply`"
 _KEPT_SECONDS = 86_400.0
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 _DENIED, _NOT_BOUGHT = "603", frozenset({"616", "703", "1026"})
+
+_TYPED: dict[AttachmentKind, type[ActivityType | ObjectType]] = {
+    AttachmentKind.ACTIVITY: ActivityType,
+    AttachmentKind.OBJECT: ObjectType,
+}
 
 T = TypeVar("T")
 _Named = TypeVar("_Named", StaticList, Program)
@@ -255,7 +262,7 @@ class Destinations:
             return None  # as another version kept it
 
     def _key(self, kind: AttachmentKind, named: str) -> str:
-        return f"destination:{self._instance}:{kind}:{named}"
+        return _key(self._instance, kind, named)
 
     def _asked(self, kind: AttachmentKind, ask: Callable[[], T]) -> T:
         try:
@@ -265,6 +272,23 @@ class Destinations:
             if error.code == _DENIED and kind in _WRITTEN_BY_ID:
                 text += "; or put its id in place of the name"
             raise EndsKind(text, code=error.code) from None
+
+
+def known_types(
+    cache: Cache, instance: str, lanes: Iterable[Lane], max_age_seconds: float
+) -> dict[Lane, dict[str, str]]:
+    """The data types of what goes to lanes, as they were described last. Asks nobody."""
+    found = {}
+    for lane in lanes:
+        if shape := _TYPED.get(lane.kind):
+            document = cache.get(_key(instance, lane.kind, lane.key[0]), max_age_seconds)
+            with suppress(msgspec.ValidationError):  # never described, or by another version
+                found[lane] = msgspec.convert(document, shape).types
+    return found
+
+
+def _key(instance: str, kind: AttachmentKind, named: str) -> str:
+    return f"destination:{instance}:{kind}:{named}"
 
 
 def is_id(named: str) -> bool:

@@ -91,6 +91,39 @@ def test_what_was_open_is_asked_for_by_its_chat_from_just_before_it_began() -> N
     assert remembered(done.state) == set()
 
 
+def test_of_what_was_open_that_which_ended_in_another_group_is_let_go() -> None:
+    rows = [Row(1, 60, 4000, 1, group=7, first_group=3), Row(2, 60, 4000, 2, group=3)]
+    archive = Archive(rows, moment=at(100))
+    ours: dict[str, Any] = {"group_ids": [7], "lookback_minutes": 0}
+    state = run(archive, **ours).state
+    assert remembered(state) == {"thread-1", "thread-2"}, "nobody knows yet where they end"
+
+    archive.moment = at(5000)
+    done = run(archive, state, **ours)
+
+    assert [row["thread_id"] for row in done.records["chats"]] == ["thread-1"]
+    assert remembered(done.state) == set()
+
+
+def test_a_stream_that_is_behind_reads_on_and_the_others_get_nothing_from_before_their_start() -> (
+    None
+):
+    archive = Archive([Row(n, minute - 5, minute, n) for n, minute in enumerate((49, 50, 51))])
+    state: dict[str, Any] = {
+        "bookmarks": {
+            name: {
+                "replication_key": "last_activity_at",
+                "replication_key_value": render(at(since)),
+            }
+            for name, since in (("visitors", 10), ("chats", 50))
+        }
+    }
+    done = run(archive, state, streams=("visitors", "chats"), lookback_minutes=0)
+
+    assert len(done.records["visitors"]) == 3
+    assert [row["thread_id"] for row in done.records["chats"]] == ["thread-1", "thread-2"]
+
+
 def test_no_more_than_a_thousand_chats_are_asked_for_at_once_the_oldest_first() -> None:
     archive = Asked([Row(n, n, 4000, n) for n in range(1001)], moment=at(3000))
     state = run(archive, page_size=100).state
@@ -157,23 +190,24 @@ def test_a_token_that_sees_part_of_the_chats_is_told_of_once(
     assert len(archive.warnings) == is_told
 
 
-@pytest.mark.parametrize(("limit", "requests"), [(3, 1), (25, 1), (100, 1), (101, 2), (300, 3)])
+@pytest.mark.parametrize("streams", [["visitors", "chats"], ["chats"]])
+@pytest.mark.parametrize(("limit", "requests"), [(3, 1), (100, 1), (101, 2), (300, 3)])
 def test_a_trial_run_shows_the_first_threads_for_the_fewest_requests_and_moves_no_bookmark(
-    limit: int, requests: int, capsys: pytest.CaptureFixture[str]
+    limit: int, requests: int, streams: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = Archive([Row(n, n, n + 1, n) for n in range(500)])
     tap = TapLiveChat(config={"access_token": "test", "page_size": 100}, limit=limit)
     tap.session().client = cast("Client", archive)
     for name, stream in tap.streams.items():
-        stream.selected = name in {"visitors", "chats"}
+        stream.selected = name in streams
     tap.sync_all()
 
     messages = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    for kind in ("visitors", "chats"):
+    for kind in streams:
         shown = [each for each in messages if each["type"] == "RECORD" and each["stream"] == kind]
         assert len(shown) == limit
     described = [each["stream"] for each in messages if each["type"] == "SCHEMA"]
-    assert sorted(described) == ["chats", "visitors"]
+    assert sorted(described) == sorted(streams)
     assert archive.requests == ["list_archives"] * requests
     for each in messages:
         if each["type"] == "STATE":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import random
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +17,7 @@ from tap_livechat.api.auth import Authenticator
 from tap_livechat.api.methods import LIST_CDP_CUSTOMERS
 from tap_livechat.errors import RefusedError
 from tap_livechat.streams.customers import VisitorStream
+from tap_livechat.streams.windows import SAFETY_LAG
 from tap_livechat.tap import TapLiveChat
 from tap_livechat.timestamps import parse, render
 
@@ -331,17 +335,68 @@ def test_where_nobody_moves_each_comes_once_however_early_a_list_ends(source: st
         assert account.warnings == []
 
 
-def test_a_trial_run_of_the_other_sources_ends_with_the_visitors_it_was_to_show(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    listed = [customer(f"c{n}", f"2026-01-0{n + 1}T10:00:00Z") for n in range(5)]
-    tap = TapLiveChat(
-        config={"access_token": "test", "visitor_source": "customers"},
-        limit=3,
-    )
-    tap.session().client = cast("Client", Replies({"customers": listed}))
+def written(
+    account: object, source: str, limit: int | None = None, **config: Any
+) -> list[dict[str, Any]]:
+    """The messages of a run of the visitors."""
+    config = {"access_token": "test", "visitor_source": source, "page_size": 15, **config}
+    tap = TapLiveChat(config=config, limit=limit)
+    tap.session().client = cast("Client", account)
     for name, stream in tap.streams.items():
         stream.selected = name == "visitors"
-    tap.sync_all()
+    lines = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(lines):
+        tap.sync_all()
+        lines.flush()
+    lines.seek(0)
+    return [json.loads(line) for line in lines]
 
-    assert capsys.readouterr().out.count('"type":"RECORD"') == 3
+
+def still(count: int) -> Shifting:
+    account = Shifting(count)
+    account.is_busy = False
+    return account
+
+
+@pytest.mark.parametrize("source", ["customers", "cdp"])
+def test_each_page_leaves_with_a_state_that_says_how_far_it_is_read(source: str) -> None:
+    account = still(40)
+    account.created = account.active
+    found = written(account, source, start_date=render(START))
+
+    at = 0
+    seen: list[tuple[int, str]] = []
+    for each in found:
+        at += each["type"] == "RECORD"
+        if each["type"] == "STATE":
+            bookmark = each["value"]["bookmarks"]["visitors"]["replication_key_value"]
+            seen.append((at, bookmark))
+    assert seen == [
+        (15, render(START + timedelta(minutes=14 // 3))),
+        (30, render(START + timedelta(minutes=29 // 3))),
+        (40, render(NOW - SAFETY_LAG)),
+    ]
+
+
+@pytest.mark.parametrize("source", ["customers", "cdp"])
+@pytest.mark.parametrize(("limit", "requests"), [(3, 1), (15, 1), (16, 2)])
+def test_a_trial_run_ends_with_the_visitors_that_it_was_to_show_and_moves_no_bookmark(
+    source: str, limit: int, requests: int
+) -> None:
+    account = still(400)
+    found = written(account, source, limit, start_date=render(START))
+
+    assert sum(each["type"] == "RECORD" for each in found) == limit
+    assert not any(
+        each["value"]["bookmarks"].get("visitors") for each in found if each["type"] == "STATE"
+    )
+    assert account.requests <= 2 * requests + 1, "three lists, of which one is empty"
+
+
+def test_how_many_left_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    written(still(40), "cdp")
+    (counted,) = [
+        record.getMessage() for record in caplog.records if "record_count" in record.getMessage()
+    ]
+    assert "40" in counted

@@ -6,11 +6,14 @@ import io
 import json
 import logging
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 
+from tap_livechat.api.methods import LIST_AGENTS, LIST_ARCHIVES
 from tap_livechat.errors import LiveChatError, ScopeError, SettingsError, StateError
 from tap_livechat.tap import TapLiveChat
 from tap_livechat.timestamps import render
@@ -33,10 +36,11 @@ def a_tap(
     *,
     state: dict[str, Any] | None = None,
     catalog: dict[str, Any] | None = None,
+    limit: int | None = None,
     **config: Any,
 ) -> TapLiveChat:
     config = {"access_token": "test", "page_size": 5, **config}
-    tap = TapLiveChat(config=config, state=state or {}, catalog=catalog)
+    tap = TapLiveChat(config=config, state=state or {}, catalog=catalog, limit=limit)
     tap.session().client = cast("Client", archive)
     if catalog is None:
         for name, stream in tap.streams.items():
@@ -164,12 +168,14 @@ def test_a_stream_that_is_to_be_read_in_full_has_no_bookmark_and_keeps_none() ->
 
 
 def test_a_bookmark_tells_where_it_is_and_what_it_belongs_to() -> None:
-    state = bookmark(render(NOW - 60 * MINUTE), open_since=render(NOW))
+    held = render(NOW - 30 * MINUTE)  # by version 0.1, for a chat that was open then
+    state = bookmark(render(NOW - 60 * MINUTE), open_since=held)
     found = messages(a_tap(Archive([]), state=state, group_ids=[2, 1]))
 
     last = found[-1]["value"]["bookmarks"]["chats"]
     assert last["belongs_to"] == {"group_ids": [1, 2]}
     assert last["replication_key"] == "last_activity_at"
+    assert last["replication_key_value"] == held
     assert set(last) == {"replication_key", "replication_key_value", "belongs_to"}
 
 
@@ -261,3 +267,63 @@ def test_what_the_token_may_not_read_is_left_out_unless_it_was_selected(
     warned = [record for record in caplog.records if "is left out" in record.getMessage()]
     assert bool(warned) is not is_selected
     assert bool(tap.left_out) is not is_selected
+
+
+# What a chat lacks, and a list of the account has
+
+
+@dataclass
+class Answered(Archive):
+    """An agent answers each chat, which may leave out the agent's name."""
+
+    name: str | None = None
+
+    def call(self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]) -> Any:
+        if method.name == "list_agents":
+            self.requests.append(method.name)
+            return decode(b'[{"id": "smith@example.com", "name": "Ann Smith"}]')
+        return super().call(method, payload, decode)
+
+    def _chat(self, row: Row) -> dict[str, Any]:
+        chat = super()._chat(row)
+        agent = {"id": "smith@example.com", "type": "agent", "name": self.name}
+        chat["users"].append({key: value for key, value in agent.items() if value is not None})
+        chat["thread"]["user_ids"] = [each["id"] for each in chat["users"]]
+        return chat
+
+
+@pytest.mark.parametrize(("name", "lists"), [("Ann S.", 0), (None, 1)])
+def test_agents_are_asked_for_where_a_chat_does_not_name_them(name: str | None, lists: int) -> None:
+    def with_names(stream: dict[str, Any]) -> None:
+        for item in stream["metadata"]:
+            if item["breadcrumb"] == ["properties", "agent_names"]:
+                item["metadata"]["selected"] = True
+
+    archive = Answered(ROWS, name=name)
+    found = messages(a_tap(archive, catalog=catalog_of(with_names)))
+
+    assert {tuple(row["agent_names"]) for row in records(found, "chats")} == {
+        (name or "Ann Smith",)
+    }
+    assert archive.requests.count("list_agents") == lists
+
+
+def test_a_trial_run_counts_visitors_and_shows_the_lists_of_the_account_whole() -> None:
+    class Three(Archive):
+        def call(
+            self, method: Method, payload: dict[str, Any], decode: Callable[[bytes], Any]
+        ) -> Any:
+            return decode(msgspec.json.encode([{"id": name} for name in "abc"]))
+
+    tap = a_tap(Three([]), limit=1)
+    for name, stream in tap.streams.items():
+        stream.selected = name == "agents"
+
+    assert [row["id"] for row in records(messages(tap), "agents")] == ["a", "b", "c"]
+
+
+def test_what_calls_which_method_is_known_before_anything_is_asked() -> None:
+    streams = cast("dict[str, Any]", TapLiveChat(config={"access_token": "test"}).streams)
+
+    assert streams["agents"].needs == {"agents": LIST_AGENTS}
+    assert streams["chats"].needs == {"chats": LIST_ARCHIVES}, "names are not selected by default"

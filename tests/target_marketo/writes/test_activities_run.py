@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from target_marketo.ops.errors_log import replay
+from target_marketo.ops.errors_log.entries import Filter
+from target_marketo.store.database import open_database
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_examples import EXAMPLES
 from tests.target_marketo.conftest import schema, state
@@ -161,9 +164,12 @@ def test_a_text_keeps_its_length_and_a_value_of_another_type_costs_its_attribute
         each["attributes"] for each in marketo.activities() if "threadId" in each["attributes"]
     ]
     assert made == {"threadId": "T0", "transcript": ("long " * 2_000).strip()}
-    assert {each.part.partition("#")[0] for each in target.entries()} == {
-        "activity:livechatChat.durationSeconds"
-    }
+    (entry,) = target.entries()
+    assert entry.part.partition("#")[0] == "activity:livechatChat.durationSeconds"
+    with contextlib.closing(open_database(target.config["store_url"])) as database:
+        config = target.config | {"streams": streams()}
+        planned = replay.plan(database, config, Filter(None))
+    assert (planned.sent, len(planned.kept)) == ([], 1), "it would be left out again"
 
 
 def test_what_never_fits_into_an_activity_is_told_and_costs_no_person_and_no_bookmark(
