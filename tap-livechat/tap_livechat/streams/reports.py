@@ -82,14 +82,14 @@ class QueuedVisitorsLeft(ReportStream):
     def batches(self) -> Iterator[Batch]:
         since = self.start or _BEGINNING
         found, question, until = self.ask(self.method, replies.queued_visitors_left, since)
-        page = 1
-        while True:
+        page, before = 1, set[str]()
+        # A page with nobody new ends it too, whatever is said of how many there are.
+        while not found.records.keys() <= before:
             yield Batch([visitor.from_queue(key, row) for key, row in found.records.items()])
             pages = (found.summary.total_pages or 1) if found.summary else 1
-            # An empty page ends it too, whatever is said of how many there are.
-            if page >= pages or not found.records:
+            if page >= pages:
                 break
-            page += 1
+            page, before = page + 1, set(found.records)
             asked = question | {"page": page}
             found = self.session.client.call(self.method, asked, replies.queued_visitors_left)
         yield Batch([], until)

@@ -194,6 +194,22 @@ def test_odd_rows_of_a_report_are_kept_as_far_as_they_fit(tap: Tap) -> None:
     assert run.values("queued_visitors_left", "email") == [None, None, None]
 
 
+@pytest.mark.parametrize("rest", [["A", "B"], ["B"], []])
+def test_a_report_of_far_too_many_pages_costs_one_request(tap: Tap, rest: list[str]) -> None:
+    """Whether LiveChat repeats the last page then, or sends an empty one."""
+
+    def page(*chats: str) -> bytes:
+        records: dict[str, Any] = {chat: {} for chat in chats}
+        return json.dumps({"records": records, "summary": {"total_pages": 1000}}).encode()
+
+    with Answers({"queued_visitors_left": [page("A", "B"), page(*rest)]}) as answers:
+        run = tap.run(["queued_visitors_left"], api_url=answers.url)
+
+    assert run.code == 0
+    assert run.values("queued_visitors_left", "chat_id") == ["A", "B"]
+    assert len(answers.asked) == 2
+
+
 def test_a_missing_scope_of_reports_is_named(tap: Tap) -> None:
     with Answers({"queued_visitors_left": (403, b'{"error": {"type": "authorization"}}')}) as no:
         run = tap.run(["queued_visitors_left"], api_url=no.url)
