@@ -33,6 +33,7 @@ EXEMPT = (
     Exempt("stdout of tap-*", "RECORD messages are what a tap is for"),
     Exempt("stdout of source-marketo*", "the same, of Airbyte"),
     Exempt("stdout of * -- tap-livechat*", "the same, in the sandbox's environment"),
+    Exempt("stdout of meltano * invoke tap-livechat", "the same, passed on by Meltano"),
     Exempt("stdout of python -m tests.faults.launch tap-*", "the same, while things break"),
     Exempt("stdout of marketo-ops*replay*", "the target reads them", ("--dry-run", "--json")),
     Exempt("stdout of *marketo-ops*explain*", "shows values wherever it is called"),

@@ -26,6 +26,7 @@ BIN = Path(sys.executable).parent
         ["tap-livechat", "--config", "nowhere.json"],
         ["target-marketo", "--about"],
         ["marketo-ops", "--help"],
+        ["meltano", "--version"],
     ],
     ids=" ".join,
 )

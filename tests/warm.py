@@ -34,6 +34,7 @@ _ENTRY_POINTS = {
     "tap-livechat": ("tap_livechat.main", "tap_livechat.tap"),
     "target-marketo": ("target_marketo.main", "target_marketo.target"),
     "marketo-ops": ("target_marketo.ops.command", "target_marketo.ops.errors_log.replay"),
+    "meltano": ("meltano.cli", "meltano.cli"),
 }
 """The module whose `main` a command is, and the one that it loads first."""
 
@@ -47,6 +48,7 @@ def run(
     env: Mapping[str, str],
     cwd: Path | None = None,
     given: str = "",
+    umask: int = -1,
     timeout: float = 120.0,
 ) -> subprocess.CompletedProcess[str]:
     """How a command ended, of which the path comes first; `given` is its standard input."""
@@ -59,24 +61,27 @@ def run(
             capture_output=True,
             text=True,
             check=False,
+            umask=umask,
             timeout=timeout,
         )
+    forks = _MELTANO if Path(command[0]).name == "meltano" else _OURS
     with tempfile.TemporaryDirectory(prefix="warm-") as name:
         folder = Path(name)
         (folder / "stdin").write_text(given)
         os.mkfifo(folder / "code")
         end = os.open(folder / "code", os.O_RDONLY | os.O_NONBLOCK)
-        _FORKS.start(
+        forks.start(
             {
                 "folder": name,
                 "command": list(command),
                 "environment": dict(env),
                 "cwd": str(cwd or Path.cwd()),
+                "umask": umask,
                 "timeout": timeout,
             }
         )
         while not select.select([end], [], [], 1.0)[0]:
-            _FORKS.need_to_live()
+            forks.need_to_live()
         code = int(os.read(end, 16))
         os.close(end)
         out, err = ((folder / each).read_text() for each in ("stdout", "stderr"))
@@ -89,9 +94,10 @@ def _early(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Forks:
-    """The process that forks; it starts when it is first needed, and ends with this one."""
+    """A process that forks these; it starts when it is first needed, and ends with this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *names: str) -> None:
+        self._names = names
         self._guards_process = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
@@ -99,7 +105,7 @@ class _Forks:
         with self._guards_process:
             if self._process is None or self._process.poll() is not None:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "tests.warm"],
+                    [sys.executable, "-m", "tests.warm", *self._names],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     text=True,
@@ -115,13 +121,14 @@ class _Forks:
                 raise RuntimeError("the commands cannot be loaded: see standard error")
 
 
-_FORKS = _Forks()
+_OURS = _Forks("tap-livechat", "target-marketo", "marketo-ops")
+_MELTANO = _Forks("meltano")  # takes over its process's logging as soon as it is loaded
 
 
 def _serve() -> None:
     """Each line tells what to run. Its exit code goes into the pipe that lies in its folder."""
-    for modules in _ENTRY_POINTS.values():
-        for module in modules:
+    for name in sys.argv[1:]:
+        for module in _ENTRY_POINTS[name]:
             importlib.import_module(module)
     while line := sys.stdin.readline():
         if not os.fork():
@@ -154,6 +161,8 @@ def _become(wanted: dict[str, Any]) -> NoReturn:
     os.environ.update(wanted["environment"])
     time.tzset()
     os.chdir(wanted["cwd"])
+    if wanted["umask"] >= 0:
+        os.umask(wanted["umask"])
     for number, (name, mode) in enumerate([("stdin", "r"), ("stdout", "w"), ("stderr", "w")]):
         with Path(wanted["folder"], name).open(mode) as file:
             os.dup2(file.fileno(), number)

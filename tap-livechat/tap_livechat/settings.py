@@ -24,158 +24,145 @@ _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # Sent in headers, or as part of one.
 WORDS = (*chain(*auth.KINDS), "region")
 _MOST_LOOKBACK_MINUTES = 10 * 366 * 24 * 60
+
+
+def _setting(
+    name: str, title: str, description: str, kind: Any = th.StringType, **more: Any
+) -> th.Property[Any]:
+    return th.Property(name, kind, title=title, description=description, **more)
+
+
 PROPERTIES: dict[str, Any] = th.PropertiesList(
-    th.Property(
+    _setting(
         "account_id",
-        th.StringType,
-        title="Account ID",
-        description="With personal_access_token: the account the token belongs to, a UUID "
-        "shown beside it in LiveChat's Developer Console.",
+        "Account ID",
+        "With personal_access_token: the account the token belongs to, a UUID shown beside it in "
+        "LiveChat's Developer Console.",
     ),
-    th.Property(
+    _setting(
         "personal_access_token",
-        th.StringType,
+        "Personal access token",
+        "A token made in the Developer Console (Tools, Personal Access Tokens) with the scopes "
+        "chats--all:ro, agents--all:ro, groups--all:ro and tags--all:ro.",
         secret=True,
-        title="Personal access token",
-        description="A token made in the Developer Console (Tools, Personal Access Tokens) "
-        "with the scopes chats--all:ro, agents--all:ro, groups--all:ro and tags--all:ro.",
     ),
-    th.Property(
+    _setting(
         "access_token",
-        th.StringType,
+        "Access token",
+        "Instead of a personal access token: an OAuth bearer token; it ends after eight hours.",
         secret=True,
-        title="Access token",
-        description="Instead of a personal access token: an OAuth bearer token; it ends after "
-        "eight hours.",
     ),
-    th.Property(
+    _setting(
         "client_id",
-        th.StringType,
-        title="OAuth client ID",
-        description="With client_secret and refresh_token: a server-side app of yours.",
+        "OAuth client ID",
+        "With client_secret and refresh_token: a server-side app of yours.",
     ),
-    th.Property(
-        "client_secret",
-        th.StringType,
-        secret=True,
-        title="OAuth client secret",
-        description="The app's secret.",
-    ),
-    th.Property(
+    _setting("client_secret", "OAuth client secret", "The app's secret.", secret=True),
+    _setting(
         "refresh_token",
-        th.StringType,
+        "OAuth refresh token",
+        "Granted to the app; renews its access token as often as needed.",
         secret=True,
-        title="OAuth refresh token",
-        description="Granted to the app; renews its access token as often as needed.",
     ),
-    th.Property(
+    _setting(
         "start_date",
+        "Start date",
+        "Nothing older is read. Without it a first run reads all there is.",
         th.DateTimeType,
-        title="Start date",
-        description="Nothing older is read. Without it a first run reads all there is.",
     ),
-    th.Property(
+    _setting(
         "end_date",
+        "End date",
+        "With start_date: one period of a back-fill. Nothing that began later is read.",
         th.DateTimeType,
-        title="End date",
-        description="With start_date: one period of a back-fill. Nothing that began later is read.",
     ),
-    th.Property(
+    _setting(
         "visitor_source",
-        th.StringType,
+        "Source of visitors",
+        "archives: people who chatted, from list_archives. customers: everybody in list_customers, "
+        "a method of version 3.5, which LiveChat will switch off. cdp: the Customer Data Platform, "
+        "for accounts with the Text App.",
         default="archives",
         allowed_values=["archives", "customers", "cdp"],
-        title="Source of visitors",
-        description="archives: people who chatted, from list_archives. customers: everybody "
-        "in list_customers, a method of version 3.5, which LiveChat will switch off. cdp: the "
-        "Customer Data Platform, for accounts with the Text App.",
     ),
-    th.Property(
+    _setting(
         "include_customers_without_chats",
+        "Include customers without chats",
+        "For the source customers: also visitors who never chatted, most of them anonymous.",
         th.BooleanType,
         default=False,
-        title="Include customers without chats",
-        description="For the source customers: also visitors who never chatted, most of them "
-        "anonymous.",
     ),
-    th.Property(
+    _setting(
         "api_url",
-        th.StringType,
+        "API address",
+        "Base address of LiveChat's Web API.",
         default="https://api.livechatinc.com",
-        title="API address",
-        description="Base address of LiveChat's Web API.",
     ),
-    th.Property(
+    _setting(
         "cdp_url",
-        th.StringType,
+        "Customer Data Platform address",
+        "Base address of the Customer Data Platform.",
         default="https://api.text.com/cdp",
-        title="Customer Data Platform address",
-        description="Base address of the Customer Data Platform.",
     ),
-    th.Property(
+    _setting(
         "accounts_url",
-        th.StringType,
+        "Accounts address",
+        "Base address of LiveChat's OAuth server.",
         default="https://accounts.livechat.com",
-        title="Accounts address",
-        description="Base address of LiveChat's OAuth server.",
     ),
-    th.Property(
+    _setting(
         "api_version",
-        th.StringType,
+        "API version",
+        "Version of the Web API.",
         default="3.6",
         allowed_values=["3.6", "3.7"],
-        title="API version",
-        description="Version of the Web API.",
     ),
-    th.Property(
+    _setting(
         "region",
-        th.StringType,
-        title="Region",
-        description="The data centre the account lives in, if LiveChat asks for it: dal or fra.",
+        "Region",
+        "The data centre the account lives in, if LiveChat asks for it: dal or fra.",
     ),
-    th.Property(
+    _setting(
         "group_ids",
+        "Groups",
+        "Only chats of these groups; all by default.",
         th.ArrayType(th.IntegerType),
-        title="Groups",
-        description="Only chats of these groups; all by default.",
     ),
-    th.Property(
+    _setting(
         "lookback_minutes",
+        "Lookback in minutes",
+        "How far before its bookmark a run starts: tags, ratings and the like come after a chat "
+        "has ended.",
         th.IntegerType(minimum=0, maximum=_MOST_LOOKBACK_MINUTES),
         default=60,
-        title="Lookback in minutes",
-        description="How far before its bookmark a run starts: tags, ratings and the like "
-        "come after a chat has ended.",
     ),
-    th.Property(
+    _setting(
         "page_size",
+        "Page size",
+        "Rows per request. Requests are billed: fewer rows cost more.",
         th.IntegerType(minimum=1, maximum=100),
         default=100,
-        title="Page size",
-        description="Rows per request. Requests are billed: fewer rows cost more.",
     ),
-    th.Property(
+    _setting(
         "max_requests",
+        "Most requests a run",
+        "A run ends after this many requests, in good order and with its STATE; the next one "
+        "carries on. Without it there is no limit.",
         th.IntegerType(minimum=1),
-        title="Most requests a run",
-        description="A run ends after this many requests, in good order and with its STATE; "
-        "the next one carries on. Without it there is no limit.",
     ),
-    th.Property(
+    _setting(
         "max_concurrent_requests",
+        "Requests at a time",
+        "Without effect, kept for settings of version 0.1: one request at a time. Periods side by "
+        "side (end_date) bring speed.",
         th.IntegerType(minimum=1, maximum=16),
         default=1,
-        title="Requests at a time",
-        description="Without effect, kept for settings of version 0.1: one request at a time. "
-        "Periods side by side (end_date) bring speed.",
     ),
 ).to_dict()
 
 
 def described(error: ValidationError) -> str:
     """One wrong setting, without its value."""
-    if error.validator == "required":
-        return error.message
     setting = error.path[0] if error.path else "config"
     schema = PROPERTIES["properties"].get(setting, {})
     if setting == "stream_maps" and len(error.path) > 1:
@@ -183,8 +170,7 @@ def described(error: ValidationError) -> str:
         where = ".".join(map(str, (*list(error.path)[1:], *deepest)))
         return f"setting stream_maps: {where}: it must be an expression, or null for none"
     if error.validator == "enum":
-        allowed = ", ".join(str(value) for value in schema["enum"] if value is not None)
-        return f"setting {setting}: it must be one of {allowed}"
+        return f"setting {setting}: it must be one of {', '.join(schema['enum'])}"
     if error.validator in {"minimum", "maximum"}:
         return f"setting {setting}: its {error.validator} is {error.validator_value}"
     kinds = schema.get("type", "something else")

@@ -15,10 +15,11 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.singerlib import Catalog
 
 from tap_livechat import check, configuration, selection, settings
 from tap_livechat.api import auth
-from tap_livechat.api.client import DOLLARS_PER_1000_REQUESTS, Client
+from tap_livechat.api.client import Client
 from tap_livechat.configuration import Configuration
 from tap_livechat.errors import BudgetError, LiveChatError, ScopeError, SettingsError
 from tap_livechat.singer.command import Command, Termination
@@ -30,6 +31,7 @@ from tap_livechat.singer.inputs import (
     check_state,
     content,
     meant,
+    wrong_else,
 )
 from tap_livechat.singer.messages import MessageWriter
 from tap_livechat.streams.archives import ArchiveVisitors, ChatEvents, Chats
@@ -45,6 +47,15 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+
+_KEYS = {
+    kind.name: list(kind.primary_keys)
+    for kind in (
+        *(ArchiveVisitors, Chats, ChatEvents),
+        *(Agents, Groups, Tags, Bots, CustomerBans, QueuedVisitorsLeft, DailyReports),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -90,8 +101,12 @@ class TapLiveChat(Tap):
         self.has_selection = options.get("catalog") is not None
         self.left_out: dict[str, ScopeError] = {}
         check_state(options.get("state"))
-        if isinstance(catalog := options.get("catalog"), (dict, list, int)):
-            check_catalog(catalog)
+        catalog: Any = options.get("catalog")
+        if isinstance(catalog, (dict, list, int)):
+            # Some catalogs have keys among the metadata alone, where the SDK's maps do not look.
+            for entry in check_catalog(catalog, _KEYS):
+                keys = _KEYS.get(entry["tap_stream_id"])
+                entry["key_properties"] = entry.get("key_properties") or keys
         super().__init__(
             config=self._found.values,
             # Of a look at the first rows: a STATE would pass what was not read.
@@ -108,11 +123,22 @@ class TapLiveChat(Tap):
     def discover_streams(self) -> Sequence[LiveChatStream]:
         visitors = {"customers": CustomerVisitors, "cdp": CdpVisitors}
         kinds: list[type[LiveChatStream]] = [
-            visitors.get(self.config.get("visitor_source", ""), ArchiveVisitors),
+            # A text in any case: nobody checks the settings of `--discover`.
+            visitors.get(str(self.config.get("visitor_source")), ArchiveVisitors),
             *(Chats, ChatEvents, Agents, Groups, Tags, Bots, CustomerBans),
             *(QueuedVisitorsLeft, DailyReports),
         ]
         return [kind(self) for kind in kinds]
+
+    def setup_mapper(self) -> None:
+        """As the SDK's, of what is selected: nothing is left of others for a map to work on."""
+        super(Tap, self).setup_mapper()
+        chosen = Catalog(
+            (name, entry)
+            for name, entry in self.catalog.items()
+            if entry.metadata.resolve_selection().get((), True)
+        )
+        self.mapper.register_raw_streams_from_catalog(chosen)
 
     @property
     def selected_streams(self) -> list[LiveChatStream]:
@@ -131,14 +157,9 @@ class TapLiveChat(Tap):
     def session(self) -> Session:
         """What the streams of this run share."""
         if self._session is None:
-            config = self.config
+            config, user_agent = self.config, f"{self.name}/{self.plugin_version}"
             self._session = Session(
-                client=Client(
-                    config,
-                    auth.authenticator(config),
-                    self.logger,
-                    f"{self.name}/{self.plugin_version}",
-                ),
+                client=Client(config, auth.authenticator(config), self.logger, user_agent),
                 termination=self._termination,
                 lookback=timedelta(minutes=config["lookback_minutes"]),
                 start_date=parse(config.get("start_date")),
@@ -159,15 +180,7 @@ class TapLiveChat(Tap):
     def close(self) -> None:
         """End the run: say what it cost, and let go of the connections."""
         if self._session is not None:
-            count = self._session.client.count
-            by_method = ", ".join(f"{name} {made}" for name, made in sorted(count.made.items()))
-            self.logger.info(
-                "LiveChat requests: %d (%s), $%.5f at $%.2f per 1,000",
-                count.total,
-                by_method or "none",
-                count.dollars,
-                DOLLARS_PER_1000_REQUESTS,
-            )
+            self.logger.info("LiveChat requests: %s", self._session.client.count)
             self._session.client.close()
             self._session = None
 
@@ -197,6 +210,7 @@ class TapLiveChat(Tap):
         # them takes a third of the time. (The target's are other things, and its thresholds too.)
         gc.freeze()
         gc.set_threshold(200_000, 20, 50)
+        gc.enable()
         before = tap.progress
         try:
             tap.sync_all()
@@ -227,7 +241,8 @@ class TapLiveChat(Tap):
         if chosen is None and (texts := selection.patterns(cls.name, config.names)) is not None:
             chosen = selection.select(cls(config=found).catalog_dict, texts)
         tap = cls(config=found, catalog=chosen, **options)
-        check_maps(tap.config.get("stream_maps", {}), tap.streams)
+        fields = {name: getattr(stream, "fields", ()) for name, stream in tap.streams.items()}
+        check_maps(tap.config.get("stream_maps", {}), fields)
         if not tap.selected_streams:
             raise SettingsError(f"no stream is selected: there are {', '.join(tap.streams)}")
         return tap
@@ -301,7 +316,10 @@ class TapLiveChat(Tap):
         # The validator also fills in the defaults.
         self.append_builtin_config(self.config_jsonschema)
         validator = JSONSchemaValidator(self.config_jsonschema)
-        errors = [settings.described(error) for error in validator.iter_errors(config)]
+        if mistake := wrong_else(config.get("stream_maps")):
+            errors = [mistake]
+        else:
+            errors = [settings.described(error) for error in validator.iter_errors(config)]
         if raise_errors and not errors:
             errors = list(settings.problems(config))
         errors = [self._found.placed(error) for error in errors]

@@ -203,6 +203,7 @@ def _favour_throughput() -> None:
     # Records leave no cycles behind: those that wait need not be searched again and again.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def _leave(code: int) -> None:

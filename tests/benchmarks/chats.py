@@ -10,8 +10,8 @@ has, by a token and a page; the first of a store also for the type and its attri
 program and its channel. Those for the description and the use of the day are left out, as in
 `target_marketo.py`.
 
-A person's chats may be on one page, or anywhere: then whoever comes again is looked up again, since
-rules are decided by what Marketo holds at that moment. So is who comes while being created.
+A person's chats may be on one page, or anywhere: whoever comes again within a minute and says
+nothing new is not looked up again.
 """
 
 from __future__ import annotations

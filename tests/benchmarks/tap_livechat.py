@@ -266,7 +266,8 @@ class StockVisitors(RESTStream[str]):
 
     def post_process(self, row: dict[str, Any], context: Any = None) -> dict[str, Any]:
         chat = msgspec.convert(row, payloads.Chat)
-        return visitor.from_archive(Row.of(chat), visitor.customers(chat)[0])
+        found = Row.of(chat)
+        return visitor.from_archive(found, found.customers[0])
 
 
 class StockTap(Tap):

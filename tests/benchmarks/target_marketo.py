@@ -40,6 +40,8 @@ CALLS, SLOTS = 100, 10  # what Marketo allows an instance in 20 s, and at once
 WINDOWS, WINDOWS_OF_SLOW_CALLS = 7, 28
 
 _UNLIMITED = """
+import gc
+gc.disable()  # as the command does while it loads
 import functools
 import sys
 from target_marketo import assembly

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests import guard, meltano_project
+from tests import guard, meltano_project, warm
 from tests.sandbox.environment import Sandbox
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
 MELTANO = str(Path(sys.executable).with_name("meltano"))
@@ -46,30 +46,17 @@ class Project:
         path.write_text(yaml.safe_dump(described, sort_keys=False))
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return warm.run(
             [MELTANO, "--log-format=uncolored", *arguments],
-            cwd=self.folder,
             env=guard.without_settings(),
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
+            cwd=self.folder,
         )
 
     def rows(self) -> list[dict[str, Any]]:
         """The visitors that the tap writes through Meltano."""
-        with (self.folder / "rows.jsonl").open("w") as out:
-            done = subprocess.run(
-                [MELTANO, "--log-format=uncolored", "invoke", "tap-livechat"],
-                cwd=self.folder,
-                env=guard.without_settings(),
-                stdout=out,
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
+        done = self.run("invoke", "tap-livechat")
         assert done.returncode == 0, done.stderr[-2000:]
-        messages = map(json.loads, (self.folder / "rows.jsonl").read_text().splitlines())
+        messages = map(json.loads, done.stdout.splitlines())
         return [each["record"] for each in messages if _is_visitor(each)]
 
 
@@ -167,14 +154,10 @@ def test_a_failed_run_says_why_in_the_log_formats_that_the_readme_names(
         plugins["extractors"][0]["select"] = ["visitors.*"]
 
     project.change(fewer_rows)
-    done = subprocess.run(
+    done = warm.run(
         [MELTANO, f"--log-format={log_format}", "run", "livechat-to-marketo"],
-        cwd=project.folder,
         env=guard.without_settings(),
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
+        cwd=project.folder,
     )
 
     assert done.returncode == 1
@@ -198,20 +181,16 @@ def test_names_with_a_dot_and_nulls_survive_meltano(project: Project, sandbox: S
         },
         {"type": "RECORD", "stream": "public.contacts", "record": person},
     ]
-    (project.folder / "dot.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    given = "".join(f"{json.dumps(line)}\n" for line in lines)
 
     def deliver(**variables: str) -> list[str]:
         sandbox.marketo.reset()
-        with (project.folder / "dot.jsonl").open() as rows:
-            done = subprocess.run(
-                [MELTANO, "--log-format=uncolored", "invoke", "target-marketo"],
-                cwd=project.folder,
-                env=guard.without_settings() | variables,
-                stdin=rows,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+        done = warm.run(
+            [MELTANO, "--log-format=uncolored", "invoke", "target-marketo"],
+            env=guard.without_settings() | variables,
+            cwd=project.folder,
+            given=given,
+        )
         assert done.returncode == 0, done.stderr[-2000:]
         return [lead.get("leadSource", "") for lead in sandbox.marketo.leads()]
 

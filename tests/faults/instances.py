@@ -25,7 +25,7 @@ from tests.faults.invariants import Allowed, Remains, Verdict, judge
 from tests.faults.kinds import Kind, Toll
 from tests.faults.people import People, serial_of, streams_setting
 from tests.faults.rounds import Round, Trouble, logged, marketo_options
-from tests.faults.scheduler import NO_BLOW, Blow, Evidence, Job
+from tests.faults.scheduler import NO_BLOW, SLOTS, Blow, Evidence, Job
 from tests.faults.timelines import Timelines
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo.client import MarketoSandbox
@@ -84,7 +84,7 @@ def play_neighbours(pair: Neighbours, first: MarketoSandbox, seed: int) -> Round
             judge(_remains(job, people, each, Allowed(refuses=marketo is first)))
             for marketo, job, each in zip(both, jobs, evidence, strict=True)
         ]
-        mixed = list(_mixed_up(jobs))
+        mixed = [*_mixed_up(jobs), *_budgets(jobs, evidence)]
     return Round(
         trouble=Trouble(pair.name),
         seed=seed,
@@ -132,6 +132,21 @@ def _remains(job: Job, people: People, evidence: Evidence, allowed: Allowed) -> 
 def _instance(job: Job) -> str:
     """As the store names it."""
     return job.marketo.url.partition("//")[2]
+
+
+def _budgets(jobs: list[Job], evidence: list[Evidence]) -> Iterator[str]:
+    """What the store says that an instance was asked, and what that instance saw of it.
+
+    A process that is killed leaves at most as many calls unsent as it may have in flight.
+    """
+    with closing(sqlite3.connect(jobs[0].store)) as connection:
+        query = "SELECT instance, document FROM governor_instances"
+        noted = {name: msgspec.json.decode(text) for name, text in connection.execute(query)}
+    for job, each in zip(jobs, evidence, strict=True):
+        ours, seen = noted[_instance(job)]["day"]["ours"], job.marketo.counts().calls_today
+        unsent = SLOTS * (len(each.attempts) - 1)
+        if not seen <= ours <= seen + unsent:
+            yield f"G: the store counts {ours} calls of an instance, which saw {seen}"
 
 
 def _mixed_up(jobs: list[Job]) -> Iterator[str]:

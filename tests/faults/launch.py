@@ -227,6 +227,7 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Shortens the target's waits; `put` may be one that takes its changes back."""
     connect = _module("target_marketo.assembly")
     standstill = _module("target_marketo.delivery.standstill")
+    known = _module("target_marketo.delivery.known")
     steps = _module("target_marketo.delivery.steps")
     breaker = _module("target_marketo.governor.breaker")
     client = _module("target_marketo.marketo.call")
@@ -236,7 +237,7 @@ def hurry_target(put: Callable[[Any, str, Any], None] = setattr) -> None:
         (standstill, "AFTER_TRANSIENT_SECONDS"),
         (standstill, "REST_SECONDS"),
         (standstill, "LONGEST_REST_SECONDS"),
-        (steps, "_FRESH_SECONDS"),
+        (known, "_FRESH_SECONDS"),
         (steps, "_ASKED_AGAIN_SECONDS"),
         (breaker, "FIRST_PROBE_SECONDS"),
         (breaker, "PROBE_SECONDS"),

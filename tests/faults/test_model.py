@@ -70,7 +70,7 @@ class _Letters:
 
     take: Callable[[list[Rejection]], None]
 
-    def arrived(self, entry: Entry) -> None:
+    def arrived(self, entries: Iterable[Entry]) -> None:
         """Nothing of the error log is looked at here."""
 
     def attached(self, _: Attached) -> None:

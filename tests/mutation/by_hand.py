@@ -121,8 +121,8 @@ PEOPLE = (
     ),
     Fault(
         "A decision older than a minute is made again when its slot is granted",
-        "if self._now() - call.started > _FRESH_SECONDS",
-        "if self._now() - call.started > 30 * _FRESH_SECONDS",
+        "return now - since <= _FRESH_SECONDS",
+        "return now - since <= 30 * _FRESH_SECONDS",
         _PEOPLE,
     ),
     Fault(

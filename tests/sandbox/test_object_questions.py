@@ -219,6 +219,10 @@ ANSWERS: dict[str, tuple[Callable[[ObjectApi], Any], list[Any]]] = {
         lambda api: added(api, chat(ADA, attributes=[])),
         [("added", CHAT_DATE, []), "1002"],
     ),
+    "blank_primary": (
+        lambda api: added(api, chat(ADA, primaryAttributeValue="", attributes=[])),
+        [("added", CHAT_DATE, []), "1002"],
+    ),
     "discard_without_draft": (
         lambda api: code_of(api.type_call("livechatChat", "/discardDraft")),
         ["1048", "1003"],

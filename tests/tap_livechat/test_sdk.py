@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
+from typing import TYPE_CHECKING
 
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
@@ -10,15 +10,14 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 from tap_livechat.tap import TapLiveChat
 from tests.sandbox.livechat.client import LiveChatSandbox
 
-# The suite wants its settings when the class is made, so its sandbox outlives any fixture.
-_livechat = LiveChatSandbox(visitors=70)
-_livechat.__enter__()
-atexit.register(_livechat.stop)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
+# The suite wants settings when the class is made, before there is a sandbox: see `_livechat`.
 _settings = {
-    "account_id": _livechat.account_id,
-    "personal_access_token": _livechat.personal_access_token,
-    "api_url": _livechat.api_url,
+    "account_id": "5c0f3a1e-0000-4000-8000-000000000000",
+    "personal_access_token": "later",
+    "api_url": "http://127.0.0.1:9",
 }
 # Every stream, those too that are not selected by default.
 _catalog = TapLiveChat(config=_settings).catalog_dict
@@ -26,6 +25,18 @@ for _stream in _catalog["streams"]:
     for _item in _stream["metadata"]:
         if not _item["breadcrumb"]:
             _item["metadata"]["selected"] = True
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _livechat() -> Iterator[None]:
+    with LiveChatSandbox(visitors=70) as livechat:
+        _settings.update(
+            account_id=livechat.account_id,
+            personal_access_token=livechat.personal_access_token,
+            api_url=livechat.api_url,
+        )
+        yield
+
 
 pytestmark = [
     # The suite warns of properties that no record has, such as a region nobody is in.
@@ -42,3 +53,9 @@ class TestTapLiveChat(
     )
 ):
     """Every stream as it comes out of `list_archives` and the configuration API."""
+
+
+def test_discovery_asks_for_no_settings_that_are_right() -> None:
+    found = TapLiveChat(config={"visitor_source": ["cdp"]}, validate_config=False).catalog_dict
+
+    assert "visitors" in [stream["tap_stream_id"] for stream in found["streams"]]

@@ -44,15 +44,45 @@ def test_a_mistake_in_a_stream_map_names_the_stream_and_the_expression(
     assert words in line
 
 
-def test_a_map_of_a_stream_that_does_not_exist_is_a_mistake(
-    tap: Tap, livechat: LiveChatSandbox
+@pytest.mark.parametrize(
+    ("maps", "words"),
+    [
+        (
+            {"visitor": {"email": "__NULL__"}},
+            "there is no stream visitor; did you mean visitors?",
+        ),
+        ({"vsit*": {"email": "__NULL__"}}, "there is no stream vsit*"),
+        ({"copy": {"__source__": "chat", "e": "email"}}, "there is no stream chat; did you mean"),
+        ({"visitors": {"emial": "__NULL__"}}, "visitors has no emial to take out; did you mean"),
+        ({"visitors": {"text": "__NULL__"}}, "visitors has no text to take out"),
+        ({"vis*": {"text": "__NULL__"}}, "vis* has no text to take out"),
+        ({"visitors": {"email": "email", "__else__": "drop"}}, "visitors: __else__ can be null"),
+        ({"visitors": {"email": "email"}, "__else__": 5}, "__else__ can be null alone"),
+    ],
+    ids=["stream", "pattern", "source", "field", "other's", "of a pattern", "else", "else of all"],
+)
+def test_a_map_of_what_does_not_exist_is_a_mistake(
+    tap: Tap, livechat: LiveChatSandbox, maps: dict[str, Any], words: str
 ) -> None:
-    run = tap.run(["visitors"], stream_maps={"visitor": {"email": "__NULL__"}})
+    """Or nothing would be mapped, and what was to be taken out would leave."""
+    run = tap.run(["visitors"], stream_maps=maps)
 
     assert run.code == 1
     [line] = run.errors
-    assert "stream_maps: there is no stream visitor; did you mean visitors?" in line
+    assert "stream_maps: " in line
+    assert words in line
     assert livechat.counts()["requests_total"] == 0
+
+
+def test_a_map_of_a_stream_that_nobody_selected_does_no_harm(tap: Tap) -> None:
+    maps = {"chat_events": {"text": "__NULL__"}, "*s": {"properties": "__NULL__"}}
+
+    run = tap.run(["visitors", "chats"], stream_maps=maps)
+
+    assert run.code == 0
+    assert run.records["visitors"]
+    assert run.records["chats"]
+    assert not any("properties" in record for record in run.records["chats"])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +100,37 @@ def test_something_that_is_not_a_catalog_is_not_taken_for_all(
     assert run.code == 1
     [line] = run.errors
     assert "--catalog: it is not of the form" in line
+    assert livechat.counts()["requests_total"] == 0
+
+
+@pytest.mark.parametrize("option", ["--catalog", "--state"])
+@pytest.mark.parametrize("content", ["null", '"visitors"', '{"a":' * 3000 + "1" + "}" * 3000])
+def test_a_file_without_an_object_is_not_taken_for_none(
+    tap: Tap, livechat: LiveChatSandbox, option: str, content: str
+) -> None:
+    command = tap.command(["visitors"], {})
+    Path(command[command.index(option) + 1]).write_text(content)
+    done = warm.run(command, env=tap.environment)
+    run = Output(done.returncode, done.stdout, done.stderr)
+
+    assert run.code == 1
+    [line] = run.errors
+    assert f"{option}: the file " in line
+    assert livechat.counts()["requests_total"] == 0
+
+
+@pytest.mark.parametrize("content", ["[]", "0", "false"])
+def test_something_that_is_not_a_state_is_not_taken_for_none(
+    tap: Tap, livechat: LiveChatSandbox, content: str
+) -> None:
+    command = tap.command(["visitors"], {})
+    Path(command[command.index("--state") + 1]).write_text(content)
+    done = warm.run(command, env=tap.environment)
+    run = Output(done.returncode, done.stdout, done.stderr)
+
+    assert run.code == 1
+    [line] = run.errors
+    assert "the state is not of the form" in line
     assert livechat.counts()["requests_total"] == 0
 
 

@@ -53,7 +53,7 @@ def each_of(names: Iterable[str]) -> pytest.MarkDecorator:
 def test_every_question_is_tested_at_each_position() -> None:
     asked = {question.name: question for question in MARKETO if question.positions}
 
-    assert sorted(asked) == sorted([*ROUNDS, *SCENARIOS, "quota_zone", "usage_age"])
+    assert sorted(asked) == sorted([*ROUNDS, *SCENARIOS, "describe_lag", "quota_zone", "usage_age"])
     for name, scenario in SCENARIOS.items():
         assert scenario.outcomes.keys() == asked[name].positions.keys()
 
@@ -403,4 +403,37 @@ def test_figures_that_are_old_cost_refusals_and_no_records(
     assert (refused == 0) == (position == "usage_age=0.0")
     assert refused <= SLOTS
     assert days.position == 40, "everything arrived"
+    assert marketo.counts().duplicates_created == 0
+
+
+@each_of(["describe_lag"])
+def test_a_field_that_describe_still_tells_of_costs_nobody(
+    question: Question, position: str, marketo: MarketoSandbox, target: InProcess
+) -> None:
+    """Whoever is not written for it is in the error log, or no bookmark passes."""
+    note = {"name": "chatNote", "data_type": "string"}
+    marketo.set_options(**question.positions[position], custom_fields=[note])
+    marketo.advance_clock(600)
+    streams = {"visitors": {"fields": NOTED}}
+    head = schema(properties=["email", "first_name", "note"])
+    people = [record(f"p{n}@example.com", first_name=f"p{n}", note="x") for n in range(12)]
+    assert target.run([head, state(0)], streams=streams).code == 0
+
+    marketo.set_options(custom_fields=[])
+    gone = target.run([head, *people, state(1)], streams=streams)
+    arrived = {lead["email"] for lead in marketo.leads()}
+    if gone.states:
+        assert arrived | target.logged().keys() == {f"p{n}@example.com" for n in range(12)}
+    marketo.advance_clock(600)
+    known = target.run([head, *people, state(2)], streams=streams)
+    assert (known.code, known.states) == (1, [])
+    assert "Marketo has no field `chatNote`" in known.said
+
+    marketo.set_options(custom_fields=[note])
+    soon = target.run([head, *people, state(3)], streams=streams)
+    assert (soon.code, soon.states) in ((0, [3]), (1, []))
+    marketo.advance_clock(600)
+    again = target.run([head, *people, state(4)], streams=streams)
+    assert (again.code, again.states) == (0, [4])
+    assert sorted(lead["chatNote"] for lead in marketo.leads()) == ["x"] * 12
     assert marketo.counts().duplicates_created == 0

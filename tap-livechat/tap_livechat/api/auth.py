@@ -1,8 +1,5 @@
 """Credentials: a personal access token, a bearer token, or OAuth with a refresh token.
 
-`authorization()` gives the header to send; when LiveChat rejects it, `renew()` says whether there
-is another one to try.
-
 A refresh token may rotate (LiveChat: OAuth, "Refresh token": web apps' do): the reply then holds
 the next one, and the one in the settings is dead. It is kept in the user's state folder, readable
 by nobody else, or the next run could not start.
@@ -20,6 +17,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
+from urllib.parse import unquote
 
 import msgspec
 import requests
@@ -39,6 +37,7 @@ _EXPIRY_MARGIN_SECONDS = 60.0
 _LIFETIME_SECONDS = 8 * 3600.0
 _ALL_CHATS = "chats--all:"
 _LONGEST_SECONDS = 10.0**9
+# The settings of each way to sign in.
 KINDS = (
     ("account_id", "personal_access_token"),
     ("access_token",),
@@ -273,5 +272,5 @@ def authenticator(config: Mapping[str, Any]) -> Authenticator:
         return Authenticator(f"Basic {basic}", config["account_id"])
     if config.get("access_token"):
         # Tokens copied from an address bar have their colon escaped.
-        return Authenticator("Bearer " + str(config["access_token"]).replace("%3A", ":"))
+        return Authenticator("Bearer " + unquote(str(config["access_token"])))
     return RefreshedToken(config)

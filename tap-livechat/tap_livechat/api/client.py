@@ -78,6 +78,11 @@ class RequestCount:
     def dollars(self) -> float:
         return self.billed * DOLLARS_PER_1000_REQUESTS / 1000
 
+    def __str__(self) -> str:
+        by_method = ", ".join(f"{name} {made}" for name, made in sorted(self.made.items()))
+        price = f"${self.dollars:.5f} at ${DOLLARS_PER_1000_REQUESTS:.2f} per 1,000"
+        return f"{self.total} ({by_method or 'none'}), {price}"
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -144,9 +149,7 @@ class Client:
                         f"{method.name}: {error}, in spite of {patience.tries} tries; "
                         "the next run goes on from the last STATE"
                     ) from None
-                self._logger.warning(
-                    "%s: %s; try %d in %.1f s", method.name, str(error), patience.tries + 1, seconds
-                )
+                self.warn(f"{method.name}: {error}; try {patience.tries + 1} in {seconds:.1f} s")
                 time.sleep(seconds)
             else:
                 self._pace.replied()
@@ -223,11 +226,11 @@ class Client:
             return  # then the host's has to do
         # By our clock the reply was made when it says so, or as near to that as it can have been.
         wrong = clock_error(min(max(began, date), datetime.now(UTC)), date)
-        if self.date is None and wrong:
-            self._logger.warning(
-                "this host's clock is %s LiveChat's, which is the one that counts (%s)",
-                wrong,
-                f"{date:%Y-%m-%dT%H:%M:%SZ}",
+        if wrong and "Date" not in self._announced:
+            self._announced.add("Date")
+            self.warn(
+                f"this host's clock is {wrong} LiveChat's, which is the one that counts "
+                f"({date:%Y-%m-%dT%H:%M:%SZ})"
             )
         self.date = date
 
@@ -245,10 +248,9 @@ class Client:
 
     def _move_to(self, region: str, method: Method) -> None:
         self._region = region
-        self._logger.warning(
-            "%s: the account lives in region '%s'; set `region` to it to save a request per run",
-            method.name,
-            region,
+        self.warn(
+            f"{method.name}: the account lives in region '{region}'; set `region` to it to save a "
+            "request per run"
         )
 
     def warn(self, message: str) -> None:
@@ -260,14 +262,10 @@ class Client:
             date = reply.headers.get(header)
             if date and header not in self._announced:
                 self._announced.add(header)
-                self._logger.warning(
-                    "LiveChat announces for %s v%s: %s %s",
-                    method.name,
-                    method.version or self._config["api_version"],
-                    header,
-                    # A header is foreign text.
-                    re.sub(r"[^\w:+., -]", "", date)[:40],
-                )
+                version = method.version or self._config["api_version"]
+                # A header is foreign text.
+                told = re.sub(r"[^\w:+., -]", "", date)[:40]
+                self.warn(f"LiveChat announces for {method.name} v{version}: {header} {told}")
 
 
 def _was_not_sent(error: requests.RequestException) -> bool:

@@ -8,27 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FOLDERS = {
-    "agent": "agent/action/",
-    "configuration": "configuration/action/",
-    "reports": "reports/",
-    "cdp": "",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """One method of the API, and the scopes of which LiveChat asks one for it, the best first."""
 
     name: str
-    api: Literal["agent", "configuration", "reports", "cdp"]
+    api: Literal["agent/action", "configuration/action", "reports", "cdp"]
     scopes: tuple[str, ...]
     version: str | None = None  # where only one version has it
 
     def url(self, config: Mapping[str, Any]) -> str:
         """The address at which it is called."""
         base = config["cdp_url" if self.api == "cdp" else "api_url"].rstrip("/")
-        return f"{base}/v{self.version or config['api_version']}/{_FOLDERS[self.api]}{self.name}"
+        folder = "" if self.api == "cdp" else f"{self.api}/"
+        return f"{base}/v{self.version or config['api_version']}/{folder}{self.name}"
 
     @property
     def scope(self) -> str:
@@ -42,15 +36,15 @@ class Method:
 
 
 _CHATS = ("chats--all:ro", "chats--access:ro")
-LIST_ARCHIVES = Method("list_archives", "agent", _CHATS)
-LIST_CHATS = Method("list_chats", "agent", _CHATS)
-LIST_CUSTOMERS = Method("list_customers", "agent", ("customers:ro",), version="3.5")
+LIST_ARCHIVES = Method("list_archives", "agent/action", _CHATS)
+LIST_CHATS = Method("list_chats", "agent/action", _CHATS)
+LIST_CUSTOMERS = Method("list_customers", "agent/action", ("customers:ro",), version="3.5")
 LIST_CDP_CUSTOMERS = Method("list_customers", "cdp", ("customers:ro",), version="1")
-LIST_AGENTS = Method("list_agents", "configuration", ("agents--all:ro",))
-LIST_GROUPS = Method("list_groups", "configuration", ("groups--all:ro",))
-LIST_TAGS = Method("list_tags", "configuration", ("tags--all:ro", "tags--groups:ro"))
-LIST_BOTS = Method("list_bots", "configuration", ("agents-bot--all:ro", "agents-bot--my:ro"))
-LIST_CUSTOMER_BANS = Method("list_customer_bans", "configuration", ("banlist_read",))
+LIST_AGENTS = Method("list_agents", "configuration/action", ("agents--all:ro",))
+LIST_GROUPS = Method("list_groups", "configuration/action", ("groups--all:ro",))
+LIST_TAGS = Method("list_tags", "configuration/action", ("tags--all:ro", "tags--groups:ro"))
+LIST_BOTS = Method("list_bots", "configuration/action", ("agents-bot--all:ro", "agents-bot--my:ro"))
+LIST_CUSTOMER_BANS = Method("list_customer_bans", "configuration/action", ("banlist_read",))
 _REPORTS = ("reports_read",)
 QUEUED_VISITORS_LEFT = Method("chats/queued_visitors_left", "reports", _REPORTS)
 DAILY_REPORTS = tuple(

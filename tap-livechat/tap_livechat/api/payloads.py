@@ -205,13 +205,13 @@ class TranscribedChat(Chat, kw_only=True):
 
 
 class ThreadSummary(Payload):
-    id: Id | None = None
-    created_at: Moment | None = None
+    id: Id
+    created_at: Moment
     active: Any = None
 
 
 class ChatSummary(Payload):
-    id: Id | None = None
+    id: Id
     last_thread_summary: ThreadSummary | None = None
     last_thread_info: ThreadSummary | None = None  # its name in version 3.7
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from tap_livechat.api import payloads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
 P = TypeVar("P", bound=payloads.Payload | list[Any])
@@ -41,7 +41,7 @@ class Decoder(Generic[P]):
         try:
             return _read(self._decode, reply)
         except msgspec.ValidationError:
-            mended: P | None = payloads.mended(_read(msgspec.json.decode, reply), self._kind)
+            mended: P | None = payloads.mended(_read(_anything, reply), self._kind)
         if mended is None:
             raise msgspec.ValidationError("the reply is of another type")
         return mended
@@ -66,6 +66,25 @@ def _read(decode: Callable[[bytes], T], reply: bytes) -> T:
     return decode(_HALF.sub("\ufffd", json.dumps(found, ensure_ascii=False)).encode())
 
 
+def _anything(reply: bytes) -> Any:
+    """Any JSON, with null for a number that no computer holds: it is valid, and one of details."""
+    try:
+        return msgspec.json.decode(reply)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return json.loads(reply, parse_float=_held, parse_int=_held, parse_constant=_held)
+    except ValueError:
+        raise msgspec.DecodeError("the reply is not complete JSON") from None
+
+
+def _held(digits: str) -> int | float | None:
+    with suppress(msgspec.ValidationError):
+        number: int | float = msgspec.json.decode(digits)
+        return number
+    return None
+
+
 _decode_chats = Decoder(payloads.Chats)
 _decode_customers = Decoder(payloads.Customers)
 _decode_cdp_customers = Decoder(payloads.CdpCustomers)
@@ -84,8 +103,20 @@ class _Page(payloads.Payload, Generic[T]):
 _decode_frame = msgspec.json.Decoder(_Page[msgspec.Raw]).decode
 
 
+@dataclass(frozen=True, slots=True)
 class ArchivesPage:
-    """A page of `list_archives`: chats, each with one of its threads, by the few megabytes.
+    """A page of `list_archives`: chats, each with one of its threads, by the few megabytes."""
+
+    parts: Iterable[list[payloads.Chat]]
+    found_chats: int | None
+    next_page_id: str | None
+
+    def __iter__(self) -> Iterator[list[payloads.Chat]]:
+        return iter(self.parts)
+
+
+class Archives:
+    """Decodes a page of `list_archives`; `msgspec.DecodeError` if it is not whole.
 
     A reply may be of any size: a thread has up to as many events as were said. What is decoded of
     it takes ten times its bytes, so a large one is decoded in parts, and a part is forgotten for
@@ -93,56 +124,41 @@ class ArchivesPage:
     read.
     """
 
-    def __init__(
-        self,
-        reply: bytes,
-        *,
-        whole: Callable[[bytes], _Page[Any]],
-        row: Callable[[bytes], payloads.Chat],
-    ) -> None:
-        self._decode = row
-        self._whole: list[payloads.Chat] | None = None
-        self._parts: list[list[msgspec.Raw]] = []
+    def __init__(self, kind: type[payloads.Chat]) -> None:
+        self._row = Decoder(kind)
+        self._whole = msgspec.json.Decoder(_Page[kind]).decode  # type: ignore[valid-type] # msgspec's own
+
+    def __call__(self, reply: bytes) -> ArchivesPage:
         page: _Page[Any] | None = None
+        parts: Iterable[list[payloads.Chat]] = ()
         if len(reply) <= _PART_BYTES:
             with suppress(msgspec.ValidationError):  # then row by row, each as far as it fits
-                page = _read(whole, reply)
-                self._whole = page.chats
+                page = _read(self._whole, reply)
+                parts = [page.chats] if page.chats else ()
         if page is None:
             page = _read(_decode_frame, reply)
-            self._parts = list(_parts(page.chats or ()))
-            for part in self._parts:
+            raw = list(_parts(page.chats or ()))
+            for part in raw:
                 self._rows(part)
+            parts = self._one_by_one(raw)
         _need_list(page.chats, page.found_chats)
-        self.found_chats = page.found_chats
-        self.next_page_id = page.next_page_id
+        return ArchivesPage(parts, page.found_chats, page.next_page_id)
 
-    def __iter__(self) -> Iterator[list[payloads.Chat]]:
-        """Once: a part that was read is let go, and with the last one the reply itself.
+    def _one_by_one(self, parts: list[list[msgspec.Raw]]) -> Iterator[list[payloads.Chat]]:
+        """A part that was read is let go, and with the last one the reply itself.
 
         The next reply is received while somebody still holds this page.
         """
-        if self._whole:
-            yield self._whole
-        while self._parts:
-            yield self._rows(self._parts.pop(0))
+        while parts:
+            yield self._rows(parts.pop(0))
 
     def _rows(self, part: list[msgspec.Raw]) -> list[payloads.Chat]:
-        return [self._decode(bytes(raw)) for raw in part]
+        return [self._row(bytes(raw)) for raw in part]
 
 
-archives = partial(
-    ArchivesPage,
-    whole=msgspec.json.Decoder(_Page[payloads.Chat]).decode,
-    row=Decoder(payloads.Chat),
-)
-"""A page of `list_archives`; `msgspec.DecodeError` if it is not whole."""
-transcripts = partial(
-    ArchivesPage,
-    whole=msgspec.json.Decoder(_Page[payloads.TranscribedChat]).decode,
-    row=Decoder(payloads.TranscribedChat),
-)
-"""The same, with all of the threads' events: each chat is a `payloads.TranscribedChat`."""
+archives = Archives(payloads.Chat)
+transcripts = Archives(payloads.TranscribedChat)
+"""With all of the threads' events: each chat is a `payloads.TranscribedChat`."""
 
 
 def _parts(rows: Sequence[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
@@ -173,11 +189,8 @@ def open_chats(reply: bytes) -> ChatsPage:
     rows = []
     for chat in found or ():
         thread = chat.last_thread_summary or chat.last_thread_info
-        if thread is None or thread.active is False:
-            continue  # nothing is said in it
-        if not (chat.id and thread.id and thread.created_at):
-            raise msgspec.ValidationError("an open chat without its ids or its time")
-        rows.append((chat.id, thread.id, thread.created_at))
+        if thread and thread.active is not False:  # else nothing is said in it
+            rows.append((chat.id, thread.id, thread.created_at))
     return ChatsPage(rows, decoded.next_page_id)
 
 

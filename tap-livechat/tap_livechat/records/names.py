@@ -85,6 +85,7 @@ def worth(known: Name) -> int:
     return (known.name is not None) + (not known.name_is_default)
 
 
+@lru_cache(maxsize=4096)
 def split(name: str) -> Parts:
     """First name (with the middle ones) and last name; None for one that is missing."""
     plain = _TWO_PLAIN_WORDS.fullmatch(name)
@@ -95,7 +96,6 @@ def split(name: str) -> Parts:
     return parsed(name)
 
 
-@lru_cache(maxsize=4096)
 def parsed(name: str) -> Parts:
     """As `split`, by the library alone."""
     name = _person(name)

@@ -39,3 +39,26 @@ class Row:
         last_activity_at = max(said_at, last_event_at or said_at)
         filled = forms.read_forms(events)
         return cls(chat, thread, filled, said_at, last_event_at, last_activity_at)
+
+    @property
+    def customers(self) -> list[payloads.User]:
+        return [user for user in self.chat.users or () if user.type == "customer" and user.id]
+
+    @property
+    def agents(self) -> dict[str, str | None]:
+        """Name by id of the thread's agents and bots; the chat's, where the thread names nobody."""
+        took_part = self.thread.user_ids
+        return {
+            user.id: user.name
+            for user in self.chat.users or ()
+            if user.type == "agent" and user.id and (not took_part or user.id in took_part)
+        }
+
+    @property
+    def group_ids(self) -> list[int]:
+        access = self.thread.access or self.chat.access
+        return list(access.group_ids or ()) if access else []
+
+    @property
+    def tags(self) -> list[str]:
+        return list(self.thread.tags or ())

@@ -8,22 +8,22 @@ from tap_livechat.api import payloads
 
 
 class Kind(NamedTuple):
-    """A type of values: in a JSON Schema, and to read them by where LiveChat's are ours as well."""
+    """How a value stands in a JSON Schema, and is read where the fields are LiveChat's own."""
 
     schema: dict[str, Any]
-    payload: Any = None
+    payload: Any
 
 
 STRING = Kind({"type": ["string"]}, payloads.Text)
 INTEGER = Kind({"type": ["integer"]}, payloads.Whole)
-NUMBER = Kind({"type": ["number"]})
+NUMBER = Kind({"type": ["number"]}, Any)
 BOOLEAN = Kind({"type": ["boolean"]}, payloads.Flag)
 MOMENT = Kind({"type": ["string"], "format": "date-time"}, payloads.Moment)
-STRINGS = Kind({"type": ["array"], "items": STRING.schema})
+STRINGS = Kind({"type": ["array"], "items": STRING.schema}, list[payloads.Text])
 INTEGERS = Kind({"type": ["array"], "items": INTEGER.schema}, list[payloads.Whole])
 # Free objects: a target keeps them whole, as JSON.
 TEXTS = Kind({"type": ["object"], "additionalProperties": STRING.schema}, payloads.Texts)
-FREE = Kind({"type": ["object"], "additionalProperties": True})
+FREE = Kind({"type": ["object"], "additionalProperties": True}, payloads.Object)
 _FREE_ITEM = {"type": "object", "properties": {}, "additionalProperties": True}
 FREE_LIST = Kind({"type": ["array"], "items": _FREE_ITEM}, list[payloads.Object])
 

@@ -45,7 +45,7 @@ def chat_record(
     active = bool(thread.active)
     # LiveChat keeps no time of closing; the last event is the notice that the chat was closed.
     ended_at = None if active else row.last_event_at
-    customer = next(iter(visitor.customers(row.chat)), _NO_CUSTOMER)
+    customer = next(iter(row.customers), _NO_CUSTOMER)
     start_url = _text(routing.get("start_url"))
     queue_seconds = thread.queues_duration
     if queue_seconds is None:
@@ -84,11 +84,10 @@ def _people(
     group_names: Mapping[Any, str] | None,
 ) -> Record:
     """Who asked, who answered, and about what."""
-    chat = row.chat
     email, email_source = visitor.email_of(customer.email, row.filled)
     called = visitor.name_of(names.Name.of(customer.name), row.filled)
-    agents, group_ids, tags = visitor.agents(chat), visitor.group_ids(chat), visitor.tags(chat)
-    groups = _known(dict.fromkeys(group_ids), group_names)
+    agents, tags = row.agents, row.tags
+    groups = _known(dict.fromkeys(row.group_ids), group_names)
     return {
         "visitor_id": customer.id,
         "email": email,
@@ -98,7 +97,7 @@ def _people(
         "topic": next(iter(tags or groups or ()), None),
         "agents": list(agents),
         "agent_names": _known(agents, agent_names),
-        "group_ids": group_ids,
+        "group_ids": row.group_ids,
         "group_names": groups,
     }
 

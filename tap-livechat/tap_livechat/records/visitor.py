@@ -6,6 +6,7 @@ Three sources, one record (`schemas.VISITOR` has its fields and what they mean):
     list_customers  a v3.5 customer, who has no thread
     CDP             a customer of the Customer Data Platform: `monitoring` and `statistics`
 
+and, shorter, whoever left the queue, of the Reports API (`schemas.QUEUED_VISITOR_LEFT`).
 What a source does not know is null.
 """
 
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-_NO_ADDRESS = payloads.Address()
 _NO_GEOLOCATION = payloads.Geolocation()
 _NO_MONITORING = payloads.Monitoring()
 _NO_PAGE = payloads.Page()
+_NO_QUEUE = payloads.LeftQueue()
 _NO_STATISTICS = payloads.Statistics()
 _NO_VISIT = payloads.Visit()
+_NOBODY = payloads.QueuedVisitor()
 # Copied and filled in: a literal of more than 15 keys is built in parts, which takes longer.
 _EMPTY: Record = dict.fromkeys(schemas.VISITOR)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -44,7 +46,7 @@ _CONNECTION = ("ip", "user_agent", "referrer", "last_page_url", "last_page_title
 
 
 def from_archive(row: Row, customer: payloads.User) -> Record:
-    chat, thread = row.chat, row.thread
+    thread = row.thread
     record = _record(
         customer,
         visit=customer.visit or thread.customer_visit or _NO_VISIT,
@@ -53,11 +55,11 @@ def from_archive(row: Row, customer: payloads.User) -> Record:
         session_fields=_by_key(thread.custom_variables) | custom_variables(customer.session_fields),
         filled=row.filled,
     )
-    record["last_chat_id"] = chat.id
+    record["last_chat_id"] = row.chat.id
     record["last_thread_id"] = thread.id
-    record["tags"] = tags(chat)
-    record["group_ids"] = group_ids(chat)
-    record["agents"] = list(agents(chat))
+    record["tags"] = row.tags
+    record["group_ids"] = row.group_ids
+    record["agents"] = list(row.agents)
     return record
 
 
@@ -74,15 +76,40 @@ def from_cdp(customer: payloads.CdpCustomer) -> Record:
     monitoring = customer.monitoring or _NO_MONITORING
     statistics = customer.statistics or _NO_STATISTICS
     visited_at = latest((statistics.last_visit_at, statistics.last_chat_at))
+    newest = max(monitoring.visits or (), key=lambda it: it.started_at or _LONG_AGO, default=None)
     of_apps = (customer.custom_fields or {}).values()
     custom_fields = custom_variables(fields for fields in of_apps if isinstance(fields, dict))
     return _record(
         structs.replace(monitoring, id=customer.customer_id, statistics=customer.statistics),
-        visit=max(monitoring.visits or (), key=_started_at, default=_NO_VISIT),
+        visit=newest or _NO_VISIT,
         activity=latest((statistics.last_activity_at or visited_at, monitoring.created_at)),
         session_fields=custom_fields | _by_key(monitoring.session_fields),
         name_is_default=bool(monitoring.name_is_default),
     )
+
+
+def from_queue(chat_id: str, left: payloads.QueuedVisitorLeft) -> Record:
+    """A record of `queued_visitors_left`: who waited for an answer, and did not get one."""
+    person, queue = left.visitor or _NOBODY, left.queue or _NO_QUEUE
+    filled = forms.FilledForms()
+    # A question is called `key` here.
+    fields = [{**field, "label": field.get("key")} for field in left.prechat_survey or ()]
+    forms.read_fields(fields, "prechat", filled)
+    email, email_source = email_of(person.email, filled)
+    return {
+        "chat_id": chat_id,
+        "visitor_id": person.id,
+        "email": email,
+        "email_source": email_source,
+        **name_of(names.Name.of(person.name), filled)._asdict(),
+        "ip": person.ip,
+        "session_fields": custom_variables(person.visitor_custom_variables),
+        "form_answers": filled.answers,
+        "queued_at": queue.start_date and render(queue.start_date),
+        "queue_seconds": queue.duration,
+        "group_id": queue.group,
+        "url": queue.url,
+    }
 
 
 class KnownEmails:
@@ -129,29 +156,6 @@ def merge(older: Record, newer: Record) -> Record:
     moment = latest((parse(older["last_activity_at"]), parse(newer["last_activity_at"])))
     merged["last_activity_at"] = moment and render(moment)
     return merged
-
-
-def customers(chat: payloads.Chat) -> list[payloads.User]:
-    return [user for user in chat.users or () if user.type == "customer" and user.id]
-
-
-def agents(chat: payloads.Chat) -> dict[str, str | None]:
-    """Name by id of the thread's agents and bots; the chat's, where the thread names nobody."""
-    took_part = chat.thread.user_ids
-    return {
-        user.id: user.name
-        for user in chat.users or ()
-        if user.type == "agent" and user.id and (not took_part or user.id in took_part)
-    }
-
-
-def group_ids(chat: payloads.Chat) -> list[int]:
-    access = chat.thread.access or chat.access
-    return list(access.group_ids or ()) if access else []
-
-
-def tags(chat: payloads.Chat) -> list[str]:
-    return list(chat.thread.tags or ())
 
 
 def _last_said(customer: payloads.User, said_at: datetime | None) -> datetime | None:
@@ -233,10 +237,11 @@ def custom_variables(fields: Iterable[Record] | None) -> dict[str, str]:
     """Of objects by name, or of `{"key", "value"}`."""
     found: dict[str, str] = {}
     for field in fields or ():
-        if field.keys() == {"key", "value"}:
+        if len(field) > 1 and field.keys() == {"key", "value"}:
             found |= _by_key([field])
-        else:
-            found.update((str(name), _as_text(value)) for name, value in field.items())
+            continue
+        for name, value in field.items():
+            found[name] = _as_text(value)
     return found
 
 
@@ -273,10 +278,6 @@ def _last_page(pages: Iterable[payloads.Page]) -> payloads.Page:
         if opened_at >= last_opened_at:
             last, last_opened_at = page, opened_at
     return last
-
-
-def _started_at(visit: payloads.Visit) -> datetime:
-    return visit.started_at or _LONG_AGO
 
 
 def _number(value: object) -> float | None:

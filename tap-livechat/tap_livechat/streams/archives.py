@@ -29,7 +29,7 @@ from tap_livechat.records import schemas, thread, visitor
 from tap_livechat.records.row import Row
 from tap_livechat.streams import windows
 from tap_livechat.streams.rows import Reading
-from tap_livechat.streams.stream import Batch, LiveChatStream, Record
+from tap_livechat.streams.stream import LiveChatStream, Record
 from tap_livechat.streams.windows import OpenThread, OpenThreads, Window
 from tap_livechat.timestamps import render
 
@@ -128,12 +128,11 @@ class ArchivePass:
             started.setdefault(each.chat_id, each.started_at)
         for number in range(0, len(started), _CHAT_IDS_LIMIT):
             chat_ids = list(started)[number : number + _CHAT_IDS_LIMIT]
-            # The chat may have years of other threads.
-            since = started[chat_ids[0]] - _MICROSECOND
-            for page in self._archives({"chat_ids": chat_ids, "from": render(since)}):
+            # Not from the beginning: the chat may have years of other threads.
+            for page in self._archives(started[chat_ids[0]], chat_ids=chat_ids):
                 for chats in page:
                     rows = [row for row in map(Row.of, chats) if row.thread.id in wanted]
-                    ours = [row for row in rows if _is_of(row.chat, groups)]
+                    ours = [row for row in rows if _is_of(row, groups)]
                     kept = {row.thread.id for row in ours}
                     for feed in feeds:
                         feed.drop_final(row for row in rows if row.thread.id not in kept)
@@ -141,14 +140,16 @@ class ArchivePass:
 
     def rows(self, window: Window) -> Iterator[tuple[list[Row], datetime | None]]:
         """The window's rows in order, each batch with how far everything has been read."""
+        filters: Payload = {"to": render(window.end)}
+        if self._session.group_ids:
+            filters["group_ids"] = self._session.group_ids
         since: datetime | None = window.start
-        ended_with = ""
+        ended_with, counted = "", None
         reading = Reading(window.end)
-        counted = None
         while True:
-            found, listed, last = None, 0, None
-            for page in self._pages(since, window.end):
-                found = page.found_chats if found is None else found
+            found, listed, last = 0, 0, None
+            for page in self._archives(since, **filters):
+                found = found or page.found_chats or 0
                 reading.turn_page()
                 for chats in page:
                     listed += len(chats)
@@ -157,10 +158,10 @@ class ArchivePass:
                     if not self._has_warned:
                         self._warn_of_partial_access(rows)
                     yield rows, reading.position
-            counted = found or 0 if counted is None else counted
+            counted = found if counted is None else counted
             # A list may end early: once more from where it ended. Whatever it is sorted by, nothing
             # in it began later than its last row was over; that row itself may have begun days ago.
-            if listed >= (found or 0) or last is None or last.id == ended_with:
+            if listed >= found or last is None or last.id == ended_with:
                 break
             since, ended_with = reading.newest_start, last.id
         missing = counted - reading.count
@@ -171,18 +172,11 @@ class ArchivePass:
                 f"{missing} fewer; if they are missing, run again without a state"
             )
 
-    def _pages(self, since: datetime | None, until: datetime) -> Iterator[replies.ArchivesPage]:
-        filters: Payload = {"to": render(until)}
+    def _archives(self, since: datetime | None, **filters: Any) -> Iterator[replies.ArchivesPage]:
         if since is not None:
             # A microsecond early: `from` may be exclusive, and a row on the edge is not lost.
             filters["from"] = render(since - _MICROSECOND)
-        if self._session.group_ids:
-            filters["group_ids"] = self._session.group_ids
-        return self._archives(filters)
-
-    def _archives(self, filters: Payload) -> Iterator[replies.ArchivesPage]:
-        size = self._session.page_size
-        payload = {"filters": filters, "sort_order": "asc", "limit": size}
+        payload = {"filters": filters, "sort_order": "asc", "limit": self._session.page_size}
         return paging.follow(self._client, LIST_ARCHIVES, payload, self._decode)
 
     def first(self, limit: int) -> None:
@@ -196,7 +190,6 @@ class ArchivePass:
             limit -= len(rows)
             if limit <= 0:
                 break
-        self._streams[0].write_state()  # of a trial run: that one can be written
 
     def _warn_of_partial_access(self, rows: Iterable[Row]) -> None:
         grant = self._client.authenticator.grant
@@ -254,7 +247,8 @@ class _Feed:
         records = self.stream.records([row for row in rows if self._wants(row)])
         self.stream.write(records)
         self._count(len(records))
-        self.drop_final(rows)
+        if self.threads:
+            self.drop_final(rows)
         if position and self._no_further:
             position = min(position, self._no_further)
         self.stream.save(position, self.threads)
@@ -279,10 +273,6 @@ class ArchiveStream(LiveChatStream):
     @abstractmethod
     def records(self, rows: Sequence[Row]) -> list[Record]:
         """This stream's records of one page."""
-
-    def batches(self) -> Iterator[Batch]:
-        """None of its own: the pass writes them."""
-        return iter(())
 
     def read(self, limit: int | None) -> None:
         # The visitors first, and their chats before what was said; the SDK goes by the alphabet.
@@ -324,7 +314,7 @@ class ArchiveVisitors(PeopleStream):
     def records(self, rows: Sequence[Row]) -> list[Record]:
         visitors: dict[str, Record] = {}
         for row in rows:
-            for customer in visitor.customers(row.chat):
+            for customer in row.customers:
                 record = visitor.from_archive(row, customer)
                 known = visitors.pop(record["visitor_id"], None)
                 # Put last: rows stay in the order of the newest thread.
@@ -353,9 +343,7 @@ class Chats(PeopleStream):
         lists = self._tap.streams
         agents = groups = None
         # A chat names its agents; only where it does not is there something to ask for.
-        if "agent_names" not in self.hidden and any(
-            None in visitor.agents(row.chat).values() for row in rows
-        ):
+        if "agent_names" not in self.hidden and any(None in row.agents.values() for row in rows):
             agents = lists["agents"].names
         if "group_names" not in self.hidden or lists["groups"].selected:
             groups = lists["groups"].names
@@ -381,7 +369,6 @@ def _has_hidden_neighbour(thread: payloads.Thread) -> bool:
     return bool(before) and thread.previous_accessible_thread_id not in (before, UNSET)
 
 
-def _is_of(chat: payloads.Chat, groups: frozenset[int]) -> bool:
+def _is_of(row: Row, groups: frozenset[int]) -> bool:
     """Whether it ended in one of these groups; no groups are all of them."""
-    own = visitor.group_ids(chat)
-    return not groups or not own or not groups.isdisjoint(own)
+    return not (groups and row.group_ids) or not groups.isdisjoint(row.group_ids)

@@ -13,12 +13,11 @@ the last time seen (`anchored`), and costs one row that comes twice.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import takewhile
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from tap_livechat.api import replies
 from tap_livechat.api.methods import LIST_CDP_CUSTOMERS, LIST_CUSTOMERS
@@ -41,8 +40,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _IDLE_PAGES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
+class Listed(NamedTuple, Generic[T]):
     """One page: each row with the time that it is sorted by, and its key."""
 
     rows: list[tuple[datetime | None, str, T]]
@@ -120,7 +118,6 @@ class VisitorStream(LiveChatStream):
         return run_window([self.start], now, self.session.end_date)
 
     def batches(self) -> Iterator[Batch]:
-        self.check_state()
         records: list[Record] = []
         for moment, record in self.timed():
             records.append(record)

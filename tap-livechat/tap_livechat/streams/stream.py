@@ -11,7 +11,6 @@ never read.
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -92,9 +91,9 @@ class LiveChatStream(Stream):
         """What calls which method: the stream, or a property that a run can do without."""
         return {self.name: self.method}
 
-    @abstractmethod
     def batches(self) -> Iterator[Batch]:
-        """All that is to be written, in the order of time."""
+        """All that is to be written, in the order of time; none where `read` goes another way."""
+        return iter(())
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - the SDK's
         for batch in self.batches():
@@ -136,32 +135,29 @@ class LiveChatStream(Stream):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
         del context, write_messages
-        self.read(self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None))
+        limit = self.ABORT_AT_RECORD_COUNT or (self.session.limit if self.obeys_limit else None)
+        self.read(limit)
+        if limit is not None:
+            self.write_state()  # of a trial run: it shows that one can be written
         yield from ()
 
     def read(self, limit: int | None) -> None:
-        """Instead of the SDK's loop over records: one over batches."""
-        written = 0
+        """Instead of the SDK's loop over records: one over batches; a limit moves no bookmark."""
+        self.check_state()
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self.batches():
-                records = batch.records if limit is None else batch.records[: limit - written]
-                written += len(records)
+                records = batch.records[:limit]
                 with self.session.termination.held():
                     self.write(records)
                     if limit is None and batch.position is not None:
                         self.save(batch.position, {})
                         self.write_state()
                 counter.increment(len(records))
-                if limit is not None and written >= limit:
+                if limit is not None and (limit := limit - len(records)) <= 0:
                     break
-        if limit is not None:
-            # A trial run moves no bookmark; it only shows that a STATE can be written.
-            self.write_state()
 
     def write(self, records: list[Record]) -> None:
         """Write records of one batch, without what the catalog deselects, through any maps."""
-        if not records:
-            return
         for name in self.hidden:
             for record in records:
                 del record[name]
@@ -173,7 +169,6 @@ class LiveChatStream(Stream):
                 results = (stream_map.transform(dict(record)) for record in records)
                 mapped = [result for result in results if result is not None]
             writer.write_records(stream_map.stream_alias, mapped, time_extracted)
-        self.state_manager.is_flushed = False
 
     def write_state(self) -> None:
         """All streams' bookmarks in one STATE, unless it is the last one again."""
@@ -188,7 +183,7 @@ class LiveChatStream(Stream):
                 field.selected_by_default = False
         return metadata
 
-    @property
+    @cached_property
     def hidden(self) -> frozenset[str]:
         """Fields that never leave: the catalog deselects them, or they were taken out of it."""
         kept = self.effective_schema.get("properties", {})
@@ -197,7 +192,10 @@ class LiveChatStream(Stream):
         )
 
     def apply_catalog(self, catalog: Catalog) -> None:
+        own = self.replication_key
         super().apply_catalog(catalog)
+        # Whatever it names: without one everything would be read, and billed, in each run.
+        self.replication_key = own
         kept = self.effective_schema.get("properties", {})
         lost = [key for key in self.primary_keys if key not in kept]
         if lost and self.selected:
@@ -303,10 +301,9 @@ class LiveChatStream(Stream):
         moment = latest((self.bookmark, position))
         if self.is_incremental and moment is not None:
             state = self.stream_state
+            state.clear()
             state["replication_key"] = self.replication_key
             state["replication_key_value"] = render(moment)
             state["belongs_to"] = self._belongs_to
-            state.pop("open_since", None)
-            state.pop("open_threads", None)
             if kept := windows.to_state(open_threads, moment):
                 state["open_threads"] = kept

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -42,9 +42,9 @@ def run_window(
 ) -> Window:
     """One window for streams that go on from `starts`; `last` is the setting `end_date`."""
     known = list(starts)
-    earliest = min((start for start in known if start is not None), default=None)
+    start = None if None in known else min(filter(None, known))
     end = now - SAFETY_LAG
-    return Window(None if None in known else earliest, end if last is None else min(end, last))
+    return Window(start, end if last is None else min(end, last))
 
 
 def start_of(
@@ -57,12 +57,15 @@ def start_of(
     return start if first is None else max(start, first)
 
 
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class OpenThread(msgspec.Struct, frozen=True, array_like=True):
     """A thread that was open when we looked."""
 
     chat_id: str
-    started_at: datetime
-    seen_at: datetime  # when it was last seen open, and then when it first was not
+    started_at: _Moment
+    seen_at: _Moment  # when it was last seen open, and then when it first was not
 
 
 OpenThreads = dict[str, OpenThread]

@@ -43,14 +43,18 @@ class Checkpoint:
         self._last = _Stretch(0, None)
         self._stretches = {0: self._last}  # those with open records, and the last
         self._safe: bytes | None = None
-        self.open = 0
         self.bytes = 0
+
+    @property
+    def open(self) -> int:
+        """Records that were received and not settled yet."""
+        return sum(stretch.open for stretch in self._stretches.values())
 
     def received(self) -> Ticket:
         """Takes in one record, which holds back every STATE that comes after it."""
-        self.open += 1
-        self._last.open += 1
-        return self._last.ticket
+        stretch = self._last
+        stretch.open += 1
+        return stretch.ticket
 
     def settled(self, tickets: Iterable[Ticket]) -> None:
         """Notes that the records with these tickets can no longer be lost."""
@@ -58,7 +62,6 @@ class Checkpoint:
             stretch = self._stretches.get(ticket)
             if stretch is None or stretch.open < times:
                 raise ValueError(f"ticket {ticket} was settled more often than it was handed out")
-            self.open -= times
             stretch.open -= times
             self._merge(stretch)
 

@@ -134,14 +134,15 @@ class Rejections:
         mapped = plan.map(received.record) if plan is not None else None
         return mapped if isinstance(mapped, Mapped) else Mapped("", {})
 
-    def arrived(self, entry: Entry) -> None:
-        """A person is in Marketo as the records of `entry` want it."""
+    def arrived(self, entries: Iterable[Entry]) -> None:
+        """People are in Marketo as the records of their entries want them."""
         if not self._people:
             return
-        key_hash = self._error_log.hash(entry.key)
-        for stream in {received.stream for received in entry.received}:
-            if self._people.may_have(printable(stream), key_hash):
-                self._made_good += self._deliveries(entry, stream, key_hash)
+        for entry in entries:
+            key_hash = self._error_log.hash(entry.key)
+            for stream in {received.stream for received in entry.received}:
+                if self._people.may_have(printable(stream), key_hash):
+                    self._made_good += self._deliveries(entry, stream, key_hash)
 
     def _deliveries(self, entry: Entry, stream: str, key_hash: str) -> Iterator[Delivery]:
         """The person's, of all records, and those of fields, of the records that brought them."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from target_marketo.delivery.attachments import Attachments
 from target_marketo.delivery.buffer import Buffer
 from target_marketo.delivery.entry import Entry, Phase, move
+from target_marketo.delivery.known import Known
 from target_marketo.delivery.means import Means, Options
 from target_marketo.delivery.steps import CREATE, UPDATE, Steps
 from target_marketo.delivery.workers import Dispatch, Rests, Workers
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from target_marketo.mapping.plan import Mapped, StreamPlan
 
 __all__ = ["CREATE", "UPDATE", "Engine", "Options"]
-
-_PEOPLE_KNOWN = 50_000
 
 
 class Engine:
@@ -77,7 +75,7 @@ class Engine:
         self._served: StreamPlan | None = None
         self._active: dict[PersonId, Entry] = {}
         self._absent: dict[Entry, None] = {}
-        self._known: OrderedDict[PersonId, int] = OrderedDict()  # lead ids, where kinds need them
+        self._known = Known(now)
         self._stopped = False
 
     @property
@@ -126,8 +124,9 @@ class Engine:
         if entry is None:
             entry = self._new(person, mapped.key, buffer)
         self._settlement.bytes += entry.add(plan, mapped, received, attachments)
-        if attachments and not entry.steps and person in self._known:
-            self._know_already(buffer, entry)
+        if self._is_as_it_should_be(entry):
+            buffer.drop(entry)
+            self._end_at_once(entry)
         elif buffer.full:
             self._look_up(buffer)
 
@@ -175,11 +174,19 @@ class Engine:
         active.parked = Entry(active.person, active.key, phase=Phase.PARKED, since=self._now())
         return active.parked
 
-    def _know_already(self, buffer: Buffer, entry: Entry) -> None:
+    def _is_as_it_should_be(self, entry: Entry) -> bool:
         """Nothing is to be written to the person, and who that is is known."""
-        buffer.drop(entry)
+        if entry.gone or (entry.attached and self._known.lead(entry.person) is None):
+            return False
+        if not entry.steps:
+            return bool(entry.attached)
+        # By another key, too, somebody may have been written to.
+        return len(self._buffers) == 1 and self._known.says_nothing_new(entry)
+
+    def _end_at_once(self, entry: Entry) -> None:
+        """Without a lookup."""
         self._active[entry.person] = entry
-        entry.lead_id = self._known[entry.person]
+        entry.lead_id = self._known.lead(entry.person)
         entry.decision = Decision()
         self._end([entry])
 
@@ -226,6 +233,7 @@ class Engine:
 
     def _look_up(self, buffer: Buffer) -> None:
         entries = buffer.take()
+        self._known.forget_what_was_said(entries)
         for entry in entries:
             self._active[entry.person] = entry
         self._steps.look_up(entries, buffer.lookup_fields)
@@ -267,7 +275,7 @@ class Engine:
 
     def _look_for_owner(self, item: Attached) -> None:
         """The person of an attachment has gone from under its id: is looked up by key once more."""
-        self._known.pop(item.person, None)
+        self._known.has_gone(item.person)
         active, buffer = self._active.get(item.person), self._buffers[item.person[0]]
         if active is not None:
             entry = active.parked or self._park_behind(active)
@@ -283,6 +291,8 @@ class Engine:
 
     def over(self, entries: list[Entry]) -> None:
         """The people are as the records want them to be."""
+        if not self._options.dry_run:
+            self._known.said(entries)
         self._end(entries)
 
     def _end(self, entries: list[Entry]) -> None:
@@ -296,10 +306,7 @@ class Engine:
         """What is attached to the person may go now."""
         lead_id = self._lead_of(entry)
         if lead_id is not None:
-            self._known[entry.person] = lead_id
-            self._known.move_to_end(entry.person)
-            if len(self._known) > _PEOPLE_KNOWN:
-                self._known.popitem(last=False)
+            self._known.has_lead(entry.person, lead_id)
         if entry.attached:
             attachments.add(entry.attached, lead_id)
         if entry.gone and lead_id is not None:
@@ -331,7 +338,10 @@ class Engine:
             del active[entry.person]
             if entry.parked is not None:
                 move([entry.parked], Phase.BUFFERED)
-                self._buffers[entry.person[0]].put(entry.parked)
+                if self._is_as_it_should_be(entry.parked):
+                    self._end_at_once(entry.parked)
+                else:
+                    self._buffers[entry.person[0]].put(entry.parked)
 
 
 _OPEN = frozenset({Phase.LOOKED_UP, Phase.WAITING})

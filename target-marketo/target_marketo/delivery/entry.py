@@ -133,7 +133,7 @@ class Item(msgspec.Struct, eq=False, gc=False, kw_only=True):
 
     phase: Phase = Phase.WAITING
     since: float = 0.0  # when it began to wait for company
-    rows: list[bytes] = []  # a list of its own for each: that is how msgspec takes a default
+    rows: Sequence[bytes] = ()
     size: int = 0  # in bytes, of the rows and the commas between them
     batch_limit: int = 0  # items in one call; shrinks while a bad row is being isolated
     attempts: int = 0  # writes that were answered with something that may pass
@@ -142,7 +142,7 @@ class Item(msgspec.Struct, eq=False, gc=False, kw_only=True):
     sightings: int = 0  # how often writes of others got through between two of the losses
     through: int = 0  # how many writes of others had got through by the last of these
 
-    def take_rows(self, rows: list[bytes]) -> None:
+    def take_rows(self, rows: Sequence[bytes]) -> None:
         """What is to be sent, encoded."""
         self.rows = rows
         self.size = len(b",".join(rows)) + 1
@@ -153,7 +153,7 @@ class Entry(Item):
 
     person: PersonId
     key: str
-    steps: list[Step] = []
+    steps: list[Step] = []  # a list of its own for each: that is how msgspec takes a default
     received: list[Received] = []
     open: list[OpenRecord] | None = None  # the records with attachments
     attached: list[Attached] | None = None
@@ -162,6 +162,7 @@ class Entry(Item):
     asked_again: bool = False  # after nobody was there
     doubted: bool = False  # held, for a field of theirs may have gone
     known_fields: frozenset[str] = frozenset()  # what the last lookup asks for
+    looked_up_at: float = 0.0  # when the last lookup was begun
     leads: list[dict[str, Any]] | None = None  # what the lookup found; None before it
     decision: Decision | None = None
     address: str = ""  # who has it was looked up, as the key is another

@@ -205,8 +205,11 @@ class Kind(Protocol):
         same, to the same lane or another (LATEST).
         """
 
-    def prepare(self) -> None:
+    def prepare(self) -> Mapping[Any, Mapping[str, str]]:
         """What has to be known before the first row. This is called by the engine's own thread.
+
+        Returns:
+            Lane -> value -> data type, as far as the API says.
 
         Raises:
             Exception: As people's fields would, where they cannot be described.
@@ -250,8 +253,8 @@ class People(Protocol):
             CallFailed, NotSent: Nobody was looked up.
         """
 
-    def refuses(self, row: Mapping[str, Any]) -> Refused | None:
-        """What is wrong with a row, if anything is."""
+    def refuses(self, rows: Sequence[Mapping[str, Any]]) -> Refused | None:
+        """What is wrong with one of the rows, if anything is."""
 
     def write(
         self,

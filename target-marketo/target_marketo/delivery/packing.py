@@ -68,6 +68,9 @@ class Pending(Generic[T]):
 
     def _take(self) -> list[T]:
         """The items of one call: those that share the first one's limit, as many as fit."""
+        fit = self.rows <= self.size.rows and self.bytes <= self.size.bytes
+        if fit and {item.batch_limit for item in self.items} == {0}:  # as a rule
+            return self._take_all()
         batch_limit = next(iter(self.items)).batch_limit
         limit = min(self.size.rows, batch_limit or self.size.rows)
         taken: list[T] = []
@@ -81,11 +84,15 @@ class Pending(Generic[T]):
                 break
             taken.append(item)
         if len(taken) == len(self.items):
-            self.items.clear()
-            self.rows = self.bytes = 0
-            self.oldest = None
-            return taken
+            return self._take_all()
         for item in taken:
             self.pop(item)
         self.oldest = min(item.since for item in self.items)
+        return taken
+
+    def _take_all(self) -> list[T]:
+        taken = list(self.items)
+        self.items.clear()
+        self.rows = self.bytes = 0
+        self.oldest = None
         return taken

@@ -70,8 +70,8 @@ class DeadLetters(Protocol):
     def values_of(self, received: Received) -> Mapping[str, Any]:
         """What a record says of its person."""
 
-    def arrived(self, entry: Entry) -> None:
-        """A person is as the records of the entry want it."""
+    def arrived(self, entries: Iterable[Entry]) -> None:
+        """These people are as the records of their entries want them."""
 
     def attached(self, item: Attached) -> None:
         """An attachment is as its records want it."""
@@ -94,8 +94,9 @@ class Settlement:
         self._summary.skipped += 1
         self._checkpoint.settled([ticket])
 
-    def done(self, entries: Iterable[Entry]) -> None:
+    def done(self, entries: Sequence[Entry]) -> None:
         """These people are as their records want them; attachments may follow."""
+        self._dead_letters.arrived(entries)
         summary = self._summary
         filled: list[str] = []
         tickets: list[Ticket] = []
@@ -120,10 +121,10 @@ class Settlement:
             else:
                 summary.unchanged_people += 1
                 summary.unchanged += records
-            self._dead_letters.arrived(entry)
             self.bytes -= entry.weight
             if entry.open is None:
-                tickets += [received.ticket for received in entry.received]
+                for received in entry.received:
+                    tickets.append(received.ticket)  # noqa: PERF401 - as a rule there is one
             else:
                 tickets += self._person_ended(entry, entry.open)
         summary.filled.update(filled)

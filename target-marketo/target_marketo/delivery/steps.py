@@ -12,6 +12,7 @@ from target_marketo.delivery import preview
 from target_marketo.delivery.addresses import Addresses
 from target_marketo.delivery.entry import Phase, move
 from target_marketo.delivery.interface import Answer, CallFailed, Fate, NotSent, Stale, Unavailable
+from target_marketo.delivery.known import is_fresh
 from target_marketo.delivery.outcomes import are_about, sort
 from target_marketo.delivery.packing import Pending
 from target_marketo.delivery.settlement import Why
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 CREATE, UPDATE = "createOnly", "updateOnly"
 
 _ASKED_AGAIN_SECONDS = 60.0  # how often for the fields, at most
-_FRESH_SECONDS = 60.0  # how old what Marketo was seen to hold may be when it is written to
 _MOST_ROWS = 300  # of a call, whatever a batch is
 _SEE = "see what Marketo holds, then replay"
 _SEVERAL = Why("1007", "merge them, or set `duplicates`")
@@ -40,6 +40,9 @@ _UNKNOWN_ID = Why(Refusal.UNKNOWN_ID, Refusal.UNKNOWN_ID.cure, field=identity.ID
 _TOO_MANY = Why("1007", "more people share the key than one call can write; merge them in Marketo")
 
 _encode = msgspec.json.Encoder().encode
+
+Decided = tuple["Entry", "Sequence[Mapping[str, Any]]"]
+"""Somebody, and the rows that are to be sent."""
 
 
 class Home(Protocol):
@@ -90,10 +93,14 @@ class Steps:
     def look_up(self, entries: list[Entry], fields: frozenset[str] | None = None) -> None:
         """Begins with people of one key field; `fields` of them are looked up."""
         move(entries, Phase.LOOKED_UP)
+        now = self._now()
         for entry in entries:
-            entry.known_fields = entry.known_fields if fields is None else fields
-            entry.leads = entry.decision = None
-            entry.address = ""
+            entry.looked_up_at = now
+            if fields is not None:
+                entry.known_fields = fields
+            if entry.leads is not None:  # looked up before
+                entry.leads = entry.decision = None
+                entry.address = ""
         self._ask(entries[0].person[0], entries)
 
     def _ask(self, key_field: str, entries: list[Entry]) -> None:
@@ -168,7 +175,9 @@ class Steps:
 
     def decide(self, entries: Sequence[Entry]) -> None:
         """Compares what the records say with what was found."""
-        unchanged = []
+        unchanged: list[Entry] = []
+        creates: list[Decided] = []
+        updates: list[Decided] = []
         duplicates = self._options.duplicates
         if entries and entries[0].person[0] != identity.EMAIL:
             entries = self._free_to_decide(entries)
@@ -180,16 +189,18 @@ class Steps:
             decision = decide(steps, leads, duplicates) if steps else Decision()
             entry.decision = decision
             if decision.create is not None:
-                self._put(CREATE, entry, [decision.create])
+                creates.append((entry, [decision.create]))
             elif decision.updates:
                 rows = [{"id": update.lead_id, **update.values} for update in decision.updates]
-                self._put(UPDATE, entry, rows)
+                updates.append((entry, rows))
             elif decision.too_many:
                 self._home.refused([(entry, None)], _SEVERAL)
             else:
                 unchanged.append(entry)
                 if self._options.dry_run:
                     preview.tell(entry)
+        self._put(CREATE, creates)
+        self._put(UPDATE, updates)
         self._home.over(unchanged)
         self.send_ripe()
 
@@ -219,33 +230,34 @@ class Steps:
         else:
             self._home.absent(entry)
 
-    def _put(self, action: str, entry: Entry, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _put(self, action: str, decided: Sequence[Decided]) -> None:
         """Has decided rows wait for company."""
-        if len(rows) > _MOST_ROWS:
-            self._home.refused([(entry, None)], _TOO_MANY)
+        if not decided:
             return
-        why = self._objection(rows)
-        if why is not None:
-            if self._goes_without(entry, None, why):
+        move([entry for entry, _ in decided], Phase.WAITING)
+        pending = self._pending[action, decided[0][0].person[0]]
+        all_fit = self._objection([row for _, rows in decided for row in rows]) is None
+        for entry, rows in decided:
+            if len(rows) > _MOST_ROWS:
+                self._home.refused([(entry, None)], _TOO_MANY)
+            elif all_fit or (why := self._objection(rows)) is None:
+                entry.take_rows(list(map(_encode, rows)))
+                pending.put(entry)
+            elif self._goes_without(entry, None, why):
                 self.decide([entry])
             else:
                 self._home.refused([(entry, None)], why)
-            return
-        entry.take_rows([_encode(row) for row in rows])
-        move([entry], Phase.WAITING)
-        self._pending[action, entry.person[0]].put(entry)
 
     def _objection(self, rows: Sequence[Mapping[str, Any]]) -> Why | None:
         """Why rows would be refused, as far as that is known before they are sent."""
-        for row in rows:
-            for name, why in self._never.items():
-                if name in row:
-                    return why
-            refused = self._people.refuses(row)
-            if refused is not None:
-                field = refused.field
-                return Why(refused.code, refused.reason, field=field, without=frozenset({field}))
-        return None
+        for name, why in self._never.items():
+            if any(name in row for row in rows):
+                return why
+        refused = self._people.refuses(rows)
+        if refused is None:
+            return None
+        field = refused.field
+        return Why(refused.code, refused.reason, field=field, without=frozenset({field}))
 
     def _goes_without(self, entry: Entry, position: int | None, why: Why) -> bool:
         """Has an odd value cost its field, if the person can be written without it."""
@@ -292,7 +304,7 @@ class Steps:
         Raises:
             Stale: Others may have written to these people since.
         """
-        if self._now() - call.started > _FRESH_SECONDS:
+        if not is_fresh(call.started, self._now()):
             raise Stale
 
     def _decide_again(self, call: Call) -> None:
@@ -301,7 +313,7 @@ class Steps:
         self.look_up(call.items)
 
     def _written(self, call: Call, answer: Answer) -> None:
-        if not are_about(answer.results, call.items):
+        if call.lane[0] == UPDATE and not are_about(answer.results, call.items):
             mixed_up = Unavailable("the results are of other rows than were sent")
             failure = CallFailed(mixed_up, Fate.UNKNOWN, cure=_SEE, request_id=answer.request_id)
             self._outcome_unknown(call, failure)

@@ -6,6 +6,7 @@ record of a stream (its lists and programs) is made once.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from target_marketo.mapping import field_types
 from target_marketo.mapping.moments import as_datetime
 from target_marketo.mapping.refusals import Refusal, Refused, Unfit
 from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES, Limit
+from target_marketo.mapping.values import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     )
 
 ATTRIBUTES_BYTES = 65_536  # of all attributes of an activity as JSON (Adobe, error 1049)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _STRING, _TEXT = Limit(characters=STRING_CHARACTERS), Limit(bytes=TEXT_BYTES)
 
 
@@ -159,11 +162,15 @@ class Attaching:
     Args:
         entry: What the setting says.
         properties: Where a row has its values.
-        types: Attribute -> Marketo's data type, where that is known; else they are strings.
+        types: Lane -> attribute or field -> Marketo's data type, where that is known; else it is
+            what the entry says, else a string.
     """
 
     def __init__(
-        self, entry: StreamEntry, properties: Properties, types: Mapping[str, str]
+        self,
+        entry: StreamEntry,
+        properties: Properties,
+        types: Mapping[Lane, Mapping[str, str]],
     ) -> None:
         self._makers: list[tuple[Lane, Callable[[Row, list[Refused]], Attachment]]] = []
         if (activity := entry.activity) is not None:
@@ -172,14 +179,18 @@ class Attaching:
                 part: properties.getter(source)
                 for part, source in (("once", activity.once), ("date", activity.date))
             }
-            primary = _reader(activity.primary, properties, "string")
-            attributes = _readers(activity.attributes, properties, types)
+            primary = _reader(activity.primary, properties)
+            known = types.get(lane, {})
+            attributes = _readers(activity.attributes, properties, known)
 
             def make_activity(row: Row, refused: list[Refused]) -> Attachment:
                 once = _once(read["once"](row))
                 values = _values("activity.attributes", lane, attributes, row, refused)
                 # By it the activity is known again: it is written just as the ledger has it.
                 if str(values.get(lane.once)) != once:
+                    if known.get(lane.once) == "integer":
+                        reason = "its attribute is an integer, which would not keep it as it is"
+                        raise _PartUnfit("activity.once", Refusal.WRONG_TYPE, reason)
                     values[lane.once] = once
                 try:
                     return Attachment(
@@ -187,7 +198,7 @@ class Attaching:
                         _within(values, lane.once),
                         once=once,
                         at=_needed(_converted("activity.date", as_datetime, read["date"](row))),
-                        primary=str(_part("activity.primary", primary, row) or ""),
+                        primary=_text(_part("activity.primary", primary, row)),
                     )
                 except _PartUnfit as unfit:
                     raise unfit.of(once) from None
@@ -195,14 +206,18 @@ class Attaching:
             self._makers.append((lane, make_activity))
         if (thing := entry.object) is not None:
             of_object = _object_lane(thing)
-            fields = _readers(thing.fields, properties, {})
+            fields = _readers(thing.fields, properties, types.get(of_object, {}))
 
             def make_object(row: Row, refused: list[Refused]) -> Attachment:
                 values = _values("object.fields", of_object, fields, row, refused)
                 if thing.dedupe not in values:
-                    raise _PartUnfit(
-                        f"object.{thing.dedupe}", Refusal.MISSING, "the record has no value"
+                    name = f"object.{thing.dedupe}"
+                    unfit = (
+                        each for each in refused if each.field == f"object.fields.{thing.dedupe}"
                     )
+                    if why := next(unfit, None):
+                        raise _PartUnfit(name, why.code, why.reason)
+                    raise _PartUnfit(name, Refusal.MISSING, "the record has no value")
                 return Attachment(of_object, values, once=str(values[thing.dedupe]))
 
             self._makers.append((of_object, make_object))
@@ -241,21 +256,29 @@ class _PartUnfit(Unfit):
 def _readers(
     sources: Mapping[str, Source], properties: Properties, types: Mapping[str, str]
 ) -> dict[str, Callable[[Row], Any]]:
-    return {
-        name: _reader(source, properties, types.get(name, "string"))
-        for name, source in sources.items()
-    }
+    return {name: _reader(source, properties, types.get(name)) for name, source in sources.items()}
 
 
-def _reader(source: Source, properties: Properties, data_type: str) -> Callable[[Row], Any]:
+def _reader(
+    source: Source, properties: Properties, data_type: str | None = None
+) -> Callable[[Row], Any]:
     get, otherwise = properties.getter(source.path), source.otherwise
-    limit = _TEXT if data_type == "text" else _STRING
+    convert = _converter(data_type or source.type or "string")
 
     def read(row: Row) -> Any:
-        value = get(row)
-        return attribute_value(otherwise if value is None or value == "" else value, limit)
+        value = convert(get(row))
+        return convert(otherwise) if value is None else value
 
     return read
+
+
+def _converter(data_type: str) -> Callable[[Any], Any]:
+    """A function from a record's value to what Marketo takes for an attribute of this type."""
+    limit = _TEXT if data_type == "text" else _STRING
+    if field_types.kind_of(data_type) is Kind.TEXT:
+        return lambda value: attribute_value(value, limit)
+    convert = field_types.converter(data_type, limit)
+    return lambda value: None if value is None else convert(value)
 
 
 def _values(
@@ -304,10 +327,18 @@ def attribute_value(value: Any, limit: Limit = _STRING) -> Any:
 def _once(value: Any) -> str:
     text = _converted("activity.once", field_types.as_text, value)
     text = _needed(text.strip() if isinstance(text, str) else None, "activity.once")
-    limit = Limit(characters=STRING_CHARACTERS)
-    if not limit.fits(text):
-        raise _PartUnfit("activity.once", Refusal.TOO_LONG, limit.over(text))
+    if not _STRING.fits(text):
+        raise _PartUnfit("activity.once", Refusal.TOO_LONG, _STRING.over(text))
+    if _CONTROLS.search(text):
+        reason = (
+            "it has control characters, which not every store and not Marketo keeps as they are"
+        )
+        raise _PartUnfit("activity.once", Refusal.INVALID_VALUE, reason)
     return text
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else field_types.as_text(value)
 
 
 def _needed(value: str | None, part: str = "activity.date") -> str:

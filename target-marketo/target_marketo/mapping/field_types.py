@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import string
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -26,11 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Local part and domain as Marketo stores them: ASCII, one @, a domain of at least two labels.
-_LOCAL = "!#$%&'*+-./=?^_`{|}~" + string.ascii_letters + string.digits
+_LOCAL = re.compile(r"(?!\.|[^@]*\.[.@])[A-Za-z0-9!#$%&'*+./=?^_`{|}~-]{1,64}@")
 _DOMAIN = re.compile(
     r"(?=.{4,253}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
 )
-_LOCAL_CHARACTERS = 64
 _KINDS = {
     "boolean": Kind.BOOLEAN,
     "currency": Kind.NUMBER,
@@ -103,15 +101,8 @@ def text_that_fits(data_type: str, limit: Limit) -> int:
 @lru_cache(maxsize=8192)  # asked of a record, and again of the row that leaves for it
 def is_email(text: str) -> bool:
     """Whether Marketo accepts the address: ASCII, and of the usual form."""
-    local, _, domain = text.partition("@")
-    return (
-        0 < len(local) <= _LOCAL_CHARACTERS
-        and not local.strip(_LOCAL)  # nothing is left: it has these characters only
-        and ".." not in local
-        and local[0] != "."
-        and local[-1] != "."
-        and _is_domain(domain)
-    )
+    local = _LOCAL.match(text)
+    return local is not None and _is_domain(text[local.end() :])
 
 
 @lru_cache(maxsize=4096)  # most addresses share a few

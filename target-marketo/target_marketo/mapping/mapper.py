@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from target_marketo.mapping import field_types, marketo_fields, streams_setting
 from target_marketo.mapping.by_names import by_names
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS, OTHER_STREAMS
@@ -17,15 +19,16 @@ from target_marketo.mapping.plan import PlannedField, StreamPlan
 from target_marketo.mapping.refusals import Refusal, Unfit
 from target_marketo.mapping.row_check import row_check
 from target_marketo.mapping.rules import Rule, Rules, Write
-from target_marketo.mapping.schema_check import StreamSchema, may_fit, shown
+from target_marketo.mapping.schema_check import StreamSchema, may_be, may_fit, shown
 from target_marketo.mapping.streams_setting import FieldEntry, StreamEntry, hint, raise_first
 from target_marketo.mapping.texts import limit_of
 from target_marketo.mapping.values import Kind
 from target_marketo.problems import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from target_marketo.mapping.attachments import Lane
     from target_marketo.mapping.field_types import Field
     from target_marketo.mapping.refusals import Refused
     from target_marketo.mapping.streams_setting import Tell
@@ -49,7 +52,6 @@ class Mapper:
         described: Marketo's fields.
         rejects_unfit: A value that does not fit refuses its record, not its field alone.
         skips_deleted: Records that say that they are deleted make no step.
-        activity_types: Custom activity type -> attribute -> data type, as far as they are known.
         tell: What to do with each problem of the setting; as a rule the first one is raised.
     """
 
@@ -60,14 +62,13 @@ class Mapper:
         *,
         rejects_unfit: bool = False,
         skips_deleted: bool = True,
-        activity_types: Mapping[str, Mapping[str, str]] | None = None,
         tell: Tell = raise_first,
     ) -> None:
         self._fields = {field.name: field for field in described}
         self._rejects_unfit = rejects_unfit
         self._skips_deleted = skips_deleted
-        self._activity_types = activity_types or {}
-        self._check: Callable[[Mapping[str, Any]], Refused | None] | None = None
+        self._attached_types: dict[Lane, Mapping[str, str]] = {}
+        self._check: Callable[[Sequence[Mapping[str, Any]]], Refused | None] | None = None
         self._planned: dict[str, Field] = {}
         self._is_default = streams is None or streams == {}
         setting = DEFAULT_STREAMS if self._is_default else streams
@@ -83,6 +84,13 @@ class Mapper:
     def entries(self) -> frozenset[str]:
         """The streams that somebody wrote an entry for."""
         return frozenset() if self._is_default else frozenset(self._plans)
+
+    def learn(self, types: Mapping[Lane, Mapping[str, str]]) -> None:
+        """The data types of what is attached to people, for plans that are asked for from now on.
+
+        `types` is lane -> attribute or field -> Marketo's data type.
+        """
+        self._attached_types.update(types)
 
     def plan(
         self,
@@ -116,17 +124,18 @@ class Mapper:
             notes = [f"Stream {stream} is mapped by names: {found.told}"]
         return replace(
             plan,
+            attached_types=self._attached_types,
             key_properties=tuple(key_properties),
             notes=tuple(notes),
             warnings=(*(() if notes else self._lacking), *self._checked(plan, schema)),
             key_is_doubtful=not _has_key(plan, schema),
         )
 
-    def check(self, row: Mapping[str, Any]) -> Refused | None:
-        """What is wrong with a row that is about to leave, if anything is."""
+    def check(self, rows: Sequence[Mapping[str, Any]]) -> Refused | None:
+        """What is wrong with one of the rows that are about to leave, if anything is."""
         if self._check is None:
             self._check = row_check(self._planned.values())
-        return self._check(row)
+        return self._check(rows)
 
     def _left_out(self, stream: str, schema: StreamSchema) -> str:
         """Why a stream without an entry is left out; empty if it goes by names."""
@@ -214,9 +223,6 @@ class Mapper:
             entry=entry,
             rejects_unfit=self._rejects_unfit,
             skips_deleted=self._skips_deleted,
-            attribute_types=self._activity_types.get(entry.activity.type, {})
-            if entry.activity
-            else {},
         )
 
     def _key_field(self, where: str, key: str) -> Field:
@@ -274,6 +280,7 @@ class Mapper:
                 raise SettingError(said)
             if declared is None:
                 warnings.append(f"{said}; it is taken from records that have it")
+        _check_only_if(where, plan.entry, schema)
         sources = [(each.name, each.source) for each in plan.planned]
         if plan.key_constant is None:
             sources.append((plan.key, plan.key_source))
@@ -285,6 +292,18 @@ class Mapper:
                     f"which does not fit Marketo's {field.data_type}"
                 )
         return warnings
+
+
+def _check_only_if(where: str, entry: StreamEntry, schema: StreamSchema) -> None:
+    """Some record can be as it asks for: else all would be skipped without a word."""
+    for name, values in entry.only_if.items():
+        declared = schema.types(name)
+        if declared and not any(may_be(declared, value) for value in values):
+            written = " or ".join(msgspec.json.encode(value).decode() for value in values)
+            raise SettingError(
+                f"`{where}.only_if.{name}`: `{name}` is declared as {shown(declared)}, so no "
+                f"record has {written}"
+            )
 
 
 def _has_key(plan: StreamPlan, schema: StreamSchema) -> bool:

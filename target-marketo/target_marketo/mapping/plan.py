@@ -15,7 +15,7 @@ from target_marketo.mapping.rules import Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from target_marketo.mapping.attachments import Attachment
+    from target_marketo.mapping.attachments import Attachment, Lane
     from target_marketo.mapping.record_reader import Record, Row
     from target_marketo.mapping.rules import Rule
     from target_marketo.mapping.streams_setting import StreamEntry
@@ -51,6 +51,17 @@ class PlannedField(NamedTuple):
     clear: bool
 
 
+class _Taken(NamedTuple):
+    """A planned field, and where a row has its value."""
+
+    name: str
+    place: int
+    dig: Callable[[Row], Any] | None  # for a path into nested values
+    convert: Callable[[Any], Value]
+    fits: int
+    clear: bool
+
+
 @dataclass(frozen=True)
 class StreamPlan:
     """How the records of one stream become steps. `entry` is what the setting says of them."""
@@ -70,15 +81,14 @@ class StreamPlan:
     skips_deleted: bool = True
     is_left_out: bool = False  # the stream: all of its records are skipped
     key_properties: tuple[str, ...] = ()
-    attribute_types: Mapping[str, str] = field(default_factory=dict)
+    attached_types: Mapping[Lane, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what the stream is mapped by, one line each
     warnings: tuple[str, ...] = ()  # of both ends, likewise
     part: str = ""  # what of the records it is for; empty: all of them
     key_is_doubtful: bool = False  # the SCHEMA does not have it, though records may
     properties: Properties = field(init=False)
-    _read_key: Callable[[Row], Any] = field(init=False)
-    _read_fields: Callable[[Row], Row] = field(init=False)
-    _columns: tuple[tuple[Any, ...], ...] = field(init=False)  # of the planned fields
+    key_of: Callable[[Row], Any] = field(init=False)  # the key as the record has it
+    _taken: tuple[_Taken, ...] = field(init=False)
     _marks: Callable[[Row], tuple[Any, ...]] = field(init=False)
     _unmarked: tuple[Any, ...] = field(init=False)
     _screens: bool = field(init=False)  # whether any record may be skipped but for its marks
@@ -96,25 +106,28 @@ class StreamPlan:
             *markers,
         )
         found = Properties(self.stream, () if self.is_left_out else sources, self.key_properties)
-        columns = zip(*((each.name, *each[2:]) for each in self.planned), strict=True)
+        taken = (
+            _Taken(each.name, found.place(each.source), found.digger(each.source), *each[2:])
+            for each in self.planned
+        )
         differs = entry.activity is not None or entry.object is not None
         for name, value in (
             ("properties", found),
-            ("_read_key", (lambda _: None) if self.is_left_out else found.getter(self.key_source)),
-            ("_read_fields", found.reader([each.source for each in self.planned])),
-            ("_columns", tuple(columns)),
+            ("key_of", self._key_getter(found)),
+            ("_taken", tuple(taken)),
             ("_marks", found.reader(markers)),
             ("_unmarked", (None,) * len(markers)),
             ("_screens", self.is_left_out or bool(entry.only_if)),
             ("_asked_for", tuple((found.getter(n), each) for n, each in entry.only_if.items())),
             ("_shared", shared(entry)),
-            ("_attaching", Attaching(entry, found, self.attribute_types) if differs else None),
+            ("_attaching", Attaching(entry, found, self.attached_types) if differs else None),
         ):
             object.__setattr__(self, name, value)
 
-    def key_of(self, row: Row) -> Any:
-        """The key as the record has it."""
-        return self._read_key(row) if self.key_constant is None else self.key_constant
+    def _key_getter(self, properties: Properties) -> Callable[[Row], Any]:
+        if self.is_left_out or self.key_constant is not None:
+            return lambda _: self.key_constant
+        return properties.getter(self.key_source)
 
     def map(self, record: Record) -> Mapped | Refused | Skip | None:
         """As `step`, for a record that was read in full."""
@@ -162,19 +175,21 @@ class StreamPlan:
     def _fill(self, values: dict[str, Value], row: Row) -> tuple[Refused, ...]:
         """Takes the fields' values; returns what does not fit."""
         left_out: tuple[Refused, ...] = ()
-        fields = zip(self._read_fields(row), *self._columns, strict=True)
-        for given, name, convert, fits, clear in fields:
-            value: Value = None
-            if type(given) is str and len(given) <= fits:
-                value = given.strip() or None
-            elif given is not None:
+        for name, place, dig, convert, fits, clear in self._taken:
+            given = row[place] if dig is None else dig(row)
+            if given is None:
+                if clear:
+                    values[name] = None
+            elif type(given) is str and len(given) <= fits and (text := given.strip()):
+                values[name] = text
+            else:
                 try:
                     value = convert(given)
                 except Unfit as unfit:
                     left_out = (*left_out, Refused(unfit.code, name, str(unfit)))
                     continue
-            if value is not None or clear:
-                values[name] = value
+                if value is not None or clear:
+                    values[name] = value
         for newest in self.rules.newest:
             if values.get(newest.leader.field) is None:
                 # How new they are is not known: they say nothing.

@@ -1,4 +1,4 @@
-"""The last look at a row before it leaves: a JSON Schema made from Marketo's describe. Pure.
+"""The last look at rows before they leave: a JSON Schema made from Marketo's describe. Pure.
 
 Values are converted one by one when a record is mapped; what a row says as a whole is only known
 after the decision, when lists were appended to and values of several records met. One value that
@@ -17,7 +17,7 @@ from target_marketo.mapping.refusals import Refusal, Refused
 from target_marketo.mapping.texts import STRING_CHARACTERS, TEXT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from target_marketo.mapping.field_types import Field
 
@@ -61,19 +61,21 @@ def row_schema(described: Iterable[Field]) -> dict[str, Any]:
 
 def row_check(
     described: Iterable[Field],
-) -> Callable[[Mapping[str, Any]], Refused | None]:
-    """A function that says what is wrong with a row, if anything is."""
-    validator = Draft202012Validator(row_schema(described), formats=_FORMATS, validate_formats=True)
+) -> Callable[[Sequence[Mapping[str, Any]]], Refused | None]:
+    """A function that says what is wrong with one of some rows, if anything is."""
+    rows_schema = {"type": "array", "items": row_schema(described)}
+    validator = Draft202012Validator(rows_schema, formats=_FORMATS, validate_formats=True)
 
-    def check(row: Mapping[str, Any]) -> Refused | None:
-        if validator.is_valid(row):
+    def check(rows: Sequence[Mapping[str, Any]]) -> Refused | None:
+        if validator.is_valid(rows):
             return None
-        error = next(validator.iter_errors(row))
+        error = next(validator.iter_errors(rows))
         # Not its text, which may repeat the value.
         kind = error.kind.name
         if isinstance(error.kind, ValidationErrorKind.Format):
             kind = "maxLength" if error.kind.format == "marketo-text" else kind
         code, reason = _REASONS.get(kind, (Refusal.WRONG_TYPE, "does not fit"))
-        return Refused(code, str((error.instance_path or ["?"])[-1]), reason)
+        field = next((part for part in error.instance_path if isinstance(part, str)), "?")
+        return Refused(code, field, reason)
 
     return check

@@ -96,6 +96,7 @@ class Rules:
 
     all: tuple[Rule, ...]
     creates: bool = True
+    changing: frozenset[str] = field(init=False)  # fields that may change of who is there already
     alone: tuple[Rule, ...] = field(init=False)
     lists: tuple[Rule, ...] = field(init=False)  # those that append
     groups: tuple[tuple[Rule, ...], ...] = field(init=False)  # of if_empty
@@ -104,7 +105,9 @@ class Rules:
     def __post_init__(self) -> None:
         names = dict.fromkeys(rule.group for rule in self.all if rule.group)
         grouped = [tuple(rule for rule in self.all if rule.group == name) for name in names]
+        changing = frozenset(r.field for r in self.all if r.write is not Write.ON_CREATE)
         appending = tuple(rule for rule in self.all if rule.write is Write.APPEND)
+        object.__setattr__(self, "changing", changing)
         object.__setattr__(self, "alone", tuple(rule for rule in self.all if not rule.group))
         object.__setattr__(self, "lists", appending)
         object.__setattr__(self, "groups", tuple(each for each in grouped if not _led(each)))
@@ -328,14 +331,6 @@ def chosen(leads: Sequence[Mapping[str, Any]], policy: Duplicates) -> Iterable[M
             return leads
 
 
-def _creation(steps: Sequence[Step]) -> Decision:
-    """Steps that create nobody wait for one that does."""
-    for step in steps:
-        if step.rules.creates:
-            return _created(steps, step)
-    return Decision(nobody=True)
-
-
 def _created(steps: Sequence[Step], first: Step) -> Decision:
     # To a person who is not there yet the first step brings all its values: none has a rival.
     person: Person = dict(first.values)
@@ -370,7 +365,11 @@ def decide(
         duplicates: Whom to write when there are several.
     """
     if not leads:
-        return _creation(steps)
+        # Steps that create nobody wait for one that does.
+        for step in steps:
+            if step.rules.creates:
+                return _created(steps, step)
+        return Decision(nobody=True)
     if len(leads) > 1 and duplicates is Duplicates.REJECT:
         return Decision(too_many=len(leads), twins=len(leads))
     updates = []

@@ -42,6 +42,18 @@ _FITS: dict[str, frozenset[str]] = {
     "object": frozenset(),
     "array": frozenset(),
 }
+# What a property is declared as -> the JSON values that it may hold, beside null. Of a text without
+# a format some taps send anything.
+_VALUES: dict[str, tuple[type, ...]] = {
+    "string": (str, int, float, bool),
+    "date-time": (str,),
+    "date": (str,),
+    "integer": (int, float),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (),
+    "array": (),
+}
 _FORMATS = frozenset({"date-time", "date"})
 _NESTED = frozenset({"object", "array"})
 _COMBINED = ("anyOf", "oneOf", "allOf")
@@ -140,6 +152,16 @@ def may_fit(declared: Iterable[str], data_type: str, *, appends: bool) -> bool:
         or appends
         or any(kind not in _MAY_FIT or data_type in _MAY_FIT[kind] for kind in kinds)
         or data_type not in _ANY
+    )
+
+
+def may_be(declared: Iterable[str], value: Any) -> bool:
+    """Whether a property that is declared as one of these types may hold this very value."""
+    kinds = frozenset(declared)
+    return (
+        not kinds
+        or value is None
+        or any(kind not in _VALUES or type(value) in _VALUES[kind] for kind in kinds)
     )
 
 

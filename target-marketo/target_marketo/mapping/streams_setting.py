@@ -367,10 +367,13 @@ def _not_together(where: str, options: Mapping[str, Any], write: Write) -> Itera
 
 
 def _lists(where: str, given: list[Any], tell: Tell) -> tuple[str, ...]:
-    if not all(isinstance(each, str | int) and each and each is not True for each in given):
+    if not all(
+        isinstance(each, str | int) and each is not True and each and str(each).strip()
+        for each in given
+    ):
         tell(f"`{where}.lists` must be a list of static lists, by name or id")
         return ()
-    return tuple(dict.fromkeys(map(str, given)))
+    return tuple(dict.fromkeys(str(each).strip() for each in given))
 
 
 def _programs(where: str, given: Mapping[Any, Any], tell: Tell) -> dict[str, str]:
@@ -434,16 +437,19 @@ def _object(where: str, given: Any, tell: Tell) -> ObjectEntry | None:
     options = _known(where, given, _OBJECT, problems.append)
     fields = _sources(f"{where}.fields", options.get("fields", {}), problems.append)
     if not problems and _required(where, given, _OBJECT, tell):
-        if options["dedupe"] in fields:
+        if options["link"] in fields:
+            problems.append(
+                f"`{where}.link`: the person's id goes there, so take `{options['link']}` out of "
+                "`fields`"
+            )
+        elif options["dedupe"] in fields:
             return ObjectEntry(options["name"], options["dedupe"], options["link"], fields)
-        problems.append(f"`{where}.dedupe` must be one of its `fields`{_near(options, fields)}")
+        else:
+            near = hint(options["dedupe"], fields)
+            problems.append(f"`{where}.dedupe` must be one of its `fields`{near}")
     for problem in problems:
         tell(problem)
     return None
-
-
-def _near(options: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
-    return hint(options["dedupe"], fields)
 
 
 def _sources(where: str, given: Mapping[Any, Any], tell: Tell) -> dict[str, Source]:

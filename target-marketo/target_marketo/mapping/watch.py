@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from target_marketo.mapping import paths
 from target_marketo.mapping.lenient_json import read_leniently
 from target_marketo.mapping.plan import Mapped
+from target_marketo.mapping.refusals import Skip
 from target_marketo.mapping.streams_setting import hint
 from target_marketo.problems import SettingError
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from target_marketo.mapping.plan import StreamPlan
-    from target_marketo.mapping.refusals import Refused, Skip
+    from target_marketo.mapping.refusals import Refused
     from target_marketo.mapping.schema_check import StreamSchema
 
 ENOUGH = 100
@@ -34,6 +36,7 @@ _FIRST = 1_000  # records that are looked at one by one
 _EVERY, _EVERY_SAMPLE = 64, 512  # of those after them
 _MOST_NAMES, _MOST_LEVELS, _LONGEST_NAME = 200, 4, 100
 _FEW = 10
+_NOTHING: tuple[Any, ...] = (None, "", [], {})  # values that are none
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -45,13 +48,14 @@ _decoder = msgspec.json.Decoder(_Line)
 
 @dataclass(slots=True)
 class Seen:
-    """What one stream brought. A record is `keyed` if it makes a step for a person."""
+    """What one stream brought."""
 
     plan: StreamPlan
     schema: StreamSchema
     records: int = 0
-    keyed: int = 0
     without_key: int = 0
+    turned_away: int = 0  # refused, or skipped although it has a key
+    not_asked_for: int = 0  # of these, by `only_if`
     looked_at: int = 0
     next_look: int = 1
     sampled: int = 0
@@ -59,10 +63,16 @@ class Seen:
     never: set[str] = field(default_factory=set)  # fields that no record had a value of
     had: Counter[str] = field(default_factory=Counter)  # field -> records that had one, about
     unfit: Counter[str] = field(default_factory=Counter)  # field -> values that did not fit
+    beside: dict[str, str] = field(default_factory=dict)  # those of no field of people, and why
     names: Counter[str] = field(default_factory=Counter)  # source -> samples with a value of it
 
     def __post_init__(self) -> None:
         self.never = {each.name for each in self.plan.planned}
+
+    @property
+    def keyed(self) -> int:
+        """How many records made a step for a person."""
+        return self.records - self.without_key - self.turned_away
 
     def values(self, name: str) -> int:
         """How many records had a value of a field, whether it fitted or not."""
@@ -110,7 +120,8 @@ class Seen:
                 if value is not None:
                     self.had[name] += weight
         # Where values do not fit, each counts until there are enough to judge by.
-        closely = any(self.values(name) <= ENOUGH for name in self.unfit)
+        fields = self.unfit.keys() - self.beside.keys()
+        closely = any(self.values(name) <= ENOUGH for name in fields)
         is_early = self.records < _FIRST
         self.next_look = self.records + (1 if is_early or closely else _EVERY)
         if self.records >= self.next_sample:
@@ -120,9 +131,10 @@ class Seen:
     def _sample(self, line: bytes) -> None:
         """Notes which properties a record has, and which of them have a value."""
         self.sampled += 1
+        names = self.names
         for name, value in _flat(_record(line), (), _MOST_LEVELS):
-            if name in self.names or len(self.names) < _MOST_NAMES:
-                self.names[name] += value is not None and value not in ("", [], {})
+            if name in names or len(names) < _MOST_NAMES:
+                names[name] += value not in _NOTHING
 
 
 def _record(line: bytes) -> Mapping[str, Any]:
@@ -139,10 +151,9 @@ def _flat(
         # A key may be a value of somebody: an object by e-mail address.
         if len(key) > _LONGEST_NAME or "@" in key:
             continue
-        path = (*above, key)
-        yield paths.written(path) if above else key, value
+        yield paths.written((*above, key)) if above else key, value
         if isinstance(value, dict) and levels > 1:
-            yield from _flat(value, path, levels - 1)
+            yield from _flat(value, (*above, key), levels - 1)
 
 
 class Watch:
@@ -196,13 +207,15 @@ class Watch:
             seen = self._last = self._seen[plan.stream]
         seen.records += 1
         if type(mapped) is Mapped:
-            seen.keyed += 1
             if not mapped.values.keys().isdisjoint(seen.never):
                 seen.never -= {name for name, each in mapped.values.items() if each is not None}
             if mapped.left_out:
                 self._note_unfit(seen, mapped.left_out)
         elif mapped is None:
             seen.without_key += 1
+        else:
+            seen.turned_away += 1
+            seen.not_asked_for += mapped is Skip.NOT_ASKED_FOR
         if seen.records >= seen.next_look:
             seen.look(mapped, line)
 
@@ -231,7 +244,7 @@ class Watch:
                 f"nothing was written: `streams` has entries for {entries}, and the tap sent "
                 f"{came}; name the entry as the tap names its stream"
             )
-        return next(map(_no_key, self._without_key()), "")
+        return next(chain(map(_no_key, self._without_key()), self._unfit_beside()), "")
 
     def warnings(self) -> Iterator[str]:
         """What to say at the end: entries that no stream used, sources that no record had."""
@@ -244,6 +257,11 @@ class Watch:
         for name in sorted(self._entries - self._seen.keys()):
             yield f"`streams.{name}` was not used: the tap sent no stream of that name, but {sent}"
         for seen in self._seen.values():
+            if ENOUGH <= seen.records == seen.not_asked_for:
+                yield (
+                    f"`streams.{seen.plan.stream}.only_if`: none of {seen.records} records was as "
+                    "it asks for"
+                )
             for source, option in seen.never_there():
                 yield (
                     f"`streams.{seen.plan.stream}.{option}`: none of {seen.records} records had "
@@ -267,10 +285,22 @@ class Watch:
                 if key not in seen.names and seen.plan.key_source not in seen.names:
                     yield seen
 
+    def _unfit_beside(self) -> Iterator[str]:
+        """What is attached to people and hardly ever fits: people do not wait for that."""
+        for seen in self._seen.values():
+            for name, why in seen.beside.items():
+                count = seen.unfit[name]
+                if count >= _FEW and count * 100 > seen.keyed * self._percent:
+                    yield (
+                        f"`{name}` of stream {seen.plan.stream} did not fit in {count} of "
+                        f"{seen.keyed} records: {why}; all else is delivered, and they are in the "
+                        "error log: correct `streams`, then replay"
+                    )
+
     def _doubtful_fields(self) -> Iterator[str]:
         for seen in self._seen.values():
             for name, count in seen.unfit.items():
-                if count >= _FEW:
+                if count >= _FEW and name not in seen.beside:
                     values = seen.values(name)
                     if values < ENOUGH and count * 100 > values * self._percent:
                         yield name
@@ -279,6 +309,9 @@ class Watch:
         for refused in left_out:
             name = refused.field
             seen.unfit[name] += 1
+            if refused.part:
+                seen.beside[name] = refused.reason
+                continue
             seen.never.discard(name)
             seen.next_look = seen.records
             # Of the first hundred values: as soon as so many of them are unfit.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from target_marketo.marketo import replies
 from target_marketo.marketo.attachments import Endpoints, Found, Results, understand_rows
-from target_marketo.marketo.call import JSON, MAX_ROWS
+from target_marketo.marketo.call import JSON, MAX_ROWS, all_pages
 from target_marketo.marketo.codes import Family
-from target_marketo.marketo.replies import Number  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -27,6 +27,7 @@ MAX_LEADS = 30  # of one reading
 ADDED = frozenset({"added"})
 
 _PATH = "/v1/activities/external"
+READ = "activities read"
 
 
 class Attribute(msgspec.Struct, frozen=True, rename="camel"):
@@ -43,13 +44,18 @@ class ActivityType(msgspec.Struct, frozen=True, rename="camel"):
     api_name: str
     name: str = ""
     status: str = "approved"
-    id: Number | None = None
+    id: replies.Number | None = None
     trigger_name: str | None = None
     filter_name: str | None = None
     description: str | None = None
     # Only where the type was described.
     primary_attribute: Attribute | None = None
     attributes: tuple[Attribute, ...] = ()
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Attribute -> data type."""
+        return {each.api_name: each.data_type for each in self.attributes}
 
 
 class Value(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -63,8 +69,8 @@ class Value(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class Activity(msgspec.Struct, frozen=True, rename="camel"):
     """An activity that was read back; `activity_date` is as Marketo writes it."""
 
-    lead_id: Number
-    activity_type_id: Number
+    lead_id: replies.Number
+    activity_type_id: replies.Number
     activity_date: str = ""
     marketo_guid: str | None = msgspec.field(name="marketoGUID", default=None)
     primary_attribute_value: str | None = None
@@ -79,12 +85,10 @@ class Activity(msgspec.Struct, frozen=True, rename="camel"):
         return None
 
 
-class Page(msgspec.Struct, frozen=True, rename="camel"):
+class Page(replies.Page, frozen=True, rename="camel"):
     """A part of the log; it may be empty and still not be the last."""
 
     result: tuple[Activity, ...] = ()
-    more_result: bool = False
-    next_page_token: str | None = None
 
 
 class _Token(msgspec.Struct, rename="camel"):
@@ -175,17 +179,17 @@ class Activities(Endpoints):
         asked = {"activityTypeIds": str(activity_type), "batchSize": str(MAX_ROWS)}
         if leads:
             asked["leadIds"] = ",".join(map(str, leads))
-        token: str | None = self._token(since)
-        while token is not None:
+
+        def ask(token: str) -> Page:
             parameters = asked | {"nextPageToken": token}
-            page = self._read(
-                "activities read", "/v1/activities.json", _page, parameters=parameters
-            )
-            yield page
-            token = page.next_page_token if page.more_result else None
+            return self._read(READ, "/v1/activities.json", _PAGE.decode, parameters=parameters)
+
+        return all_pages(READ, ask, self._token(since))
 
     def _token(self, since: float) -> str:
-        moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # Not strftime, which writes the year 1 with one digit.
+        start = datetime.fromtimestamp(since, UTC).replace(tzinfo=None, microsecond=0)
+        moment = f"{start.isoformat()}Z"
         return self._read(
             "paging token",
             "/v1/activities/pagingtoken.json",
@@ -193,13 +197,6 @@ class Activities(Endpoints):
             parameters={"sinceDatetime": moment},
             seconds=TOKEN_SECONDS,
         )
-
-
-def _page(content: bytes) -> Page:
-    page = _PAGE.decode(content)
-    if page.more_result and page.next_page_token is None:
-        raise msgspec.ValidationError("more, but no token for it")
-    return page
 
 
 _READ_TYPES = Results(msgspec.json.Decoder(Found[ActivityType]))

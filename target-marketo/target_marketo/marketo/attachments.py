@@ -16,6 +16,7 @@ import msgspec
 from target_marketo.marketo import replies
 from target_marketo.marketo.call import Request
 from target_marketo.marketo.codes import Family
+from target_marketo.marketo.errors import EndsLane, SendFewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -109,7 +110,12 @@ class Endpoints:
         query = f"?{urlencode(parameters, safe=',')}" if parameters else ""
         timeout = self._timeout(seconds)
         request = Request(kind, "GET", path + query, family=self.family, timeout=timeout)
-        return self.caller.call(request, understand)
+        try:
+            return self.caller.call(request, understand)
+        except SendFewer as error:
+            # A reading has no rows that one could send fewer of, or correct.
+            text = f"Marketo answered {error.code} to {kind}: report it with the request id"
+            raise EndsLane(text, code=error.code, request_id=error.request_id) from None
 
     def _write(
         self,

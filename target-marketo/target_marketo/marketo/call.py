@@ -24,6 +24,7 @@ from target_marketo.marketo.errors import (
     MarketoError,
     NotAuthorized,
     OutcomeUnknown,
+    Rejected,
     Throttled,
     TokenRefused,
     Unavailable,
@@ -39,7 +40,7 @@ from target_marketo.marketo.transport import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import requests
 
@@ -65,6 +66,7 @@ _OUTCOME = {
 logger = logging.getLogger("target-marketo")
 
 T = TypeVar("T")
+P = TypeVar("P", bound=replies.Page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,26 @@ class Caller:
             at_work = self.governor.seconds_left(lease) if advice.at_work else 0.0
             raise OutcomeUnknown(text, code=code, request_id=request_id, at_work_seconds=at_work)
         raise raised(text, code=code, request_id=request_id)
+
+
+def all_pages(kind: str, ask: Callable[[str], P], first: str = "") -> Iterator[P]:
+    """Reads page by page: `ask` answers a token with its page, until one is the last.
+
+    Raises:
+        Rejected: A token came back, so that reading on would never end.
+    """
+    known = {first}
+    token: str | None = first
+    while token is not None:
+        page = ask(token)
+        yield page
+        token = page.next_page_token if page.more_result else None
+        if token in known:
+            raise Rejected(
+                f"Marketo's pages of {kind} go round in a circle: one of their tokens came twice; "
+                "run again later, and if that stays so, report it"
+            )
+        known.add(token or "")
 
 
 def _read(understand: Callable[[bytes], T], content: bytes) -> T:

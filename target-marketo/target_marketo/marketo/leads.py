@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from target_marketo.marketo import replies
-from target_marketo.marketo.call import FORM, MAX_ROWS, Request
+from target_marketo.marketo.call import FORM, MAX_ROWS, Request, all_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,14 +63,14 @@ class Leads:
         return list(self._pages(form))
 
     def _pages(self, form: dict[str, str]) -> Iterator[dict[str, Any]]:
-        page: str | None = ""
-        while page is not None:
+        def ask(token: str) -> replies.Found:
             # "@" and "," need no escape in a form; where nothing does, this is ten times as fast.
-            fields = form | {"nextPageToken": page} if page else form
+            fields = form | {"nextPageToken": token} if token else form
             body = urlencode(fields, safe="@,").encode()
-            found = self.caller.call(Request("lookup", "POST", _PATH, FORM, body), replies.found)
-            yield from found.result
-            page = found.next_page_token if found.more_result else None
+            return self.caller.call(Request("lookup", "POST", _PATH, FORM, body), replies.found)
+
+        for page in all_pages("lookup", ask):
+            yield from page.result
 
     def sync(
         self,

@@ -49,6 +49,11 @@ class ObjectType(msgspec.Struct, frozen=True, rename="camel"):
     relationships: tuple[Relationship, ...] = ()
 
     @property
+    def types(self) -> dict[str, str]:
+        """Field -> data type."""
+        return {each.name: each.data_type for each in self.fields}
+
+    @property
     def links_to_lead_id(self) -> tuple[str, ...]:
         """The fields that link to a person by id."""
         return tuple(

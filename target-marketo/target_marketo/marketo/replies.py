@@ -163,12 +163,21 @@ class _PartitionsReply(msgspec.Struct):
     result: list[_Partition]
 
 
-class Found(msgspec.Struct, rename="camel"):
+class Page(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A part of what was asked for; whoever stops while there is more has not read all."""
+
+    more_result: bool = False
+    next_page_token: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.more_result and not self.next_page_token:
+            raise ValueError("more, but no token for it")
+
+
+class Found(Page, frozen=True, kw_only=True, rename="camel"):
     """One page of people."""
 
     result: list[dict[str, Any]]
-    more_result: bool = False
-    next_page_token: str | None = None
 
 
 class _SyncReply(msgspec.Struct, rename="camel"):

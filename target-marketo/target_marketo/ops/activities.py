@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from target_marketo import assembly
 from target_marketo.mapping import attachments, streams_setting
-from target_marketo.mapping.attachments import AttachmentKind
+from target_marketo.mapping.attachments import AttachmentKind, whole_of
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
 from target_marketo.marketo.activities import Activities
 from target_marketo.ops.errors import OpsError
@@ -30,6 +30,7 @@ def decide(settings: Settings, database: Database, entry_id: int, *, written: bo
 
     Raises:
         OpsError: The entry is not one of those.
+        MarketoError, GovernorError: Of which type it is has to be asked, and cannot be.
     """
     mine = (ERRORS.c.id == entry_id, ERRORS.c.instance == settings.instance)
     with database.read() as connection:
@@ -45,6 +46,10 @@ def decide(settings: Settings, database: Database, entry_id: int, *, written: bo
             for type_id, once in ledger.undecided()
             if hashed and error_log.hash(once).startswith(hashed)
         ]
+        if len(found) > 1:  # of several types; the part has the name of one
+            named = whole_of(part).partition(":")[2]
+            one = Destinations(assembly.marketo(settings, database)).activity_type(named)
+            found = [each for each in found if each[0] == one.id]
         if len(found) != 1:
             raise OpsError(f"entry {entry_id} is not an undecided activity")
         ledger.decide(*found[0], written=written)
@@ -63,9 +68,11 @@ def adopt(settings: Settings, database: Database, since: datetime) -> list[tuple
         MarketoError, GovernorError, StoreError: As far as it came, they are taken over.
     """
     marketo = assembly.marketo(settings, database)
+    if since.timestamp() > marketo.clock.now():
+        raise OpsError("that day is still to come: take one from which on others have written")
     activities = Activities(marketo)
     destinations = Destinations(marketo)
-    ledger = ActivityLedger(database, settings.instance)
+    ledger = ActivityLedger(database, settings.instance, now=marketo.clock.now)
     entries, _ = streams_setting.read(settings.streams or DEFAULT_STREAMS, lambda _: None)
     lanes = {
         lane: names
@@ -80,12 +87,14 @@ def adopt(settings: Settings, database: Database, since: datetime) -> list[tuple
     with writer.held():
         for lane, names in lanes.items():
             described = destinations.activity_type(lane.key[0], names)
-            known = open_lane(lane, described, ledger, marketo.clock.now())
+            begun_at = marketo.clock.now()
+            known = open_lane(lane, described, ledger, begun_at)
             count = 0
             for page in activities.pages(since.timestamp(), known.type_id):
                 found = found_of(by_once(page.result, known.once), marketo.clock.now())
                 writer.check()
                 count += ledger.adopt(known.type_id, found)
-            ledger.note_adopted(known.type_id, since.isoformat(timespec="seconds"))
+            start = since.isoformat(timespec="seconds")
+            ledger.note_adopted(known.type_id, start, begun_at)
             done.append((str(lane), count))
     return done

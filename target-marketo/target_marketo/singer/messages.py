@@ -44,9 +44,8 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Lines(NamedTuple):
-    """Complete lines as they arrived; `first` is the number of the first, from 1."""
+    """Complete lines as they arrived."""
 
-    first: int
     lines: list[bytes]
 
 
@@ -90,14 +89,12 @@ class Feed:
         self._ahead.release()
 
     def _run(self) -> None:
-        number = 1
+        mark = codecs.BOM_UTF8
         try:
             for lines in self._bundles():
-                if number == 1:
-                    lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
+                lines[0], mark = lines[0].removeprefix(mark), b""
                 self._ahead.acquire()
-                self._inbox.put(Lines(number, lines))
-                number += len(lines)
+                self._inbox.put(Lines(lines))
         except Exception as error:  # noqa: BLE001 - a run whose input has died waits for ever
             self._inbox.put(InputEnded(f"the input cannot be read ({type(error).__name__})"))
         else:
@@ -106,13 +103,14 @@ class Feed:
     def _bundles(self) -> Iterator[list[bytes]]:
         rest: list[bytes] = []
         for block in self._blocks():
-            *lines, last = block.split(b"\n")
+            lines = io.BytesIO(block).readlines()  # a tenth of what `split` takes
+            last = [] if block.endswith(b"\n") else [lines.pop()]
             if lines:
                 lines[0] = b"".join([*rest, lines[0]])
                 rest = []
                 yield lines
-            rest.append(last)
-        if any(rest):
+            rest += last
+        if rest:
             yield [b"".join(rest)]
 
     def _blocks(self) -> Iterator[bytes]:

@@ -147,7 +147,8 @@ class Run:
         self._mapper: Mapper | None = None
         self._served: dict[str, StreamPlan] = {}  # the same, or what is asked for of them
         self._plan: StreamPlan | None = None  # of the record that came last
-        self._backlog: deque[tuple[int, bytes]] = deque()
+        self._backlog: deque[bytes] = deque()
+        self._lines = 0  # that have come, those of the backlog too
         self._bundles = 0
         self._input_ended = False
         self._hopeless = False
@@ -219,7 +220,7 @@ class Run:
         self._mapper = self._people.mapper = self._described.mapper()
         self.watch = Watch(self._settings.max_rejected_percent, self._mapper.entries)
         for kind in self._kinds.values():
-            kind.prepare()
+            self._mapper.learn(kind.prepare())
         if not self._settings.dry_run:
             self._marketo.outlast(earlier)
         self._marketo.patience_seconds = _PATIENCE_SECONDS
@@ -250,15 +251,16 @@ class Run:
         return self._checkpoint.bytes >= _MAX_STATE_BYTES
 
     def _work_off(self, feed: Feed) -> None:
-        for _ in range(min(_LINES_AT_ONCE, len(self._backlog))):
-            number, line = self._backlog.popleft()
+        backlog = self._backlog
+        for _ in range(min(_LINES_AT_ONCE, len(backlog))):
+            line = backlog.popleft()
             plan = self._plan
             row = plan.properties.read(line) if plan is not None else None
             if plan is not None and row is not None:  # as most lines are
                 self._record(plan, row, line)
             elif line and not line.isspace():
-                self._message(number, line)
-        while not self._backlog and self._bundles:
+                self._message(self._lines - len(backlog), line)
+        while not backlog and self._bundles:
             self._bundles -= 1
             feed.consumed()
 
@@ -289,9 +291,10 @@ class Run:
         match event:
             case Done():
                 self._engine.handle(event)
-            case Lines(first, lines):
+            case Lines(lines):
                 self._bundles += 1
-                self._backlog.extend(enumerate(lines, first))
+                self._lines += len(lines)
+                self._backlog += lines
             case InputEnded(error):
                 self._input_ended = True
                 if error:

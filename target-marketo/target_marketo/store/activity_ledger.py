@@ -193,8 +193,13 @@ class ActivityLedger:
         return self._read(lambda connection: [Pending(*row) for row in connection.execute(query)])
 
     def newest_done(self, type_id: int) -> str | None:
-        """The date of the newest activity that is certainly written; None if there is none."""
-        done = (*self._of(type_id), ACTIVITIES.c.state == State.DONE)
+        """The date of the newest activity that is certainly written; None if there is none.
+
+        One whose date is still to come tells nothing of when anything was written.
+        """
+        now = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="seconds")
+        past = (ACTIVITIES.c.state == State.DONE, ACTIVITIES.c.date <= now)
+        done = (*self._of(type_id), *past)
         newest = select(func.max(ACTIVITIES.c.date)).where(*done)
         return self._read(lambda connection: connection.execute(newest).scalar())
 
@@ -245,9 +250,9 @@ class ActivityLedger:
 
     # What moves it
 
-    def note_adopted(self, type_id: int, since: str) -> None:
-        """All activities of a type since then were read and taken over, now."""
-        values = {"adopted_since": since, "adopted_at": self._now()}
+    def note_adopted(self, type_id: int, since: str, at: float) -> None:
+        """All activities of a type since then were read, from a moment on, and taken over."""
+        values = {"adopted_since": since, "adopted_at": at}
         row = {"instance": self._instance, "type_id": type_id, "since": _NO_RUN_YET, **values}
         insert = self._database.insert(ACTIVITY_TYPES).values(row)
         note = insert.on_conflict_do_update(index_elements=["instance", "type_id"], set_=values)

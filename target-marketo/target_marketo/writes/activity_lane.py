@@ -42,7 +42,7 @@ _BEFORE_NEWEST_SECONDS = 600.0
 _READ_AHEAD_SECONDS = 3600.0
 _ADOPTED_SECONDS = _DAY
 # What a type of attribute leaves of a text: others would not be read back as they were sent.
-_KEEPS_THE_ONCE_VALUE = frozenset({"string", "text", "integer", "link"})
+KEEPS_THE_ONCE_VALUE = frozenset({"string", "text", "integer", "link"})
 
 logger = logging.getLogger("target-marketo")
 
@@ -179,21 +179,26 @@ def open_lane(
     """
     if described.id is None:
         raise EndsLane(f"{lane}: Marketo gives no id for this activity type", code="1013")
-    once = _once_attribute(described, lane)
+    once = once_attribute(described, str(lane), lane.once)
     type_id = described.id
     since = since_of(lane, now, lambda proposal: ledger.since(type_id, proposal))
     return ActivityLane(str(lane), type_id, once, since)
 
 
-def _once_attribute(described: ActivityType, lane: Lane) -> OnceAttribute:
+def once_attribute(described: ActivityType, named: str, attribute: str) -> OnceAttribute:
+    """The attribute that holds the once value, of a type as `streams` names it.
+
+    Raises:
+        EndsLane: It would not be read back as it was sent.
+    """
     if not described.api_name:
-        return OnceAttribute(Attribute(lane.once), described=False)
-    found = next((a for a in described.attributes if a.api_name == lane.once), None)
-    if found is None or found.data_type not in _KEEPS_THE_ONCE_VALUE:
+        return OnceAttribute(Attribute(attribute), described=False)
+    found = next((a for a in described.attributes if a.api_name == attribute), None)
+    if found is None or found.data_type not in KEEPS_THE_ONCE_VALUE:
         what = "no attribute" if found is None else f"the data type {found.data_type} for"
         raise EndsLane(
-            f"activity type `{lane}` has {what} `{lane.once}`, by which an activity is "
-            "recognised: make it a string",
+            f"activity type `{named}` has {what} `{attribute}`, by which an activity is "
+            "recognised: make it a string, or map another attribute that is one",
             code="1006",
         )
     return OnceAttribute(found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from target_marketo.delivery.interface import CallFailed, Fate, Result
 from target_marketo.mapping.attachments import part_of
-from target_marketo.marketo.errors import EndsKind, EndsLane
+from target_marketo.marketo.errors import EndsKind, EndsLane, Rejected
 from target_marketo.writes.activity_lane import ActivityLane, open_lane
 from target_marketo.writes.destinations import NotThere
 
@@ -21,13 +21,25 @@ DOUBTS = frozenset({"1003", "1006", _NOT_THERE})
 
 
 class ActivityLanes:
-    """Finds each type when the first activity is sent. Any thread may ask."""
+    """Opens each type when the first activity is sent. Any thread may ask."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
         self._lanes: dict[Lane, ActivityLane | EndsKind | EndsLane] = {}
         self._doubted: set[Lane] = set()
         self._guard = threading.Lock()
+
+    def describe(self) -> dict[Lane, dict[str, str]]:
+        """The data types of the attributes of each type that is there, before the first record."""
+        found = {}
+        for lane in self._means.lanes:
+            try:
+                described = self._means.find(lane)
+            except Rejected as error:
+                self._lanes[lane] = _ended(error)  # which is told with the first activity
+            else:
+                found[lane] = described.types
+        return found
 
     def open(self, lane: Lane) -> ActivityLane:
         """What must be known of a lane's type.
@@ -79,8 +91,14 @@ class ActivityLanes:
     def _found(self, lane: Lane) -> ActivityLane | EndsKind | EndsLane:
         try:
             return open_lane(lane, self._means.find(lane), self._means.ledger, self._means.now())
-        except (EndsKind, EndsLane) as error:
-            return error
+        except Rejected as error:
+            return _ended(error)
+
+
+def _ended(error: Rejected) -> EndsKind | EndsLane:
+    if isinstance(error, EndsKind | EndsLane):
+        return error
+    return EndsLane(str(error), code=error.code)
 
 
 def _over(error: EndsKind | EndsLane) -> CallFailed:

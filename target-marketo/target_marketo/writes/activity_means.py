@@ -37,6 +37,7 @@ class Means:
     still_there: Callable[[Collection[int]], Collection[int]]
     now: Callable[[], float]
     timeout: float
+    lanes: Collection[Lane] = ()
     visibility_seconds: float = 60.0
     before_move: Callable[[], None] = lambda: None
     forget: Callable[[str], None] = lambda _: None
@@ -67,6 +68,7 @@ def means_of(parts: Parts) -> Means:
         still_there=still_there,
         now=marketo.clock.now,
         timeout=marketo.timeout,
+        lanes=parts.lanes.keys(),
         visibility_seconds=settings.activity_visibility_seconds,
         before_move=lambda: marketo.before_write(),  # noqa: PLW0108 - set after this
         key_hash=parts.key_hash,

@@ -33,7 +33,7 @@ from target_marketo.delivery.interface import (
 from target_marketo.governor import Cancelled
 from target_marketo.mapping.attachments import part_of
 from target_marketo.marketo.codes import Family
-from target_marketo.marketo.errors import MarketoError, OutcomeUnknown
+from target_marketo.marketo.errors import MarketoError, OutcomeUnknown, Rejected
 from target_marketo.store.activity_ledger import State
 from target_marketo.writes.activity_body import payload_of, row_of, shorter
 from target_marketo.writes.activity_call import Call, NothingToSend, Sent, StoreIsSlow
@@ -45,7 +45,7 @@ from target_marketo.writes.activity_reading import seconds_of
 from target_marketo.writes.results import failure_of, results_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from target_marketo.delivery.interface import Row
     from target_marketo.mapping.attachments import Attachment as Mapped
@@ -80,8 +80,9 @@ class CustomActivities:
 
     # As the engine asks
 
-    def prepare(self) -> None:
-        """Nothing: a dry run must not move anything, so a type is found when the first is sent."""
+    def prepare(self) -> Mapping[Lane, Mapping[str, str]]:
+        """Describes the types, and moves nothing, for a dry run does so too."""
+        return self._lanes.describe()
 
     def attachment(self, mapped: Mapped) -> Attachment:
         """The activity of a record."""
@@ -118,11 +119,12 @@ class CustomActivities:
             CallFailed, NotSent: There is no result for its rows.
         """
         results: dict[int, Result] = {}
-        with _told_to_the_engine():
+        key_hash = self._means.key_hash
+        sent = [Sent.of(place, row, key_hash(row.key)) for place, row in enumerate(rows)]
+        with _told_to_the_engine(reading=True):
             known = self._lanes.open(lane)
-            key_hash = self._means.key_hash
-            sent = [Sent.of(place, row, key_hash(row.key)) for place, row in enumerate(rows)]
             wanted = self._worth_sending(lane, known, sent, results)
+        with _told_to_the_engine():
             request_id = self._add_all(lane, known, wanted, results)
         # Of two with one once value in a call only the first was sent.
         twice = there_already(State.PENDING)
@@ -134,7 +136,7 @@ class CustomActivities:
         Raises:
             CallFailed, NotSent: Marketo cannot be asked now.
         """
-        with _told_to_the_engine():
+        with _told_to_the_engine(reading=True):
             known = self._lanes.open(lane)
             found = self._reading.look(known, {str(row.once): row.lead_id for row in rows})
         return Answer([found[str(row.once)] for row in rows])
@@ -299,8 +301,11 @@ def _alone(result: Result) -> Result:
 
 
 @contextmanager
-def _told_to_the_engine() -> Iterator[None]:
+def _told_to_the_engine(*, reading: bool = False) -> Iterator[None]:
+    """A reading that is refused says itself what to do: the rows are not to blame."""
     try:
         yield
     except (MarketoError, Cancelled) as error:
-        raise failure_of(error, Family.ACTIVITIES) from None
+        is_refused = reading and isinstance(error, Rejected)
+        cure = str(error) if is_refused else ""
+        raise failure_of(error, Family.ACTIVITIES, cure=cure) from None

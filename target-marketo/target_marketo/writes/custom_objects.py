@@ -51,10 +51,10 @@ class CustomObjects(Repeatable):
 
     def find(self, lane: Lane) -> Known:
         """It has this key, this link and these fields."""
-        self.destinations.object_type(
+        found = self.destinations.object_type(
             lane.key[0], dedupe=lane.dedupe, link=lane.link, fields=self.fields[lane]
         )
-        return Known()
+        return Known(types=found.types)
 
     def row(self, lead_id: int, payload: bytes) -> bytes:
         """A record, linked to a person."""

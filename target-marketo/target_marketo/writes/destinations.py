@@ -7,6 +7,8 @@ the store for a day; one that no longer does for what is asked is asked for agai
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -22,6 +24,7 @@ from target_marketo.marketo.programs import Program, Programs, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from target_marketo.mapping.attachments import Lane
     from target_marketo.marketo.call import Caller
     from target_marketo.store.cache import Cache
 
@@ -43,7 +46,13 @@ APPROVED = frozenset({"approved", "approved with draft"})
 
 _SETUP = "`marketo-ops setup --apply`"
 _KEPT_SECONDS = 86_400.0
+_ID = re.compile(r"[1-9][0-9]{0,17}")
 _DENIED, _NOT_BOUGHT = "603", frozenset({"616", "703", "1026"})
+
+_TYPED: dict[AttachmentKind, type[ActivityType | ObjectType]] = {
+    AttachmentKind.ACTIVITY: ActivityType,
+    AttachmentKind.OBJECT: ObjectType,
+}
 
 T = TypeVar("T")
 _Named = TypeVar("_Named", StaticList, Program)
@@ -163,7 +172,7 @@ class Destinations:
             if each.api_name == named or str(each.id) == named:
                 return each
         near = hint(named, [each.api_name for each in types])
-        cure = "take the API name instead" if named.isdecimal() else f"{_SETUP} makes it"
+        cure = "take the API name instead" if is_id(named) else f"{_SETUP} makes it"
         raise NotThere(f"Marketo has no custom activity type `{named}`{near}; {cure}")
 
     def object_type(
@@ -210,7 +219,7 @@ class Destinations:
     # How they are found
 
     def _lists_of(self, named: str) -> list[StaticList]:
-        if named.isdecimal():
+        if is_id(named):
             try:
                 return [self._lists.of_id(int(named))]
             except EndsLane:
@@ -218,7 +227,7 @@ class Destinations:
         return self._lists.named(named)
 
     def _programs_of(self, named: str) -> list[Program]:
-        found = self._programs.of_id(int(named)) if named.isdecimal() else []
+        found = self._programs.of_id(int(named)) if is_id(named) else []
         return found or self._programs.named(named)
 
     def _found(
@@ -253,7 +262,7 @@ class Destinations:
             return None  # as another version kept it
 
     def _key(self, kind: AttachmentKind, named: str) -> str:
-        return f"destination:{self._instance}:{kind}:{named}"
+        return _key(self._instance, kind, named)
 
     def _asked(self, kind: AttachmentKind, ask: Callable[[], T]) -> T:
         try:
@@ -265,9 +274,37 @@ class Destinations:
             raise EndsKind(text, code=error.code) from None
 
 
+def known_types(
+    cache: Cache, instance: str, lanes: Iterable[Lane], max_age_seconds: float
+) -> dict[Lane, dict[str, str]]:
+    """The data types of what goes to lanes, as they were described last. Asks nobody."""
+    found = {}
+    for lane in lanes:
+        if shape := _TYPED.get(lane.kind):
+            document = cache.get(_key(instance, lane.kind, lane.key[0]), max_age_seconds)
+            with suppress(msgspec.ValidationError):  # never described, or by another version
+                found[lane] = msgspec.convert(document, shape).types
+    return found
+
+
+def _key(instance: str, kind: AttachmentKind, named: str) -> str:
+    return f"destination:{instance}:{kind}:{named}"
+
+
+def is_id(named: str) -> bool:
+    """Whether what `streams` names may be an id: a number as Marketo writes it, so not `007`."""
+    return bool(_ID.fullmatch(named))
+
+
+def id_of(named: str, found: StaticList | MemberStatuses) -> str:
+    """How it is shown: a number that is an id might have been meant as a name."""
+    name = f", `{found.name}`" if is_id(named) and found.name != named else ""
+    return f"id {found.id}{name}"
+
+
 def _may_not_look(named: str, error: EndsKind) -> bool:
     """Whether an id has to do, as what it is the id of may not be looked at."""
-    return named.isdecimal() and error.code == _DENIED
+    return is_id(named) and error.code == _DENIED
 
 
 def refusal(error: MarketoError, permission: str) -> str:
@@ -290,7 +327,7 @@ def _only(what: str, named: str, found: list[_Named], cure: str) -> _Named:
     if len(found) == 1:
         return found[0]
     if not found:
-        if named.isdecimal():
+        if is_id(named):
             cure = "an id cannot be made: take a name, or the id of one that is there"
         raise NotThere(f"Marketo has no {what} `{named}`; {cure}")
     ids = ", ".join(map(_id, found))

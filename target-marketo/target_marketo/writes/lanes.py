@@ -6,6 +6,7 @@ What is not there ends its lane when something is to go to it, and nothing else.
 from __future__ import annotations
 
 import threading
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from target_marketo.delivery.interface import CallFailed, Fate
@@ -14,7 +15,7 @@ from target_marketo.marketo.errors import EndsKind, MarketoError, Rejected
 from target_marketo.writes.results import failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from target_marketo.mapping.attachments import Lane
 
@@ -24,11 +25,12 @@ _NOT_THERE = "1013"  # what Marketo answers for what our names do not lead to
 class Known(NamedTuple):
     """The id of a list or program, and the step of a status, if that may be looked at.
 
-    Objects go by their names.
+    Objects go by their names; `types` are the data types of their fields.
     """
 
     id: int = 0
     step: int | None = None
+    types: Mapping[str, str] = MappingProxyType({})
 
 
 class Lanes:
@@ -52,14 +54,15 @@ class Lanes:
         self._found: dict[Lane, Known | CallFailed] = {}
         self._guards_renewal = threading.Lock()
 
-    def find(self) -> None:
-        """Finds all of them.
+    def find(self) -> dict[Lane, Mapping[str, str]]:
+        """Finds all of them, and the data types of what goes there.
 
         Raises:
             MarketoError, GovernorError, StoreError: Marketo cannot be asked.
         """
         for lane in self._lanes:
             self._found[lane] = self._ask(lane)
+        return {lane: known.types for lane in self._lanes if (known := self.peek(lane)) is not None}
 
     def of(self, lane: Lane) -> Known:
         """What a lane goes to.

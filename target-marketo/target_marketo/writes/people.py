@@ -55,9 +55,9 @@ class People:
         except (MarketoError, Cancelled) as error:
             raise failure_of(error, doubts=_LOOKUP_REFUSED) from None
 
-    def refuses(self, row: Mapping[str, Any]) -> Refused | None:
-        """What Marketo would skip the row for."""
-        return self.mapper.check(row) if self.mapper is not None else None
+    def refuses(self, rows: Sequence[Mapping[str, Any]]) -> Refused | None:
+        """What Marketo would skip one of the rows for."""
+        return self.mapper.check(rows) if self.mapper is not None else None
 
     def write(
         self,

@@ -60,9 +60,9 @@ class Repeatable(ABC):
             parts.lanes, self.find, lambda lane: self.destinations.forget(self.name, lane.key[0])
         )
 
-    def prepare(self) -> None:
+    def prepare(self) -> Mapping[Lane, Mapping[str, str]]:
         """Finds what `streams` names; what is missing is reported when something goes to it."""
-        self.lanes.find()
+        return self.lanes.find()
 
     def attachment(self, mapped: Mapped) -> Attachment:
         """The person in the lane: nothing else is said of them."""

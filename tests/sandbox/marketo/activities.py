@@ -83,6 +83,8 @@ class Activities:
             raise RecordError(options.unknown_activity_type[-4:], "Activity type")
         if not row["attributes"] and options.no_attributes == "1002":
             raise RecordError("1002", "attributes")
+        if row["primaryAttributeValue"] == "" and options.blank_primary == "1002":
+            raise RecordError("1002", "primaryAttributeValue")
         if len(msgspec.json.encode(row["attributes"])) > MAX_ATTRIBUTES_BYTES:
             raise RecordError("1049")
         date = self._date(row["activityDate"])

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .call import Call
+    from .fields import Schema
     from .options import Options
 
     # What a call answers beside `requestId` and `success`.
@@ -67,6 +68,8 @@ class Instance:
         self.tokens = Tokens(self.random)
         # Everything but leads: lists, activities, programs, custom objects.
         self.rooms = Rooms(self)
+        # When fields came or went, and what was there before.
+        self._fields_before: list[tuple[float, Schema]] = []
         # The figures that the usage call answers, and when they were true.
         self._usage_known: tuple[float, dict[str, Counter[str]]] = (float("-inf"), {})
         stats = "/rest/v1/stats"
@@ -91,6 +94,8 @@ class Instance:
             self.clock = Clock(options.clock_start)
         if "faults" in changes:
             self.script = Script(options.faults, options.seed)
+        if options.custom_fields != self.options.custom_fields:
+            self._fields_before.append((self.clock.now(), self.database.schema))
         self.options = options
         self.limits.options = options
         self.database.configure(options)
@@ -313,11 +318,17 @@ class Instance:
 
     # --- schema, partitions, statistics ----------------------------------------------------------
 
+    def _described(self) -> Schema:
+        """The fields as the describe calls know them: those of a while ago, if so switched."""
+        known_until = self.clock.now() - self.options.describe_lag
+        earlier = (each for changed, each in self._fields_before if changed > known_until)
+        return next(earlier, self.database.schema)
+
     def _describe(self, _: Call) -> Finish:
-        return lambda: {"result": self.database.schema.describe()}
+        return lambda: {"result": self._described().describe()}
 
     def _describe2(self, _: Call) -> Finish:
-        return lambda: {"result": self.database.schema.describe2()}
+        return lambda: {"result": self._described().describe2()}
 
     def _partitions(self, _: Call) -> Finish:
         return lambda: {"result": msgspec.to_builtins(self.options.partitions)}

@@ -146,6 +146,7 @@ class ObjectOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     long_attribute: Literal["1003", "truncate", "store"] = "1003"  # a string above 255
     null_attribute: Literal["ignore", "1003"] = "ignore"
     no_attributes: Literal["accept", "1002"] = "accept"
+    blank_primary: Literal["accept", "1002"] = "accept"
     discard_without_draft: Literal["1048", "1003"] = "1048"
     # Reading back.
     activity_lag: float = 0.0  # an activity shows only so long after it was added

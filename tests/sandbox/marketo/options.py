@@ -136,6 +136,7 @@ class Options(ObjectOptions, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     # Whether a call that was let in counts from its arrival, or until so long after its reply.
     window_counts: Literal["arrival", "reply"] = "arrival"
     quota_zone: Literal["chicago", "cst"] = "chicago"
+    describe_lag: float = 0.0  # describe tells of fields that came or went so many seconds later
     usage_age: float = 0.0  # the usage call answers figures that may be so many seconds old
     identity_form: Literal["read", "ignore"] = "read"  # the credentials in the body of a POST
     query_token: Literal["refuse", "accept"] = "refuse"

@@ -122,6 +122,12 @@ MARKETO = (
         struck("ends after", **{"0.8 s": _late(0.8), "1.4 s": _late(1.4)}),
     ),
     Question(
+        "describe_lag",
+        "How long does describe tell of a field that has gone, or not of one that was made?",
+        "marketo 8, none tells",
+        option("describe_lag", 0.0, 120.0),
+    ),
+    Question(
         "usage_age",
         "How old are the figures of the usage call?",
         "governor 7.1",

@@ -97,6 +97,12 @@ MARKETO_OBJECTS = (
         option("no_attributes", "accept", "1002"),
     ),
     Question(
+        "blank_primary",
+        "May the primary attribute of an activity be blank?",
+        "marketo_objects 2.2, none tells",
+        option("blank_primary", "accept", "1002"),
+    ),
+    Question(
         "discard_without_draft",
         "Which code has discarding a draft that is not there?",
         "marketo_objects 2.1",

@@ -426,6 +426,7 @@ def test_a_refused_refresh_token_is_final_and_is_not_shown() -> None:
     [
         ({"account_id": "a", "personal_access_token": "b"}, "Basic YTpi"),
         ({"access_token": "dal%3Atoken"}, "Bearer dal:token"),
+        ({"access_token": "dal%3atoken"}, "Bearer dal:token"),
         ({"account_id": "", "personal_access_token": "", "access_token": "t"}, "Bearer t"),
     ],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from tap_livechat.api import auth, replies
 from tap_livechat.errors import LiveChatError
-from tap_livechat.records import queued, visitor
+from tap_livechat.records import visitor
+from tap_livechat.records.thread import event_records
 from tap_livechat.streams.directory import (
     Agents,
     Bots,
@@ -31,6 +32,8 @@ from tests.damaged_replies import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tap_livechat.api import payloads
 
 _USER = {
     "id": "b7eff798",
@@ -121,7 +124,7 @@ _READERS: dict[str, tuple[Any, Callable[[bytes], Any]]] = {
     "queued_visitors_left": (
         {"records": {"PJ0": _LEFT}, "summary": {"total_pages": 1}},
         lambda reply: [
-            queued.record(key, row)
+            visitor.from_queue(key, row)
             for key, row in (replies.queued_visitors_left(reply).records or {}).items()
         ],
     ),
@@ -182,3 +185,22 @@ def test_a_token_is_read_and_can_be_sent_or_there_is_none(status: int, content: 
         with contextlib.suppress(LiveChatError):
             assert token.authorization().isascii()
             token.identity()
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 5000, "-" + "1" * 5000])
+def test_a_number_that_no_computer_holds_costs_its_field_and_no_run(number: str) -> None:
+    """An app may set it as a property, and a visitor may send it."""
+    said = b'{"id":"E","type":"custom","content":[%b,1]}' % number.encode()
+    thread = b'{"id":"T","created_at":"2026-11-20T12:00:00Z","events":[%b],' % said
+    thread += b'"properties":{"app":{"a":%b,"b":7,"c":1.5}}}' % number.encode()
+    reply = b'{"chats":[{"id":"C","thread":%b}],"found_chats":1}' % thread
+
+    [[chat]] = replies.transcripts(reply)
+
+    assert chat.thread.properties == {"app": {"a": None, "b": 7, "c": 1.5}}
+    [record] = event_records(cast("payloads.TranscribedChat", chat))
+    assert record["content"] == "[null,1]"
+    agents = replies.listed(b'[{"id":"a","max_chats_count":%b}]' % number.encode())
+    assert Agents.record(agents[0])["max_chats_count"] is None
+    with pytest.raises(msgspec.DecodeError):
+        replies.listed(b'[{"id":"a","max_chats_count":%b,"x":NaN}]' % number.encode())

@@ -148,8 +148,13 @@ def test_refusals_use_up_no_tries_and_are_waited_for_a_quarter_of_an_hour() -> N
     assert patience.wait(RetryableError("a reset")) is not None
 
 
-def test_a_run_against_a_limit_loses_nothing_and_is_billed_for_little_more(tmp_path: Path) -> None:
-    with LiveChatSandbox(light_threads=3000, rate_calls=12, rate_seconds=2.0) as livechat:
+@pytest.mark.parametrize("retry_after", [None, 0.0, 1.0])
+def test_a_run_against_a_limit_loses_nothing_and_is_billed_for_little_more(
+    tmp_path: Path, retry_after: float | None
+) -> None:
+    with LiveChatSandbox(
+        light_threads=3000, rate_calls=12, rate_seconds=2.0, retry_after_seconds=retry_after
+    ) as livechat:
         run = Tap(tmp_path, livechat).run(["chats"])
 
         assert run.code == 0

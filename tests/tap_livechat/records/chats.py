@@ -8,8 +8,8 @@ import msgspec
 
 from tap_livechat.api import payloads, replies
 from tap_livechat.records import visitor
+from tap_livechat.records.row import Row
 from tap_livechat.streams.archives import ArchiveVisitors
-from tap_livechat.streams.rows import Row
 
 P = TypeVar("P", bound=payloads.Payload)
 

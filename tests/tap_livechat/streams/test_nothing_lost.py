@@ -6,11 +6,11 @@ The clock is LiveChat's and steered; threads are those of `archive`.
 from __future__ import annotations
 
 import math
-import random
 import tracemalloc
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -78,7 +78,7 @@ def test_a_chat_of_hours_that_is_archived_late_is_delivered(
 ) -> None:
     account = Account([Row(1, 2 * HOUR, closed, 1), Row(2, 3 * HOUR, closed + 1, 2)], lag=lag)
 
-    for _ in account.hourly(20, lookback_minutes=lookback):
+    for _ in account.hourly((closed + lag) // HOUR + 3, lookback_minutes=lookback):
         pass
 
     assert account.missing == set()
@@ -126,6 +126,27 @@ def test_a_bookmark_in_the_future_ends_the_run_and_names_the_stream(stream: str)
 
     with pytest.raises(StateError, match=f"state of {stream}: .*lies in the future"):
         account.run(6 * HOUR)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"T": ["C", "2026-01-01T00:00:00", "2026-01-01T00:00:00"]},
+        {"T": ["C", None, None]},
+        {"T": ["C"]},
+        ["T"],
+        "T",
+    ],
+)
+def test_open_threads_of_another_form_end_the_run_before_it_is_paid_for(kept: Any) -> None:
+    account = Account([Row(1, 60, 70, 1)])
+    account.run(5 * HOUR)
+    assert account.state is not None
+    account.state["bookmarks"]["chats"]["open_threads"] = kept
+
+    with pytest.raises(StateError, match="state of chats: open_threads is of another form"):
+        account.run(6 * HOUR)
+    assert account.archive.requests == []
 
 
 def test_a_start_date_in_the_future_ends_the_run() -> None:
@@ -268,8 +289,8 @@ def bound(account: Account, hour: int, lookback: int) -> int:
     return max(math.ceil(new / 100), 1) + max(math.ceil(is_open / 100), 1) + math.ceil(closed / 100)
 
 
-def test_a_hundred_chats_that_stay_open_for_a_week_cost_what_is_new() -> None:
-    days = 7
+def test_a_hundred_chats_that_stay_open_for_days_cost_what_is_new() -> None:
+    days = 3
     rows = [Row(n, n, days * DAY + n, n) for n in range(1, 101)]
     rows += [Row(1000 + n, n * 24, n * 24 + 12, 1000 + n) for n in range(days * DAY // 24)]
     account = Account(rows)
@@ -284,16 +305,29 @@ def test_a_hundred_chats_that_stay_open_for_a_week_cost_what_is_new() -> None:
     assert again < 3, "once, and once more by the lookback of an hour"
 
 
+@pytest.mark.slow
+def test_a_thousand_chats_that_are_open_for_a_day_and_close_together_cost_their_pages() -> None:
+    """Their ids are more than one request takes."""
+    rows = [Row(n, n // 20, DAY + n % 50, n) for n in range(1100)]
+    account = Account(rows)
+
+    for hour, requests in account.hourly(27):
+        assert requests <= bound(account, hour, HOUR) + 1
+
+    assert len(account.delivered) == len(rows)
+    assert remembered(account.state) == set()
+
+
 def test_where_one_chat_in_twenty_stays_open_for_days_a_run_takes_four_requests() -> None:
-    random.seed(7)
+    draw = Random(7).randrange
     rows = []
-    for number in range(5 * 600):
-        created = random.randrange(5 * DAY)
-        length = random.randrange(DAY, 4 * DAY) if number % 20 == 0 else random.randrange(1, 40)
+    for number in range(2 * 600):
+        created = draw(2 * DAY)
+        length = draw(DAY, 2 * DAY) if number % 20 == 0 else draw(1, 40)
         rows.append(Row(number, created, created + length, number))
     account = Account(rows, lag=3)
 
-    requests = [count for _, count in account.hourly(7 * 24)]
+    requests = [count for _, count in account.hourly(4 * 24 + 2)]
 
     assert max(requests[2:]) <= 4
     assert account.missing == set()
@@ -394,8 +428,10 @@ def test_two_runs_a_minute_apart_lose_nothing_and_repeat_the_lookback_at_most() 
     rows = [Row(n, n, n + 7, n) for n in range(350)]
     account = Account(rows, lag=2)
 
-    for minute in range(200, 400):
-        account.run(minute, lookback_minutes=10)
+    for minute in range(200, 300):
+        requests = account.run(minute, lookback_minutes=10)
+        # New, open, closed since, and one where the count says that there are more.
+        assert requests <= 1 + 1 + 1 + 1
 
     assert account.missing == set()
     assert len(account.delivered) <= 12 * len(rows)

@@ -70,9 +70,9 @@ class Letters:
         self.rejected += rejections
         self.checkpoint.settled([ticket for each in rejections for ticket in each.tickets()])
 
-    def arrived(self, entry: Entry) -> None:
+    def arrived(self, entries: Iterable[Entry]) -> None:
         """Notes who arrived."""
-        self.arrived_people.append(entry.key)
+        self.arrived_people += [entry.key for entry in entries if entry.received]
 
     def leave_out(self, rejections: Iterable[Rejection]) -> None:
         """Stores them as well."""

@@ -54,8 +54,8 @@ class FakeKind:
         del lane, before
         return True
 
-    def prepare(self) -> None:
-        """Nothing has to be known."""
+    def prepare(self) -> dict[Any, dict[str, str]]:
+        return {}
 
     def attachment(self, mapped: Mapped) -> Attachment:
         raise NotImplementedError

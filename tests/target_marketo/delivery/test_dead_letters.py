@@ -179,7 +179,7 @@ def test_a_dry_run_stores_nothing_and_resolves_nothing(database: Database, log: 
     log.rejections.store()
     dry = Log(database, "run-2", stores=False)
     dry.rejections.take([rejection(2)])
-    dry.rejections.arrived(arrived(received(3)))
+    dry.rejections.arrived([arrived(received(3))])
     dry.rejections.store()
 
     assert dry.settled == [2]
@@ -210,8 +210,8 @@ def test_a_person_who_arrives_resolves_what_is_open_of_them_and_of_nobody_else(
     log.rejections.take([rejection(1), rejection(received=others), rejection(received=elsewhere)])
     log.rejections.store()
     again = log if run == "run-1" else Log(database, run)
-    again.rejections.arrived(arrived(received(4, "cid@example.com")))
-    again.rejections.arrived(arrived(received(5)))
+    again.rejections.arrived([arrived(received(4, "cid@example.com"))])
+    again.rejections.arrived([arrived(received(5))])
     again.rejections.store()
 
     assert log.entries() == [("person", True), ("person", False), ("person", False)]
@@ -220,7 +220,7 @@ def test_a_person_who_arrives_resolves_what_is_open_of_them_and_of_nobody_else(
 def test_what_was_stored_is_not_stored_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     log.rejections.take([rejection(1)])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2)))
+    log.rejections.arrived([arrived(received(2))])
     log.rejections.store()
     assert log.entries() == [("person", True)]
 
@@ -230,7 +230,7 @@ def test_what_was_stored_is_not_stored_again(log: Log, monkeypatch: pytest.Monke
 
 def test_nothing_is_resolved_before_the_commit(log: Log) -> None:
     log.rejections.take([rejection(1)])
-    log.rejections.arrived(arrived(received(2)))
+    log.rejections.arrived([arrived(received(2))])
     assert log.entries() == []
 
 
@@ -239,7 +239,7 @@ def test_a_field_that_is_written_after_all_resolves_its_own_entry_alone(log: Log
         log.rejections.leave_out([rejection(1, field=name, part=f"field:{name}")])
     log.rejections.take([rejection(1, part="list:VIP"), rejection(1)])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2, city="Rome"), city="Rome"))
+    log.rejections.arrived([arrived(received(2, city="Rome"), city="Rome")])
     log.rejections.store()
 
     assert log.entries() == [
@@ -253,7 +253,7 @@ def test_a_field_that_is_written_after_all_resolves_its_own_entry_alone(log: Log
 def test_a_field_that_was_left_out_is_waited_for(log: Log) -> None:
     log.rejections.leave_out([rejection(1, field="city", part="field:city")])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2, city="Rome"), city="Rome"))
+    log.rejections.arrived([arrived(received(2, city="Rome"), city="Rome")])
     log.rejections.store()
 
     assert log.entries() == [("field:city", True)]
@@ -262,7 +262,7 @@ def test_a_field_that_was_left_out_is_waited_for(log: Log) -> None:
 def test_a_field_that_another_record_brought_resolves_nothing(log: Log) -> None:
     log.rejections.leave_out([rejection(1, field="city", part="field:city")])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2), city="Rome"))
+    log.rejections.arrived([arrived(received(2), city="Rome")])
     log.rejections.store()
 
     assert log.entries() == [("field:city", False)]
@@ -272,7 +272,7 @@ def test_a_part_that_is_replayed_resolves_no_person(log: Log) -> None:
     log.rejections.take([rejection(1)])
     log.rejections.leave_out([rejection(1, field="city", part="field:city")])
     log.rejections.store()
-    log.rejections.arrived(arrived(received(2, city="Rome", part="field:city"), city="Rome"))
+    log.rejections.arrived([arrived(received(2, city="Rome", part="field:city"), city="Rome")])
     log.rejections.store()
 
     assert log.entries() == [("person", False), ("field:city", True)]

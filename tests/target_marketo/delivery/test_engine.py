@@ -352,20 +352,20 @@ def test_a_lone_record_is_sent_when_it_is_old_enough() -> None:
 
 def test_a_person_who_comes_again_does_not_wait_longer_than_the_limit() -> None:
     marketo = FakeMarketo()
-    for name in ("u1", "u2"):
+    for name in ("u1", "u2", "u3", "u4"):
         marketo.add(email=f"{name}@example.com", firstName="Same")
     bench = Bench(marketo, batch_size=3, max_age=60.0)
 
-    def come(email: str, name: str) -> None:
+    def come(email: str, name: str, *others: str) -> None:
         # Those who need nothing fill up the lookup.
         bench.record(email, first_name=name)
-        for other in ("u1", "u2"):
+        for other in others:
             bench.record(f"{other}@example.com", first_name="Same")
         bench.loader.handle(bench.inbox.get(timeout=10))
 
-    come("a@example.com", "First")
+    come("a@example.com", "First", "u1", "u2")
     bench.time = 55.0
-    come("b@example.com", "Bea")
+    come("b@example.com", "Bea", "u3", "u4")
     bench.record("a@example.com", first_name="Second")
     assert bench.loader.due() == 5.0
     bench.time = 60.0

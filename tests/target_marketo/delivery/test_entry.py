@@ -106,7 +106,7 @@ def test_what_came_later_of_the_same_person_is_absorbed(creates: tuple[bool, boo
 
 def test_who_was_never_sent_has_tried_nothing() -> None:
     item = Item()
-    assert (item.phase, item.rows, item.size, item.since) == (Phase.WAITING, [], 0, 0.0)
+    assert (item.phase, item.rows, item.size, item.since) == (Phase.WAITING, (), 0, 0.0)
     assert (item.batch_limit, item.attempts, item.losses, item.losses_alone) == (0, 0, 0, 0)
     assert (item.sightings, item.through) == (0, 0)
 

@@ -68,10 +68,8 @@ def test_alone_the_ceiling_is_reached_and_never_passed(
         assert shares[-1] <= 1.2 * shares[0]
 
 
-def beside(
-    seed: int, seconds: float, rate: float, *, counting: bool, calls: int, adapts: bool
-) -> Figures:
-    simulation = Simulation(seed, refused_count=counting, adapts=adapts)
+def beside(seed: int, seconds: float, rate: float, *, counting: bool, calls: int) -> Figures:
+    simulation = Simulation(seed, refused_count=counting)
     simulation.process(16, limits(calls, 10 if calls > 50 else 5), seconds)
     simulation.others(lambda _now: rate, seconds)
     return simulation.run()
@@ -83,7 +81,7 @@ def test_beside_others_at_one_call_a_second_few_are_refused(
 ) -> None:
     seconds = 4000.0 if long else 800.0
     for seed in LONG_SEEDS if long else SHORT_SEEDS:
-        figures = beside(seed, seconds, 1.0, counting=counting, calls=100, adapts=True)
+        figures = beside(seed, seconds, 1.0, counting=counting, calls=100)
         say(
             f"seed {seed}: beside 1/s, {figures.rate(0, seconds):.2f} calls/s,"
             f" {figures.refused_per_1000:.1f} of 1,000 refused,"
@@ -102,7 +100,7 @@ def test_the_default_budget_never_collapses(
     """50 calls and 5 slots, beside others that leave room for 50 at least."""
     seconds = 4000.0 if long else 300.0
     for seed in LONG_SEEDS if long else SHORT_SEEDS:
-        figures = beside(seed, seconds, rate, counting=counting, calls=50, adapts=True)
+        figures = beside(seed, seconds, rate, counting=counting, calls=50)
         say(
             f"seed {seed}: 50 beside {rate}/s, {figures.rate(0, seconds):.2f} calls/s,"
             f" {figures.refused_per_1000:.1f} of 1,000 refused,"
@@ -118,7 +116,7 @@ def test_where_refused_calls_count_the_ceiling_is_left_to_the_others_in_time(
     """100 calls beside 2.5/s: if we do not stand back, seed 2 ends with all of theirs refused."""
     seconds = 2000.0 if long else 800.0
     for seed in range(1, 17) if long else (2, 6):
-        figures = beside(seed, seconds, 2.5, counting=True, calls=100, adapts=True)
+        figures = beside(seed, seconds, 2.5, counting=True, calls=100)
         end = figures.others_refused_percent_since(0.75 * seconds)
         say(
             f"seed {seed}: 100 beside 2.5/s, refused count,"
@@ -159,28 +157,6 @@ def test_our_share_is_back_soon_after_the_others_have_gone(
         say(f"seed {seed}: others gone at 600 s, then calls/s {[round(one, 1) for one in rates]}")
         assert rates[4] > 0.5
         assert rates[9] >= 3.5
-
-
-def test_figures_beside_others(*, long: bool, say: Callable[[str], None]) -> None:
-    """The table of the closing note; nothing is asserted of the budgets that do not adapt."""
-    if not long:
-        pytest.skip("--long")
-    policies = {"adaptive 100": (100, True), "fixed 100": (100, False), "fixed 50": (50, False)}
-    for counting in (False, True):
-        for rate in (1.0, 2.5):
-            for name, (calls, adapts) in policies.items():
-                every = [
-                    beside(seed, 2000.0, rate, counting=counting, calls=calls, adapts=adapts)
-                    for seed in LONG_SEEDS
-                ]
-                ours = [f"{figures.rate(0, 2000):.2f}" for figures in every]
-                refused = [f"{figures.refused_per_1000:.1f}" for figures in every]
-                others = [f"{figures.others_refused_percent:.1f}" for figures in every]
-                say(
-                    f"seeds {LONG_SEEDS}, others {rate}/s,"
-                    f" refused {'count' if counting else 'free'},"
-                    f" {name}: calls/s {ours}, refused per 1,000 {refused}, others % {others}"
-                )
 
 
 @pytest.mark.parametrize("minutes", [5, 30])

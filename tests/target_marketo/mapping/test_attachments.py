@@ -29,7 +29,12 @@ ACTIVITY: dict[str, Any] = {
     "primary": {"from": "topic", "otherwise": "Chat"},
     "attributes": {"threadId": "thread_id", "seconds": "duration", "rating": "rating"},
 }
-OBJECT = {"name": "chat_c", "dedupe": "threadId", "link": "leadId", "fields": {"threadId": "id"}}
+OBJECT: dict[str, Any] = {
+    "name": "chat_c",
+    "dedupe": "threadId",
+    "link": "leadId",
+    "fields": {"threadId": "id"},
+}
 CHAT = {
     "email": "a@example.com",
     "thread_id": "T1",
@@ -46,7 +51,9 @@ def chats(**entry: Any) -> dict[str, Any]:
 
 
 def mapped(record: dict[str, Any], types: Any = None, **entry: Any) -> Mapped:
-    mapper = Mapper(chats(**entry), FIELDS, activity_types=types)
+    mapper = Mapper(chats(**entry), FIELDS)
+    known = [lane for lane, _ in lanes(mapper.plan("chats", {}).entry)]
+    mapper.learn({lane: (types or {}).get(lane.key[0], {}) for lane in known})
     found = mapper.plan("chats", {}).map(record)
     assert isinstance(found, Mapped)
     return found
@@ -60,7 +67,7 @@ def test_nothing_is_made_where_nothing_is_asked_for() -> None:
 
 def test_lists_and_programs_are_the_same_for_every_record() -> None:
     entry: dict[str, Any] = {
-        "lists": ["LiveChat visitors", 12],
+        "lists": [" LiveChat visitors ", 12],
         "programs": {"LiveChat": {"2": "Engaged"}},
     }
     plan = Mapper(chats(**entry), FIELDS).plan("chats", {})
@@ -191,6 +198,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"activity": ACTIVITY | {"attributes": {"thread-id": "x"}}}, "letters, digits"),
     ({"activity": ACTIVITY | {"attributes": {f"a{n}": "x" for n in range(21)}}}, "20 at most"),
     ({"object": OBJECT | {"dedupe": "threadid"}}, "`fields`; did you mean `threadId`?"),
+    ({"object": OBJECT | {"link": "threadId"}}, "take `threadId` out of `fields`"),
+    ({"lists": [" "]}, "must be a list of static lists"),
     ({"object": {"name": "x"}}, "`streams.chats.object` needs `dedupe`"),
     ({"fields": {"city": {"from": "c", "write": "newest"}}}, "needs a `group` with a `greatest`"),
     ({"fields": {"city": {"from": "c", "write": "newest", "group": "g"}}}, "needs one `greatest`"),
@@ -301,6 +310,83 @@ def test_texts_that_are_too_long_for_their_attributes_are_cut() -> None:
     seconds = activity.values["seconds"]
     assert set(seconds) == {"é"}
     assert 1000 < len(seconds.encode()) <= TEXT_BYTES
+
+
+TYPED: list[tuple[str, Any, Any]] = [
+    ("integer", 312.0, 312),
+    ("integer", "312", 312),
+    ("float", "2.5", 2.5),
+    ("boolean", "yes", True),
+    ("date", "2026-01-01T23:30:00-05:00", "2026-01-01"),
+    ("datetime", 1764240000, "2025-11-27T10:40:00Z"),
+    ("string", 3, 3),
+    ("phone", "  +1 ", "+1"),
+    ("text", "x" * 300, "x" * 300),
+]
+
+
+@pytest.mark.parametrize("kind", ["activity", "object"])
+@pytest.mark.parametrize(("data_type", "value", "expected"), TYPED)
+def test_what_is_attached_takes_a_value_as_its_type_is(
+    kind: str, data_type: str, value: Any, expected: Any
+) -> None:
+    entries: dict[str, dict[str, Any]] = {
+        "activity": ACTIVITY,
+        "object": OBJECT | {"fields": OBJECT["fields"] | {"rating": "rating"}},
+    }
+    name = {"activity": "livechatChat", "object": "chat_c"}[kind]
+    found = mapped(CHAT | {"rating": value}, {name: {"rating": data_type}}, **{kind: entries[kind]})
+    assert found.attachments[0].values["rating"] == expected
+
+
+@pytest.mark.parametrize(
+    ("data_type", "value"),
+    [("integer", 12.5), ("integer", True), ("date", "soon"), ("boolean", "maybe"), ("float", [1])],
+)
+def test_a_value_that_is_not_of_its_type_is_left_out_and_named(data_type: str, value: Any) -> None:
+    """Marketo would refuse the activity as a whole, and not say for which attribute."""
+    types = {"livechatChat": {"rating": data_type}}
+    found = mapped(CHAT | {"rating": value}, types, activity=ACTIVITY)
+
+    assert "rating" not in found.attachments[0].values
+    assert [each.field for each in found.left_out] == ["activity.attributes.rating"]
+
+
+def test_a_type_that_may_not_be_looked_at_is_what_the_entry_says() -> None:
+    attributes = ACTIVITY["attributes"] | {"rating": {"from": "rating", "type": "text"}}
+    record = CHAT | {"rating": "r" * 300}
+    (activity,) = mapped(record, activity=ACTIVITY | {"attributes": attributes}).attachments
+    assert activity.values["rating"] == "r" * 300
+
+
+PRIMARY: list[tuple[Any, str]] = [(0, "0"), (False, "false"), (True, "true"), (["a", "b"], "a;b")]
+BLANK: tuple[Any, ...] = (None, "", "  ", [], [None])
+
+
+@pytest.mark.parametrize(("topic", "primary"), PRIMARY + [(blank, "Chat") for blank in BLANK])
+def test_the_primary_attribute_is_never_blank_where_the_entry_says_what_stands_for_nothing(
+    topic: Any, primary: str
+) -> None:
+    (activity,) = mapped(CHAT | {"topic": topic}, activity=ACTIVITY).attachments
+    assert activity.primary == primary
+
+
+@pytest.mark.parametrize(
+    ("once", "types"),
+    [
+        ("T\x001", {}),
+        ("T\n1", {}),
+        ("007", {"threadId": "integer"}),
+        ("T1", {"threadId": "integer"}),
+    ],
+)
+def test_a_once_value_that_would_not_come_back_as_it_is_makes_no_activity(
+    once: str, types: dict[str, str]
+) -> None:
+    """It would be looked for in vain, and written again."""
+    found = mapped(CHAT | {"thread_id": once}, {"livechatChat": types}, activity=ACTIVITY)
+    assert found.attachments == ()
+    assert "activity.once" in {each.field for each in found.left_out}
 
 
 def test_of_attributes_that_are_too_long_together_no_more_is_cut_than_need_be() -> None:

@@ -556,6 +556,30 @@ def test_only_if_counts_the_others_as_skipped(
     assert "3 not asked for by `only_if`" in caplog.text
 
 
+@pytest.mark.parametrize("asked", ["false", 0, ["no", 1]])
+def test_only_if_that_no_record_can_meet_is_an_error_and_not_silence(
+    target: InProcess, asked: Any
+) -> None:
+    entry = {"fields": {"email": "email"}, "only_if": {"active": asked}}
+    lines = stream("crm", {"email": "a@planted.example"}, email="string", active="boolean")
+    ended = target.run(lines, streams={"crm": entry})
+
+    assert (ended.code, ended.states) == (1, [])
+    assert "`streams.crm.only_if.active`: `active` is declared as boolean, so no" in ended.said
+
+
+def test_only_if_that_no_record_met_is_reported_at_the_end(
+    target: InProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = {"fields": {"email": "email"}, "only_if": {"kind": "chatt"}}
+    records = [{"email": "a@planted.example", "kind": "chat"}] * 100
+    ended = target.run(
+        stream("crm", *records, email="string", kind="string"), streams={"crm": entry}
+    )
+    assert ended.code == 0
+    assert "`streams.crm.only_if`: none of 100 records was as it asks for" in caplog.text
+
+
 @pytest.mark.parametrize("company_fields", ["accepted", "1021"])
 def test_a_company_field_by_an_entry_is_written_or_left_out_and_the_person_arrives(
     target: InProcess, marketo: MarketoSandbox, company_fields: str

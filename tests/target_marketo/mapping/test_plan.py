@@ -278,15 +278,15 @@ def test_a_group_is_of_one_kind(writes: tuple[str, str], said: str) -> None:
 def test_the_rows_that_leave_are_checked_by_the_fields_that_are_mapped() -> None:
     mapper = Mapper(entry(), FIELDS)
 
-    assert mapper.check({**ANN, "city": "Rome"}) is None
-    assert mapper.check({**ANN, "city": None, "id": 1}) is None
-    wrong = mapper.check({**ANN, "city": 7})
+    assert mapper.check([{**ANN, "city": "Rome"}]) is None
+    assert mapper.check([{**ANN, "city": None, "id": 1}]) is None
+    wrong = mapper.check([{**ANN, "city": 7}])
     assert wrong is not None
     assert (wrong.code, wrong.field) == (Refusal.WRONG_TYPE, "city")
-    assert mapper.check({**ANN, "firstName": "Ann"}) is not None, "nobody asked for it"
+    assert mapper.check([{**ANN, "firstName": "Ann"}]) is not None, "nobody asked for it"
     address = f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 60}.org"
-    assert mapper.check({"email": address.ljust(255, "g")}) is None
-    assert mapper.check({"email": address.ljust(256, "g")}) is not None
+    assert mapper.check([{"email": address.ljust(255, "g")}]) is None
+    assert mapper.check([{"email": address.ljust(256, "g")}]) is not None
 
 
 def test_a_plan_is_made_of_a_schema_that_was_read() -> None:

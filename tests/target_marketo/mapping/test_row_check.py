@@ -34,7 +34,7 @@ FIELDS = [
     ],
 )
 def test_a_row_that_fits(row: dict[str, Any]) -> None:
-    assert row_check(FIELDS)(row) is None
+    assert row_check(FIELDS)([row]) is None
     Draft202012Validator(row_schema(FIELDS)).validate(row)
 
 
@@ -55,8 +55,9 @@ def test_a_row_that_fits(row: dict[str, Any]) -> None:
 def test_a_row_that_does_not_fit_is_named_by_field_without_its_value(
     row: dict[str, Any], code: str, field: str
 ) -> None:
-    refused = row_check(FIELDS)(row)
+    refused = row_check(FIELDS)([row])
 
     assert isinstance(refused, Refused)
     assert (refused.code, refused.field) == (code, field)
     assert str(row[field])[:11] not in refused.reason
+    assert row_check(FIELDS)([{"city": "Rome"}, row, {}]) == refused, "wherever it stands"

@@ -13,7 +13,7 @@ from tests.target_marketo.in_process import InProcess
 from tests.target_marketo.mapping.whole_streams import lead, parts, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tests.sandbox.marketo.client import MarketoSandbox
@@ -180,14 +180,17 @@ def test_what_marketo_takes_of_nobody_is_tried_once_in_a_run(
 def test_what_does_not_fit_a_row_as_a_whole_costs_its_field_too(
     target: InProcess, marketo: MarketoSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def check(_: Mapper, row: Mapping[str, Any]) -> Refused | None:
-        return Refused(Refusal.TOO_LONG, "title", "too long") if "title" in row else None
+    def check(_: Mapper, rows: Sequence[Mapping[str, Any]]) -> Refused | None:
+        long = any("Dr" in row.values() for row in rows)
+        return Refused(Refusal.TOO_LONG, "title", "too long") if long else None
 
     monkeypatch.setattr(Mapper, "check", check)
     came = {"email": "a@planted.example", "title": "Dr", "city": "Bern"}
+    beside = {"email": "b@planted.example", "title": "Ms", "city": "Bern"}
 
-    target.run(stream("crm", came, **KINDS), streams=STREAMS)
+    target.run(stream("crm", came, beside, **KINDS), streams=STREAMS)
     assert lead(marketo, "a@planted.example")["city"] == "Bern"
+    assert lead(marketo, "b@planted.example")["title"] == "Ms"
     assert parts(tmp_path) == [("field:title", "too_long", "title")]
 
     target.run(

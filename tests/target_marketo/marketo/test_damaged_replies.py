@@ -185,6 +185,32 @@ def test_a_number_that_no_store_can_hold_is_unreadable(name: str) -> None:
         read(reply.replace(written, b'"%s":%d' % (key, 10**300)))
 
 
+_PAGED: dict[str, Callable[[Caller], Any]] = {
+    "lookup": lambda caller: Leads(caller).lookup("email", ["ann@example.com"], ["id"]),
+    "activities": lambda caller: list(Activities(caller).pages(0.0, 100001)),
+}
+
+
+@pytest.mark.parametrize("result", [[], [{"id": 1, "leadId": 7, "activityTypeId": 100001}]])
+@pytest.mark.parametrize("name", _PAGED)
+def test_pages_that_go_round_in_a_circle_end_with_one_line(
+    name: str, result: list[dict[str, Any]]
+) -> None:
+    page = {"nextPageToken": "t", "moreResult": True, "result": result}
+    caller = cast("Caller", _Answering(msgspec.json.encode(_ENVELOPE | page)))
+    with pytest.raises(Rejected, match="go round in a circle"):
+        _PAGED[name](caller)
+
+
+@pytest.mark.parametrize("name", _PAGED)
+def test_a_page_with_more_behind_it_but_no_way_there_is_unreadable(name: str) -> None:
+    """Whoever took it for the last would take people for new who are on the next."""
+    page = {"moreResult": True, "result": [], "nextPageToken": ""}
+    caller = cast("Caller", _Answering(msgspec.json.encode(_ENVELOPE | page)))
+    with pytest.raises(replies.UNREADABLE):
+        _PAGED[name](caller)
+
+
 @example(b"[" * 5000)
 @given(damaged(_ENVELOPE | {"errors": [{"code": "606", "message": "m"}]}) | st.binary(max_size=20))
 def test_a_head_is_read_and_what_is_shown_of_it_is_short(reply: bytes) -> None:

@@ -82,6 +82,36 @@ def test_nothing_else_is_settled(
     assert ledger.states(CHAT_ID, ["T1", "T2"]) == {"T1": State.UNDECIDED}
 
 
+def test_of_one_thread_under_two_types_the_one_of_the_entry_is_settled(
+    ops: Ops, ledger: ActivityLedger, database: Database, marketo: MarketoSandbox
+) -> None:
+    rating = EXAMPLES["activity_types"][0] | {"api_name": "livechatRating", "name": "Rating"}
+    marketo.reset(activity_types=(EXAMPLES["activity_types"][0], rating))
+    other = CHAT_ID + 1
+    ledger.claim(other, [Claim("T1", 1, "2026-11-27T10:00:00Z")])
+    with database.write() as connection:
+        ledger.undecide(connection, other, ["T1"])
+
+    result = ops("errors", "decide", "1", "--written")
+    assert (result.exit_code, result.output) == (0, "It is written, and is not sent again.\n")
+    assert ledger.states(CHAT_ID, ["T1"]) == {"T1": State.DONE}
+    assert ledger.states(other, ["T1"]) == {"T1": State.UNDECIDED}
+
+
+@pytest.mark.parametrize(
+    ("day", "code", "said"),
+    [("0001-01-01", 0, "0 activities taken over"), ("2099-01-01", 1, "still to come")],
+)
+def test_an_odd_day_is_no_mystery(
+    ops: Ops, marketo: MarketoSandbox, day: str, code: int, said: str
+) -> None:
+    marketo.reset(**EXAMPLES)
+    streams = json.dumps(STREAMS)
+    result = ops("activities", "adopt", "--since", day, TARGET_MARKETO_STREAMS=streams)
+    assert result.exit_code == code
+    assert said in result.output
+
+
 def test_what_others_wrote_is_taken_over(
     ops: Ops, ledger: ActivityLedger, marketo: MarketoSandbox
 ) -> None:

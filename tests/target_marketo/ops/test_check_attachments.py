@@ -81,6 +81,8 @@ def test_everything_that_is_there_is_green_and_nothing_is_written(
          "never approved, so it takes no activity; `marketo-ops setup --apply`"),
         ({"activity": ACTIVITY | {"attributes": {"threadId": "thread_id", "agent": "agent"}}},
          "activity type livechatChat", "no attribute `agent`; `marketo-ops setup --apply`"),
+        ({"activity": ACTIVITY | {"attributes": {"rated": "thread_id"}}},
+         "activity type livechatChat", "the data type boolean for `rated`, by which an activity"),
         ({"object": OBJECT | {"name": "gone_c"}}, "custom object gone_c", "Admin > Marketo"),
     ],
 )  # fmt: skip

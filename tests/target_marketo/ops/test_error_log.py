@@ -135,7 +135,7 @@ class Desk:
     def deliver(self, number: int, **values: Any) -> None:
         entry = Entry(("email", "x"), "JANE.DOE@planted.example", since=0.0)
         entry.received.append(self.received(number, **values))
-        self.rejections.arrived(entry)
+        self.rejections.arrived([entry])
 
     def open(self) -> list[Any]:
         self.rejections.store()

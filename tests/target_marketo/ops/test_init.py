@@ -22,7 +22,7 @@ from target_marketo.ops.errors import OpsError
 from target_marketo.ops.init.env_file import text_with
 from target_marketo.ops.init.questions import ALL
 from target_marketo.settings import SCHEMA
-from tests import guard, planted
+from tests import guard, planted, warm
 from tests.sandbox.environment import Sandbox
 
 from .conftest import MailServer, mail_variables
@@ -73,15 +73,8 @@ class Folder:
     def run(
         self, *arguments: str, given: str = "", umask: int = 0
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [OPS, *arguments],
-            cwd=self.path,
-            env=self.environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            umask=umask,
+        return warm.run(
+            [OPS, *arguments], env=self.environment, cwd=self.path, given=given, umask=umask
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests import guard, meltano_project, planted
+from tests import guard, meltano_project, planted, warm
 from tests.sandbox.environment import Sandbox
 from tests.sandbox.mailbox import Mailbox, open_mailbox
 from tests.sandbox.process import REPOSITORY_ROOT
@@ -44,14 +43,10 @@ class Project:
 
     def run(self, *arguments: str, **variables: str) -> int:
         """`meltano ARGUMENTS`; its exit code."""
-        done = subprocess.run(
+        done = warm.run(
             [str(BIN / "meltano"), "--log-format=uncolored", *arguments],
-            cwd=self.folder,
             env=guard.without_settings() | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+            cwd=self.folder,
         )
         self.printed += done.stdout + done.stderr
         return done.returncode

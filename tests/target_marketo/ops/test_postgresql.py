@@ -96,6 +96,6 @@ def test_control_characters_in_names_and_keys_are_stored_as_marks(shared: Store)
 
         assert [stream for stream, _ in error_log.open_people()] == ["a?b?"]
         again = Rejections(error_log, summary, settle=lambda _: None, class_of=class_of)
-        again.arrived(Entry(("email", "x"), "\0a@b.co", since=0.0, received=[received]))
+        again.arrived([Entry(("email", "x"), "\0a@b.co", since=0.0, received=[received])])
         again.store()
         assert list(error_log.open_people()) == []

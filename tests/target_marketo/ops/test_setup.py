@@ -247,6 +247,27 @@ def test_a_crash_midway_is_mended_by_doing_it_again(
     assert setup(ops, "--apply")["made"] == []
 
 
+@pytest.mark.parametrize(("given", "made"), [("float", "string"), ("integer", "integer")])
+def test_the_attribute_by_which_an_activity_is_recognised_is_made_as_one_that_keeps_it(
+    ops: Ops, given: str, made: str
+) -> None:
+    attributes = ACTIVITY["attributes"] | {"threadId": {"from": "thread_id", "type": given}}
+    planned = setup(ops, streams=with_activity(attributes=attributes))
+    assert texts(planned)["threadId"].startswith(f"{made} (by `once`)")
+
+
+def test_one_that_is_there_and_would_not_keep_it_is_reported(
+    ops: Ops, marketo: MarketoSandbox
+) -> None:
+    odd = {"api_name": "threadId", "name": "Thread", "data_type": "float"}
+    marketo.reset(activity_types=({"api_name": "livechatChat", "attributes": (odd,)},))
+    streams = with_activity(attributes={"threadId": "thread_id"})
+
+    planned = setup(ops, streams=streams)
+    assert (marks(planned)["threadId"], planned["ok"]) == ("!", False)
+    assert "by which no activity is recognised" in texts(planned)["threadId"]
+
+
 def test_attributes_that_are_new_in_the_mapping_are_added_to_the_type(
     ops: Ops, marketo: MarketoSandbox, api: ObjectApi
 ) -> None:

@@ -218,6 +218,13 @@ def test_a_kind_that_several_streams_have_is_named_once(ops: Ops, store: Store) 
     assert "2 records of 2 people: 1003\n" in ops("status").stdout
 
 
+def test_somebody_in_two_streams_is_one_person(ops: Ops, store: Store) -> None:
+    ran(store, 0.1)
+    store.add(failure(), failure()._replace(stream="chats"), failure(code="1004", city="Rome"))
+
+    assert "3 records of 1 person: 1003, 1004\n" in ops("status").stdout
+
+
 def test_a_clock_that_was_set_back_makes_nobody_ill(ops: Ops, store: Store) -> None:
     ran(store, -2)
 

@@ -118,7 +118,7 @@ def _never_ending(messages: list[Any]) -> Any:
 
     class Endless(Feed):
         def start(self) -> None:
-            self._inbox.put(Lines(1, lines(messages).encode().splitlines()))
+            self._inbox.put(Lines(lines(messages).encode().splitlines()))
 
     return Endless
 

@@ -125,6 +125,13 @@ def test_what_marketo_has_and_the_ledger_lacks_is_adopted(
 
     assert ledger.adopt(CHAT, found) == 2
     assert set(ledger.states(CHAT, "abc").values()) == {State.DONE}
+
+
+def test_the_newest_is_of_those_whose_time_has_come(database: Database) -> None:
+    ledger = ActivityLedger(database, "one", now=datetime.fromisoformat(DATE).timestamp)
+    assert ledger.newest_done(CHAT) is None
+    ledger.adopt(CHAT, [Found("a", "2026-11-19T00:00:00Z"), Found("b", DATE)])
+    ledger.adopt(CHAT, [Found("c", "2026-12-01T00:00:00Z")])
     assert ledger.newest_done(CHAT) == DATE
 
 
@@ -137,9 +144,9 @@ def test_what_a_person_had_taken_over_does_not_say_from_when_on_to_write(
     ledger: ActivityLedger,
 ) -> None:
     assert ledger.adopted(CHAT) is None
-    ledger.note_adopted(CHAT, "2026-01-01")
+    ledger.note_adopted(CHAT, "2026-01-01", 1000.0)
     assert ledger.since(CHAT, "2026-11-01") == "2026-11-01"
-    ledger.note_adopted(CHAT, "2026-02-01")
+    ledger.note_adopted(CHAT, "2026-02-01", 1000.0)
 
     adopted = ledger.adopted(CHAT)
     assert adopted is not None

@@ -172,7 +172,9 @@ class ModelMarketo:
         ]
         while True:
             page, shown = shown[: self.page_rows], shown[self.page_rows :]
-            yield Page(tuple(map(_read_back, page)), bool(shown), "token")
+            yield Page(
+                tuple(map(_read_back, page)), more_result=bool(shown), next_page_token="token"
+            )
             if not shown:
                 return
 

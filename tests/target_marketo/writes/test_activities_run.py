@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from target_marketo.ops.errors_log import replay
+from target_marketo.ops.errors_log.entries import Filter
+from target_marketo.store.database import open_database
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_examples import EXAMPLES
+from tests.target_marketo.conftest import schema, state
 from tests.target_marketo.writes.chatting import (
     ADD,
     CHATS,
     NOW,
     PEOPLE,
+    PROPERTIES,
     QUICK,
     READ,
+    chat,
     messages,
     states,
     streams,
@@ -63,10 +70,12 @@ def test_of_two_streams_the_first_writes_it(marketo: MarketoSandbox, target: InP
     assert wrong(marketo) == []
 
 
+# What refuses a member of a list may pass for an activity.
+OF_ACTIVITIES = TROUBLES | {"1049 to some": (Fault(what="row", code="1049", share=0.5, at_most=1),)}
 TELLING = {"partly, 604", "late", "502, applied", "cut", "606", "413", "1004 to some", "reordered"}
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("trouble", OF_ACTIVITIES)
 def test_no_trouble_writes_a_chat_twice_or_loses_it(
     marketo: MarketoSandbox,
     target: InProcess,
@@ -77,7 +86,7 @@ def test_no_trouble_writes_a_chat_twice_or_loses_it(
     if trouble not in TELLING and not request.config.getoption("--long"):
         pytest.skip("takes seconds, and is much like others: --long")
     marketo.set_options(activity_lag=0.8)
-    marketo.set_faults([about(fault, ADD) for fault in TROUBLES[trouble]])
+    marketo.set_faults([about(fault, ADD) for fault in OF_ACTIVITIES[trouble]])
     ended = target.run(messages(text="hello"), streams=streams(), **QUICK)
 
     assert (ended.code, ended.states, ended.said) == (0, [{"done": 1}], "")
@@ -126,6 +135,67 @@ def test_activities_that_are_not_allowed_cost_no_person(
     assert {each.code for each in target.entries()} == {code}
 
 
+@pytest.mark.parametrize("code", ["1003", "704"])
+@pytest.mark.parametrize("call", ["activity_types", "paging_token", READ])
+def test_a_reading_that_is_refused_is_told_once_and_blames_no_chat(
+    marketo: MarketoSandbox, target: InProcess, call: str, code: str
+) -> None:
+    """Of a call that has no rows, fewer cannot be sent: that took a call for each chat."""
+    marketo.set_faults([Fault(what="answer", code=code, calls=(call,))])
+    ended = target.run(messages(), streams=streams())
+
+    assert (ended.code, ended.states, len(marketo.leads())) == (1, [{"done": 1}], PEOPLE)
+    assert code in ended.said
+    assert "report it with the request id" in ended.said
+    assert marketo.counts().calls[call] == 1
+    entries = target.entries()
+    assert {each.code for each in entries} == {code}
+    assert not any("correct the value" in each.advice for each in entries)
+
+
+def test_a_text_keeps_its_length_and_a_value_of_another_type_costs_its_attribute(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    given = messages(chats=1, text="long " * 2_000, seconds=12.5)
+    ended = target.run(given, streams=streams())
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    (made,) = [
+        each["attributes"] for each in marketo.activities() if "threadId" in each["attributes"]
+    ]
+    assert made == {"threadId": "T0", "transcript": ("long " * 2_000).strip()}
+    (entry,) = target.entries()
+    assert entry.part.partition("#")[0] == "activity:livechatChat.durationSeconds"
+    with contextlib.closing(open_database(target.config["store_url"])) as database:
+        config = target.config | {"streams": streams()}
+        planned = replay.plan(database, config, Filter(None))
+    assert (planned.sent, len(planned.kept)) == ([], 1), "it would be left out again"
+
+
+def test_what_never_fits_into_an_activity_is_told_and_costs_no_person_and_no_bookmark(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    given = messages(chats=120, topic={"a": 1})
+    ended = target.run(given, streams=streams())
+
+    assert (ended.code, ended.states, len(marketo.leads())) == (1, [{"done": 1}], PEOPLE)
+    assert "`activity.primary` of stream chats did not fit in 120 of 120 records" in ended.said
+    assert len(target.entries()) == 120
+
+
+def test_a_few_that_do_not_fit_into_an_activity_end_nothing(
+    marketo: MarketoSandbox, target: InProcess
+) -> None:
+    """The first hundred values that did not fit used to be taken for the first hundred."""
+    odd = [chat(number, thread_id=None) for number in range(100)]
+    given = [*messages(chats=150)[:-1], *odd, state({"done": 1})]
+    ended = target.run(given, streams=streams())
+
+    assert (ended.code, ended.states) == (0, [{"done": 1}])
+    assert wrong(marketo, 150) == []
+    assert len(target.entries()) == 100
+
+
 def test_a_dry_run_moves_nothing(
     marketo: MarketoSandbox, target: InProcess, tmp_path: Path
 ) -> None:
@@ -144,6 +214,32 @@ def test_a_store_that_was_lost_writes_nothing_twice(
 
     assert (ended.code, ended.states) == (0, [{"done": 1}])
     assert wrong(marketo, CHATS + 2) == []
+
+
+@pytest.mark.parametrize("token", ["activity_date", "inserted"])
+def test_a_store_of_yesterday_writes_nothing_twice_even_if_it_is_still_to_come(
+    marketo: MarketoSandbox, target: InProcess, tmp_path: Path, token: str
+) -> None:
+    """An appointment is dated ahead; which of its two times Marketo reads by, no page says."""
+    marketo.set_options(activity_token=token)
+
+    def run(number: int) -> int:
+        at = (NOW + timedelta(days=10, minutes=number)).isoformat()
+        given = [schema("chats", PROPERTIES), chat(number, created_at=at), state(number)]
+        return target.run(given, streams=streams(), **QUICK).code
+
+    assert run(1) == 0
+    for file in tmp_path.glob("store.sqlite*"):
+        shutil.copy(file, tmp_path / f"backup-{file.name}")
+    assert run(2) == 0
+    for file in tmp_path.glob("store.sqlite*"):
+        file.unlink()
+    for file in tmp_path.glob("backup-*"):
+        file.rename(tmp_path / file.name.removeprefix("backup-"))
+    assert run(2) == 0
+
+    threads = [each["attributes"].get("threadId") for each in marketo.activities()]
+    assert sorted(filter(None, threads)) == ["T1", "T2"]
 
 
 def test_an_old_chat_is_skipped(marketo: MarketoSandbox, target: InProcess, tmp_path: Path) -> None:

@@ -51,9 +51,9 @@ class Log:
     def pages(self, since: float, type_id: int, leads: Any) -> Iterator[Page]:
         assert (type_id, leads) == (CHAT, ())
         self.read.append(since)
-        yield Page(tuple(self.shown), self.pages_left > 0, "token")
+        yield Page(tuple(self.shown), more_result=self.pages_left > 0, next_page_token="token")
         for left in reversed(range(self.pages_left)):
-            yield Page((), left > 0, "token")
+            yield Page(more_result=left > 0, next_page_token="token")
 
 
 @dataclass

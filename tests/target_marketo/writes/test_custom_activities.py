@@ -521,7 +521,7 @@ def test_too_much_to_be_read_ends_the_lane_with_the_way_out(
     assert "marketo-ops activities adopt --since 2026-10-31" in run.failure.cure
     run.deliver(run.chats("b"))
     assert len(marketo.reads) == 1
-    run.ledger.note_adopted(CHAT, "2026-10-31T23:00:00Z")
+    run.ledger.note_adopted(CHAT, "2026-10-31T23:00:00Z", marketo.clock.now)
     again = Delivery(marketo, run.database, run="run-2")
     assert fates(again.deliver(again.chats("a"))) == {"a": "delivered"}
 

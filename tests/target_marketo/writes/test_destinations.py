@@ -56,6 +56,14 @@ def test_everything_is_found_by_name_and_by_id(caller: Marketo) -> None:
     assert found.object_type("livechatChat_c", **OBJECT).links_to_lead_id == ("leadId",)
 
 
+@pytest.mark.parametrize("named", ["007", "\u0661\u0660\u0660\u0661", "9" * 30])
+def test_a_number_that_marketo_would_not_write_is_a_name(
+    marketo: MarketoSandbox, caller: Marketo, named: str
+) -> None:
+    marketo.reset(**EXAMPLES | {"static_lists": ({"name": "First"}, {"name": named})})
+    assert Destinations(caller).static_list(named).name == named
+
+
 @pytest.mark.parametrize(
     ("ask", "error", "said"),
     [

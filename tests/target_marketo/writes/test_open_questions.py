@@ -14,7 +14,7 @@ import pytest
 from target_marketo.marketo.objects import Objects
 from tests.sandbox.faults import Fault
 from tests.sandbox.marketo_api import MarketoApi
-from tests.sandbox.marketo_examples import EXAMPLES
+from tests.sandbox.marketo_examples import CHAT_ID, EXAMPLES
 from tests.sandbox.object_api import make_list, make_type
 from tests.sandbox.questions import Question, cases
 from tests.sandbox.questions.objects import MARKETO_OBJECTS
@@ -78,27 +78,32 @@ def test_each_chat_is_there_once(
     assert wrong(marketo) == []
 
 
-@each_of("date_in_future", "wrong_attribute_type")
+@each_of("date_in_future", "wrong_attribute_type", "blank_primary")
 def test_a_chat_that_marketo_refuses_is_in_the_error_log_and_the_others_are_there(
     marketo: MarketoSandbox, target: InProcess, question: Question, options: dict[str, Any]
 ) -> None:
     marketo.set_options(**options)
-    odd = {
-        "date_in_future": {"created_at": "2099-01-01T00:00:00Z"},
-        "wrong_attribute_type": {"seconds": "some"},
-    }[question.name]
-    *head, last = chatting.messages()
+    # What a type asks for is known and kept to, unless types may not be looked at.
+    unseen = {"denied_permissions": ["Read-Only Activity Metadata", "Read-Write Activity Metadata"]}
+    odds: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+        "date_in_future": ({"created_at": "2099-01-01T00:00:00Z"}, {}, {}),
+        "wrong_attribute_type": ({"seconds": "some"}, unseen, {"type": str(CHAT_ID)}),
+        "blank_primary": ({"topic": None}, {}, {"primary": "topic"}),
+    }
+    odd, more, named = odds[question.name]
+    marketo.set_options(**more)
+    *head, last = chatting.messages(topic="Sales")
     odd_one = chat(CHATS, **odd)
-    ended = target.run([*head, odd_one, last], streams=streams())
+    ended = target.run([*head, odd_one, last], streams=streams(**named))
 
     assert (ended.code, ended.states) == (0, [{"done": 1}])
-    refused = "1003" in options.values()
+    refused = [each for each in options.values() if each in ("1002", "1003")]
     assert {each for each in wrong(marketo) if f"T{CHATS} " not in each} == set()
     written = [
         each["attributes"]["threadId"] for each in marketo.activities() if each["attributes"]
     ]
     assert written.count(f"T{CHATS}") == (not refused)
-    assert [each.code for each in target.entries()] == ["1003"] * refused
+    assert [each.code for each in target.entries()] == refused
 
 
 def _without_its_type(api: MarketoApi) -> None:

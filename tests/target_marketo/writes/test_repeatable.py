@@ -22,6 +22,7 @@ from target_marketo.marketo.errors import (
     SendFewer,
     Unavailable,
 )
+from target_marketo.marketo.objects import ObjectField, ObjectType
 from target_marketo.marketo.replies import Reason
 from target_marketo.store.database import open_database
 from target_marketo.writes.custom_objects import CustomObjects
@@ -79,10 +80,11 @@ class Destinations:
         found = cast("Any", SimpleNamespace(name=status, step=STEPS[status]))
         return MemberStatuses(self._id(name), name, "channel", (found,))
 
-    def object_type(self, name: str, **options: Any) -> None:
+    def object_type(self, name: str, **options: Any) -> ObjectType:
         assert options == {"dedupe": "threadId", "link": "leadId", "fields": ("threadId",)}
         if name in self.missing:
             raise self.missing[name]
+        return ObjectType(("threadId",), (ObjectField("threadId"),))
 
     def forget(self, kind: str, name: str) -> None:
         self.forgotten.append((kind, name))

@@ -26,7 +26,6 @@ TROUBLES: dict[str, tuple[Fault, ...]] = {
     "413": (Fault(what="status", code="413", at_most=1),),
     "1099": (Fault(what="answer", code="1099", at_most=3),),
     "1004 to some": (Fault(what="row", code="1004", share=0.5, at_most=1),),
-    "1049 to some": (Fault(what="row", code="1049", share=0.5, at_most=1),),
     "1016 to some": (Fault(what="row", code="1016", share=0.5, at_most=2),),
     **{
         what: (Fault(what=what, at_most=2),)

@@ -20,7 +20,8 @@ from target_marketo.marketo.lists import Lists
 from target_marketo.marketo.objects import Objects
 from target_marketo.marketo.programs import Programs
 from target_marketo.ops.check.colour import Colour
-from target_marketo.writes.destinations import TO_WRITE, Destinations, NotThere, refusal
+from target_marketo.writes.activity_lane import once_attribute
+from target_marketo.writes.destinations import TO_WRITE, Destinations, NotThere, id_of, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -96,7 +97,7 @@ _Found = tuple[str, "Callable[[], Any]"]
 def _list(name: str, find: Destinations, marketo: Marketo) -> Callable[[], _Found]:
     def look() -> _Found:
         found = find.static_list(name)
-        return f"id {found.id}", lambda: Lists(marketo).add(found.id, [_NOBODY])
+        return id_of(name, found), lambda: Lists(marketo).add(found.id, [_NOBODY])
 
     return look
 
@@ -104,7 +105,7 @@ def _list(name: str, find: Destinations, marketo: Marketo) -> Callable[[], _Foun
 def _program(name: str, status: str, find: Destinations, marketo: Marketo) -> Callable[[], _Found]:
     def look() -> _Found:
         found = find.program(name, status)
-        text = f"id {found.id}, status {status} is step {found.step(status)}"
+        text = f"{id_of(name, found)}, status {status} is step {found.step(status)}"
         if not found.channel:
             text = f"id {found.id}; whether it has the status may not be looked at"
         return text, lambda: Programs(marketo).set_status(found.id, status, [_NOBODY])
@@ -115,6 +116,7 @@ def _program(name: str, status: str, find: Destinations, marketo: Marketo) -> Ca
 def _activity(entry: ActivityEntry, find: Destinations, marketo: Marketo) -> Callable[[], _Found]:
     def look() -> _Found:
         found = find.activity_type(entry.type, entry.attributes)
+        once_attribute(found, entry.type, entry.once_attribute)
         row = {
             "leadId": _NOBODY,
             "activityDate": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

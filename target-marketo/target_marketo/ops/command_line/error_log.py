@@ -218,9 +218,10 @@ def activities_adopt(files: tuple[str, ...], since: datetime) -> None:
     So no run writes it again. Reads Marketo's log, 300 activities a call, and writes nothing there.
     """
     from target_marketo.ops import activities as settling  # noqa: PLC0415 - when it is used
+    from target_marketo.ops.console import counted  # noqa: PLC0415
     from target_marketo.ops.project import configuration  # noqa: PLC0415
 
     settings = configuration.settings(files)
     with closing(store(files)) as database:
         for name, count in settling.adopt(settings, database, since.replace(tzinfo=UTC)):
-            click.echo(f"{name}: {count} activities taken over")
+            click.echo(f"{name}: {counted(count, 'activity', 'activities')} taken over")

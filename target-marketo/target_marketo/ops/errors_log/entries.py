@@ -150,6 +150,13 @@ def kinds(database: Database, wanted: Filter) -> list[Kind]:
         return [Kind(*row) for row in connection.execute(query)]
 
 
+def people(database: Database, wanted: Filter) -> int:
+    """Of how many people the entries are: each once, however many kinds and streams."""
+    query = select(func.count(ERRORS.c.key_hash.distinct())).where(*wanted.conditions())
+    with database.read() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
 def with_records(
     database: Database, wanted: Filter, *, newest: int | None = None
 ) -> list[tuple[LoggedError, dict[str, Any]]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from target_marketo.mapping import attachments, streams_setting
 from target_marketo.mapping.default_streams import DEFAULT_STREAMS
 from target_marketo.mapping.field_types import Field
 from target_marketo.mapping.mapper import Mapper
@@ -23,6 +24,7 @@ from target_marketo.problems import SettingError
 from target_marketo.settings import Settings
 from target_marketo.store.cache import Cache
 from target_marketo.store.error_log import mapping_digest
+from target_marketo.writes.destinations import known_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,10 +145,14 @@ def _as_what(refused: Refused, entry: LoggedError) -> str:
 
 
 def _mapper(database: Database, config: Mapping[str, Any]) -> Mapper | None:
-    """By the fields that the target last saw; None where it has not seen any yet."""
+    """By the fields and types that the target last saw; None where it has not seen any yet."""
     try:
         instance = Settings.of({"client_id": "-", "client_secret": "-", **config}).instance
         described = Cache(database).get(f"describe:{instance}", _A_YEAR_SECONDS)
-        return Mapper(config.get("streams"), msgspec.convert(described or [], list[Field]))
+        made = Mapper(config.get("streams"), msgspec.convert(described or [], list[Field]))
+        entries_of, _ = streams_setting.read(config.get("streams") or DEFAULT_STREAMS)
     except (SettingError, msgspec.ValidationError):
         return None
+    lanes = (lane for each in entries_of.values() for lane, _ in attachments.lanes(each))
+    made.learn(known_types(Cache(database), instance, lanes, _A_YEAR_SECONDS))
+    return made

@@ -215,7 +215,7 @@ class _Telling:
             written |= update.values
         creates = decision.create is not None
         lead_id = None if lead is None else int(lead["id"])
-        unfit = self.mapper.check({**({} if lead_id is None else {"id": lead_id}), **written})
+        unfit = self.mapper.check([{**({} if lead_id is None else {"id": lead_id}), **written}])
         verdict = "create" if creates else "update" if written else "leave"
         why = "" if unfit is None else f"{unfit.code}, field {unfit.field}: {unfit.reason}"
         return Explained(

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from target_marketo.mapping import paths
 from target_marketo.marketo.activities import ActivityType, Attribute
 from target_marketo.ops.mapping_report.both_ends import schema_of
-from target_marketo.ops.setup.data_types import api_name, data_type, label
+from target_marketo.ops.setup.data_types import USUAL, DataType, api_name, data_type, label
 from target_marketo.ops.setup.steps import AddAttributes, Approve, MakeType, Mark
+from target_marketo.writes.activity_lane import KEEPS_THE_ONCE_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,10 +51,14 @@ _KNOWN = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """A type with all attributes that entries name, and what says how each is made."""
+    """A type with all attributes that entries name, and what says how each is made.
+
+    By those in `onces` an activity is recognised.
+    """
 
     type: ActivityType
     told: Mapping[str, str]
+    onces: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -63,11 +68,16 @@ class Wanted:
         attributes: dict[str, Attribute] = {}
         told: dict[str, str] = {}
         primary = ""
+        onces = set()
         for stream, entry in entries:
+            onces.add(entry.once_attribute)
             primary = primary or api_name(paths.parts(entry.primary.path)[-1])
             for name, source in entry.attributes.items():
                 if name not in attributes:
                     kind = data_type(schema_of(seen.get(stream)), source.path, source.type)
+                    if name == entry.once_attribute and kind.name != USUAL:
+                        given = source.type if source.type in KEEPS_THE_ONCE_VALUE else USUAL
+                        kind = DataType(given or USUAL, "by `once`")
                     attributes[name] = Attribute(name, label(name), kind.name)
                     told[name] = f"{kind}: {label(name)}"
         if primary in attributes:
@@ -84,6 +94,7 @@ class Wanted:
                 attributes=tuple(attributes.values()),
             ),
             told,
+            frozenset(onces),
         )
 
 
@@ -193,4 +204,8 @@ def _rows_there(plan: Plan, wanted: Wanted, live: Mapping[str, Attribute]) -> No
         if each.api_name in live:
             has = live[each.api_name].data_type
             text = has if has == each.data_type else f"{has}, and mapped as {each.data_type}"
+            if each.api_name in wanted.onces and has not in KEEPS_THE_ONCE_VALUE:
+                text = f"{has}, by which no activity is recognised: map another, a string"
+                plan.add(Mark.CANNOT, _ATTRIBUTE, each.api_name, text)
+                continue
             plan.add(Mark.THERE, _ATTRIBUTE, each.api_name, text)

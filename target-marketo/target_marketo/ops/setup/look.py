@@ -17,7 +17,14 @@ from target_marketo.ops.setup.data_types import data_type
 from target_marketo.ops.setup.fields import plan_fields
 from target_marketo.ops.setup.steps import MakeList, Mark, Plan
 from target_marketo.store.seen import SeenStreams
-from target_marketo.writes.destinations import APPROVED, Destinations, NotThere, refusal
+from target_marketo.writes.destinations import (
+    APPROVED,
+    Destinations,
+    NotThere,
+    id_of,
+    is_id,
+    refusal,
+)
 
 if TYPE_CHECKING:
     from target_marketo.mapping.streams_setting import ActivityEntry, ObjectEntry, StreamEntry
@@ -112,7 +119,7 @@ class _Look:
         try:
             found = self.destinations.static_list(named)
         except NotThere as error:
-            if named.isdecimal():
+            if is_id(named):
                 plan.add(Mark.CANNOT, what, named, str(error))
                 return
             folder = self._to_put_it()
@@ -125,7 +132,7 @@ class _Look:
             plan.add(Mark.CANNOT, what, named, str(error))
         else:
             place = f" in program {found.program_name}" if found.program_name else ""
-            plan.add(Mark.THERE, what, named, f"id {found.id}{place}")
+            plan.add(Mark.THERE, what, named, f"{id_of(named, found)}{place}")
 
     def _to_put_it(self) -> int | str:
         if self._folder_found is None:
@@ -151,7 +158,7 @@ class _Look:
             no_api = "" if not isinstance(error, EndsLane) else "no API makes that: "
             plan.add(Mark.CANNOT, what, named, f"{no_api}{error}")
         else:
-            plan.add(Mark.THERE, what, named, f"id {found.id}, status {status}")
+            plan.add(Mark.THERE, what, named, f"{id_of(named, found)}, status {status}")
 
     def object_type(
         self, plan: Plan, wanted: ObjectEntry, entry: StreamEntry, seen: dict[str, Any]

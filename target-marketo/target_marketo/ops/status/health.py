@@ -175,7 +175,7 @@ def read(
         failed_before=_failed_before(runs, meltanos, now),
         under_way_since=going.started_at if going else None,
         open_records=sum(kind.records for kind in kinds),
-        open_people=sum(kind.people for kind in kinds),
+        open_people=entries.people(database, Filter(instance)),
         open_kinds=tuple(dict.fromkeys(kind.name for kind in kinds)),  # of several streams
         usage=usage,
         activities=_activities(database, instance),
