@@ -103,14 +103,14 @@ PEOPLE = (
     ),
     Fault(
         "A stream that creates nobody makes nobody",
-        "        if step.rules.creates:\n            return _created(steps, step)",
-        "        if step.rules:\n            return _created(steps, step)",
+        "if step.rules.creates:\n                return _created(steps, step)",
+        "if step.rules:\n                return _created(steps, step)",
         _RULES,
     ),
     Fault(
         "A missing value clears nothing",
-        "if value is not None or clear:\n                values[name] = value",
-        "values[name] = value",
+        "                if clear:\n                    values[name] = None",
+        "                values[name] = None",
         (f"{_TARGET}/mapping/test_streams_setting.py",),
     ),
     Fault(
