@@ -85,6 +85,10 @@ ROOMS = (
         Room(f"{_TARGET}/delivery/{name}.py", (f"{_TESTS}/delivery/test_{name}.py", *_ENGINE))
         for name in ("steps", "entry", "settlement")
     ),
+    Room(
+        f"{_TARGET}/delivery/known.py",
+        (f"{_TESTS}/delivery/test_known.py", f"{_TESTS}/delivery/test_coming_again.py"),
+    ),
     Room(f"{_TARGET}/delivery/buffer.py", (f"{_TESTS}/delivery/test_buffer.py",)),
     Room(f"{_TARGET}/delivery/dead_letters.py", (f"{_TESTS}/delivery/test_dead_letters.py",)),
     Room(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_marketo.delivery.entry import Entry
-from target_marketo.delivery.known import Known, adds_nothing
+from target_marketo.delivery.known import Known, adds_nothing, is_fresh
 from target_marketo.mapping.rules import Rule, Rules, Step, Write, decide, fold
 from target_marketo.mapping.values import Kind
 
@@ -108,6 +108,11 @@ def test_only_what_was_said_by_its_own_stream_and_touched_by_no_other_adds_nothi
     assert adds_nothing([Step(*each) for each in said], Step(*says)) is nothing
 
 
+@pytest.mark.parametrize(("later", "fresh"), [(0.0, True), (60.0, True), (60.5, False)])
+def test_what_was_seen_counts_for_a_minute(later: float, *, fresh: bool) -> None:
+    assert is_fresh(7_000.0, 7_000.0 + later) is fresh
+
+
 # What is remembered is bounded.
 
 
@@ -158,6 +163,40 @@ def test_nothing_is_remembered_of_who_is_not_there() -> None:
     known.said([nobody])
 
     assert not known.says_nothing_new(nobody)
+
+
+def test_of_somebody_with_steps_of_several_streams_each_has_to_say_nothing_new() -> None:
+    known = Known(lambda: 0.0)
+    nobody, ours = _entry(1), _entry(0)
+    nobody.lead_id = None
+    known.said([nobody, ours])
+    news = _entry(0)
+    news.steps = [Step(SAME_FIELD, ROME), Step(OTHER_FIELD, ANN)]
+
+    assert known.says_nothing_new(ours)
+    assert not known.says_nothing_new(news)
+
+
+def test_lists_count_as_long_as_they_are_written() -> None:
+    known = Known(lambda: 0.0)
+    items = tuple("x" * 1_000 for _ in range(1_000))
+    for number in range(30):
+        known.said([_entry(number, city=items)])
+
+    assert known.says_nothing_new(_entry(29, city=items))
+    assert not known.says_nothing_new(_entry(0, city=items))
+
+
+def test_the_ids_that_were_told_last_are_kept() -> None:
+    known = Known(lambda: 0.0)
+    for number in range(50_000):
+        known.has_lead(("email", str(number)), number)
+    known.has_lead(("email", "0"), 0)
+    assert known.lead(("email", "1")) == 1
+    known.has_lead(("email", "another"), 7)
+
+    assert known.lead(("email", "1")) is None
+    assert [known.lead(("email", each)) for each in ("0", "2", "another")] == [0, 2, 7]
 
 
 def test_an_id_that_has_gone_is_nobodys() -> None:
