@@ -28,9 +28,7 @@ class Workers:
 
     def __init__(self, number: int) -> None:
         self.waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        for each in range(number):
-            # Daemons: a call that hangs must not hold up a process that is to end.
-            threading.Thread(target=self._work_on, name=f"marketo-{each}", daemon=True).start()
+        self._to_come = number  # threads that no call has needed so far
 
     def start(self, call: Callable[[], Any], tell: Callable[[Any], None]) -> None:
         """Has a call made; `tell` is given what it returned or raised, on another thread."""
@@ -43,6 +41,10 @@ class Workers:
             tell(result)
 
         self.waiting.put(work)
+        if self._to_come:
+            self._to_come -= 1
+            # A daemon: a call that hangs must not hold up a process that is to end.
+            threading.Thread(target=self._work_on, name="marketo", daemon=True).start()
 
     def _work_on(self) -> None:
         while True:
