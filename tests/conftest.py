@@ -39,11 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Tests wait twice as long as they compute, so three workers keep a core busy. The few that
+    """Tests wait twice as long as they compute, so four workers keep a core busy. The few that
     somebody names run in this process: a debugger can be there, and nothing has to start first.
     """
     everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return 3 * len(os.sched_getaffinity(0)) if everything else 0
+    return 4 * len(os.sched_getaffinity(0)) if everything else 0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
