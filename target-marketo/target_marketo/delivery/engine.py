@@ -124,7 +124,7 @@ class Engine:
         if entry is None:
             entry = self._new(person, mapped.key, buffer)
         self._settlement.bytes += entry.add(plan, mapped, received, attachments)
-        if self._is_as_it_should_be(entry):
+        if (entry.attached or self._known.heard(person)) and self._is_as_it_should_be(entry):
             buffer.drop(entry)
             self._end_at_once(entry)
         elif buffer.full:
@@ -176,12 +176,14 @@ class Engine:
 
     def _is_as_it_should_be(self, entry: Entry) -> bool:
         """Nothing is to be written to the person, and who that is is known."""
-        if entry.gone or (entry.attached and self._known.lead(entry.person) is None):
-            return False
-        if not entry.steps:
-            return bool(entry.attached)
-        # By another key, too, somebody may have been written to.
-        return len(self._buffers) == 1 and self._known.says_nothing_new(entry)
+        if not (entry.gone or (entry.attached and self._known.lead(entry.person) is None)):
+            if not entry.steps:
+                return bool(entry.attached)
+            # By another key, too, somebody may have been written to.
+            if len(self._buffers) == 1 and self._known.says_nothing_new(entry):
+                return True
+        self._known.will_be_looked_up(entry.person)
+        return False
 
     def _end_at_once(self, entry: Entry) -> None:
         """Without a lookup."""
@@ -233,7 +235,7 @@ class Engine:
 
     def _look_up(self, buffer: Buffer) -> None:
         entries = buffer.take()
-        self._known.forget_what_was_said(entries)
+        self._known.forget_what_was_said()
         for entry in entries:
             self._active[entry.person] = entry
         self._steps.look_up(entries, buffer.lookup_fields)

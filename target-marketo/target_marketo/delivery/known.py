@@ -68,6 +68,7 @@ class Known:
         self._said: dict[str, _Said] = {}
         self._said_before: dict[str, _Said] = {}
         self._bytes = 0  # of the younger half
+        self._outdated: set[str] = set()
 
     def lead(self, person: PersonId) -> int | None:
         """The id that the person had last."""
@@ -99,11 +100,20 @@ class Known:
             return False
         return all(adds_nothing(said[1], step) for step in entry.steps)
 
-    def forget_what_was_said(self, entries: Iterable[Entry]) -> None:
-        """These people are looked up, and something else may be written to them."""
-        for entry in entries:
-            self._said.pop(entry.person[1], None)
-            self._said_before.pop(entry.person[1], None)
+    def heard(self, person: PersonId) -> bool:
+        """Whether it is known what was said of somebody of late."""
+        return person[1] in self._said or person[1] in self._said_before
+
+    def will_be_looked_up(self, person: PersonId) -> None:
+        """From the next lookup on, something else may be written to the person."""
+        self._outdated.add(person[1])
+
+    def forget_what_was_said(self) -> None:
+        """A lookup begins, and with it what is said of those who were waiting for it counts."""
+        for key in self._outdated:
+            self._said.pop(key, None)
+            self._said_before.pop(key, None)
+        self._outdated.clear()
 
     def has_gone(self, person: PersonId) -> None:
         """The person is not under that id any more."""

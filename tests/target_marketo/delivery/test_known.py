@@ -141,7 +141,9 @@ def test_who_is_looked_up_is_forgotten_however_often_remembered() -> None:
     for entries in ([ours], others, [ours]):
         known.said(entries)
     assert known.says_nothing_new(ours)
-    known.forget_what_was_said([ours])
+    known.will_be_looked_up(ours.person)
+    assert known.says_nothing_new(ours)
+    known.forget_what_was_said()
 
     assert not known.says_nothing_new(ours)
     assert known.says_nothing_new(others[-1])
