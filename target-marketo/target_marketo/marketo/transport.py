@@ -34,9 +34,9 @@ MAX_REPLY_BYTES = 32_000_000
 """Far above the largest that Marketo sends: 300 people with all their fields."""
 
 _BLOCK_BYTES = 1 << 16
-# No reply that Marketo sends in a run is as large. What is larger is read one at a time, so that
-# several which are no replies at all do not fill the memory together.
-_LARGE_BYTES = 4_000_000
+# Hardly a reply that Marketo sends in a run is as large. What is larger is read one at a time, so
+# that several which are no replies at all do not fill the memory together.
+_LARGE_BYTES = 1_000_000
 _LARGE = threading.Lock()
 _NOT_SENT = (ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError)
 _OTHER_NAME = "its certificate is for another host name: check `endpoint` and `identity`"
