@@ -360,12 +360,23 @@ def mended(value: Any, kind: Any) -> Any:
     return _mended_parts(value, get_origin(kind), (*get_args(kind), kind))
 
 
+def _is_row(kind: Any) -> bool:
+    """Whether nothing may pass one that is missing: it has what a row is known by."""
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, Payload)
+        and any(field.required for field in msgspec.structs.fields(kind))
+    )
+
+
 def _mended_parts(value: Any, container: Any, kinds: tuple[Any, ...]) -> Any:
     """Of a list, a map or a payload; `kinds` are those of its items, and at the end its own."""
     if container is dict and isinstance(value, dict):
         found = {key: mended(item, kinds[1]) for key, item in value.items()}
         return {key: item for key, item in found.items() if item is not None}
     if container in {list, Sequence} and isinstance(value, list):
+        if None in value and _is_row(kinds[0]):
+            raise msgspec.ValidationError("a row is missing")
         items = (mended(item, kinds[0]) for item in value)
         return [item for item in items if item is not None]
     if container is None and isinstance(value, dict):

@@ -145,6 +145,17 @@ def test_a_reply_is_read_or_is_unreadable(name: str, data: st.DataObject) -> Non
         msgspec.json.encode(read(reply))
 
 
+@pytest.mark.parametrize("name", ["archives", "chats 3.6", "chats 3.7", "customers", "cdp"])
+@pytest.mark.parametrize("row", [None, {}, 7, {"id": None}])
+def test_a_page_of_which_a_row_is_missing_is_not_a_reply(name: str, row: object) -> None:
+    good, read = _READERS[name]
+    rows = {key: [*value, row] for key, value in good.items() if isinstance(value, list)}
+    assert rows
+
+    with pytest.raises(replies.UNREADABLE):
+        read(msgspec.json.encode({**good, **rows}))
+
+
 @pytest.mark.parametrize("name", _READERS)
 def test_the_good_reply_is_read(name: str) -> None:
     good, read = _READERS[name]
